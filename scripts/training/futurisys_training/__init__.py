@@ -1,0 +1,1 @@
+"""Trains Futurisys' attrition model and writes it as a model package."""

@@ -1,0 +1,3 @@
+module github.com/futurisys/futurisys/services/inference
+
+go 1.26.0

@@ -1,0 +1,121 @@
+// Package config reads the settings of a process into a typed struct:
+// defaults < file < environment < flag.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"github.com/joho/godotenv"
+)
+
+// Common holds the settings that every process has. Embed it.
+type Common struct {
+	Environment       string `env:"ENVIRONMENT" enum:"demo,dev,prod" default:"dev" help:"demo: no database; dev: everything; prod: secured."`
+	LogLevel          string `env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"The least level that is logged."`
+	LogFormat         string `env:"LOG_FORMAT" enum:"text,json" default:"text" help:"How a log line looks."`
+	ConfigFile        string `env:"CONFIG_FILE" help:"A file of KEY=value lines; in dev .env is read if it is there."`
+	AllowInsecureBind bool   `env:"ALLOW_INSECURE_BIND" help:"Allow an address other than loopback while authentication is off."`
+}
+
+// keys are the settings of the whole deployment: its processes share one file,
+// so a key in it that none of them knows is a slip of the pen.
+var keys = []string{
+	"ENVIRONMENT", "LOG_LEVEL", "LOG_FORMAT", "CONFIG_FILE", "ALLOW_INSECURE_BIND",
+	"GATEWAY_HTTP_ADDR", "GATEWAY_ADMIN_ADDR", "GATEWAY_REQUEST_TIMEOUT",
+	"INFERENCE_GRPC_ADDR", "INFERENCE_ADMIN_ADDR", "INFERENCE_TARGET",
+	"PERSISTENCE_GRPC_ADDR", "PERSISTENCE_ADMIN_ADDR", "PERSISTENCE_TARGET",
+	"MODEL_REPOSITORY", "ONNXRUNTIME_LIB", "RECORDING", "DATABASE_URL",
+}
+
+// Keys returns the settings of the whole deployment.
+func Keys() []string { return slices.Clone(keys) }
+
+// Parse fills cli, a struct with kong tags, from the settings, and returns the
+// command that was asked for. An unknown key or a bad value is an error that
+// names it.
+func Parse(name, description string, cli any, args []string) (*kong.Context, error) {
+	if err := loadFile(args); err != nil {
+		return nil, err
+	}
+	parser, err := kong.New(cli, kong.Name(name), kong.Description(description))
+	if err != nil {
+		return nil, fmt.Errorf("describe the settings: %w", err)
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return nil, errors.New(nameKeys(err.Error()))
+	}
+	return command, nil
+}
+
+// CheckBind refuses an address that others can reach while nothing guards it.
+func CheckBind(key, addr string, allowed bool) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%s: %q is not host:port", key, addr)
+	}
+	ip := net.ParseIP(host)
+	if host == "localhost" || (ip != nil && ip.IsLoopback()) || allowed {
+		return nil
+	}
+	return fmt.Errorf("%s: %q is reachable from outside while authentication is off; "+
+		"set ALLOW_INSECURE_BIND=true if that is what you want", key, addr)
+}
+
+// loadFile puts a file's keys into the environment, where they are not set yet.
+func loadFile(args []string) error {
+	path := os.Getenv("CONFIG_FILE")
+	for i, arg := range args {
+		if value, ok := strings.CutPrefix(arg, "--config-file="); ok {
+			path = value
+		} else if arg == "--config-file" && i+1 < len(args) {
+			path = args[i+1]
+		}
+	}
+	if path == "" {
+		if env := os.Getenv("ENVIRONMENT"); env != "" && env != "dev" {
+			return nil
+		}
+		if _, err := os.Stat(".env"); err != nil {
+			return nil //nolint:nilerr // no .env is the usual case
+		}
+		path = ".env"
+	}
+	values, err := godotenv.Read(path)
+	if err != nil {
+		return fmt.Errorf("CONFIG_FILE: %w", err)
+	}
+	for key, value := range values {
+		if !slices.Contains(keys, key) {
+			return fmt.Errorf("%s: unknown key %s", path, key)
+		}
+		if _, set := os.LookupEnv(key); set {
+			continue
+		}
+		if err := os.Setenv(key, value); err != nil {
+			return fmt.Errorf("%s: %s: %w", path, key, err)
+		}
+	}
+	return nil
+}
+
+var flagName = regexp.MustCompile(`--[a-z][a-z-]+`)
+
+// nameKeys puts the environment's name before each flag in a message, because
+// that is what most people set.
+func nameKeys(message string) string {
+	return flagName.ReplaceAllStringFunc(message, func(flag string) string {
+		key := strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(flag, "--"), "-", "_"))
+		if !slices.Contains(keys, key) {
+			return flag
+		}
+		return key + " (" + flag + ")"
+	})
+}

@@ -1,0 +1,104 @@
+// Package grpcserver makes gRPC servers that check requests, hide faults, count
+// calls and say whether they are ready.
+package grpcserver
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"buf.build/go/protovalidate"
+	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+// Options say what a server needs besides its services.
+type Options struct {
+	Logger     *slog.Logger
+	Registry   prometheus.Registerer
+	Reflection bool
+	// MaxMessageBytes is the largest message that is taken.
+	MaxMessageBytes int
+}
+
+// Server is a gRPC server with the standard health service.
+type Server struct {
+	*grpc.Server
+
+	Health *health.Server
+
+	reflection bool
+	checks     *checks
+	metrics    *grpcprom.ServerMetrics
+}
+
+// New returns a server. Register the services, then call Prepare.
+func New(options Options) *Server {
+	metrics := grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
+	options.Registry.MustRegister(metrics)
+	checks := &checks{}
+	guard := guard{log: options.Logger}
+	server := grpc.NewServer(
+		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, checks.unary),
+		grpc.ChainStreamInterceptor(metrics.StreamServerInterceptor(), guard.stream, checks.stream),
+		grpc.MaxRecvMsgSize(options.MaxMessageBytes),
+		grpc.MaxSendMsgSize(options.MaxMessageBytes),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
+			MinTime: 10 * time.Second, PermitWithoutStream: true,
+		}),
+	)
+	return &Server{
+		Server: server, Health: health.NewServer(),
+		reflection: options.Reflection, checks: checks, metrics: metrics,
+	}
+}
+
+// Prepare finishes a server whose services are registered: the rules of all
+// their requests are compiled now, not at the first call.
+func (s *Server) Prepare() error {
+	var requests []protoreflect.MessageDescriptor
+	for name := range s.GetServiceInfo() {
+		found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+		if err != nil {
+			return fmt.Errorf("describe service %s: %w", name, err)
+		}
+		service, ok := found.(protoreflect.ServiceDescriptor)
+		if !ok {
+			return fmt.Errorf("%s is not a service", name)
+		}
+		for i := range service.Methods().Len() {
+			requests = append(requests, service.Methods().Get(i).Input())
+		}
+	}
+	validator, err := protovalidate.New(protovalidate.WithMessageDescriptors(requests...))
+	if err != nil {
+		return fmt.Errorf("compile the rules of requests: %w", err)
+	}
+	s.checks.validator = validator
+	grpc_health_v1.RegisterHealthServer(s, s.Health)
+	if s.reflection {
+		reflection.Register(s)
+	}
+	s.metrics.InitializeMetrics(s)
+	return nil
+}
+
+// SetReady says, for each service of ours and for the server as a whole,
+// whether calls can be answered.
+func (s *Server) SetReady(ready bool) {
+	state := grpc_health_v1.HealthCheckResponse_NOT_SERVING
+	if ready {
+		state = grpc_health_v1.HealthCheckResponse_SERVING
+	}
+	s.Health.SetServingStatus("", state)
+	for name := range s.GetServiceInfo() {
+		s.Health.SetServingStatus(name, state)
+	}
+}

@@ -1,0 +1,90 @@
+// Package lifecycle starts the servers of a process together and stops them in
+// order: the first that ends, or a signal, ends all.
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/oklog/run"
+	"google.golang.org/grpc"
+)
+
+// DrainTimeout bounds how long calls under way are waited for at the end.
+const DrainTimeout = 10 * time.Second
+
+// readHeaderTimeout keeps a slow sender of headers from holding a connection.
+const readHeaderTimeout = 10 * time.Second
+
+// Group is what one process runs. Members stop in the order they were added.
+type Group struct {
+	members run.Group
+}
+
+// AddSignals ends the group on SIGINT and SIGTERM. before runs at once, so that
+// a process says that it is not ready before it drains.
+func (g *Group) AddSignals(before func()) {
+	execute, interrupt := run.SignalHandler(context.Background(), os.Interrupt, syscall.SIGTERM)
+	g.members.Add(execute, func(err error) {
+		before()
+		interrupt(err)
+	})
+}
+
+// AddGRPC serves a gRPC server and drains it at the end.
+func (g *Group) AddGRPC(server *grpc.Server, listener net.Listener) {
+	g.members.Add(func() error {
+		if err := server.Serve(listener); err != nil {
+			return fmt.Errorf("serve gRPC: %w", err)
+		}
+		return nil
+	}, func(error) {
+		timer := time.AfterFunc(DrainTimeout, server.Stop)
+		defer timer.Stop()
+		server.GracefulStop()
+	})
+}
+
+// AddHTTP serves an HTTP handler and drains it at the end.
+func (g *Group) AddHTTP(handler http.Handler, listener net.Listener) {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: readHeaderTimeout}
+	g.members.Add(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve HTTP: %w", err)
+		}
+		return nil
+	}, func(error) {
+		ctx, cancel := context.WithTimeout(context.Background(), DrainTimeout)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			_ = server.Close()
+		}
+	})
+}
+
+// AddLoop runs a loop until the group ends.
+func (g *Group) AddLoop(loop func(ctx context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	g.members.Add(func() error {
+		loop(ctx)
+		return nil
+	}, func(error) { cancel() })
+}
+
+// Run runs all members until the first ends. A signal is a clean end.
+func (g *Group) Run() error {
+	err := g.members.Run()
+	if errors.Is(err, run.ErrSignal) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("stopped: %w", err)
+	}
+	return nil
+}

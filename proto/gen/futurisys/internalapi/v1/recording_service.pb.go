@@ -126,7 +126,7 @@ const file_futurisys_internal_v1_recording_service_proto_rawDesc = "" +
 	"\vadded_count\x18\x01 \x01(\x05R\n" +
 	"addedCount2\x8a\x01\n" +
 	"\x10RecordingService\x12v\n" +
-	"\x11RecordPredictions\x12/.futurisys.internal.v1.RecordPredictionsRequest\x1a0.futurisys.internal.v1.RecordPredictionsResponseBKZIgithub.com/futurisys/futurisys/proto/gen/futurisys/internal/v1;internalv1b\x06proto3"
+	"\x11RecordPredictions\x12/.futurisys.internal.v1.RecordPredictionsRequest\x1a0.futurisys.internal.v1.RecordPredictionsResponseBNZLgithub.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1;internalv1b\x06proto3"
 
 var (
 	file_futurisys_internal_v1_recording_service_proto_rawDescOnce sync.Once

@@ -1,0 +1,140 @@
+// Package scoring turns rows into predictions that are on record.
+package scoring
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/futurisys/futurisys/services/inference/internal/features"
+	"github.com/futurisys/futurisys/services/inference/internal/registry"
+	"github.com/futurisys/futurisys/services/platform/grpcserver"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// Recorder puts predictions on record and says on each what became of it. An
+// error means that none may be answered.
+type Recorder interface {
+	Record(ctx context.Context, predictions []*futurisysv1.Prediction) error
+}
+
+// Row is one thing to score.
+type Row struct {
+	Profile    *futurisysv1.EmployeeProfile
+	EmployeeID *int32 // whose record it is; nil: a profile that the caller sent
+}
+
+// Outcome is what came of one row: a prediction, or all that is wrong with it.
+type Outcome struct {
+	Prediction *futurisysv1.Prediction
+	Problems   []features.Problem
+}
+
+// Scorer scores rows. It may be used by many goroutines at once.
+type Scorer struct {
+	recorder Recorder
+	rules    protovalidate.Validator
+}
+
+// New returns a scorer that records with recorder. The API's own rules for a
+// profile are compiled now, not at the first call.
+func New(recorder Recorder) (*Scorer, error) {
+	rules, err := protovalidate.New(protovalidate.WithMessages(&futurisysv1.EmployeeProfile{}))
+	if err != nil {
+		return nil, fmt.Errorf("compile the rules of a profile: %w", err)
+	}
+	return &Scorer{recorder: recorder, rules: rules}, nil
+}
+
+// Score scores rows with a version, in one run of the graph, and records what
+// was predicted. Outcomes are in the order of the rows. batchID may be empty.
+func (s *Scorer) Score(ctx context.Context, version *registry.Version, rows []Row, batchID string) ([]Outcome, error) {
+	outcomes := make([]Outcome, len(rows))
+	encoded := make([]float32, 0, len(rows)*version.Plan.Width())
+	good := make([]int, 0, len(rows))
+	for i, row := range rows {
+		kept := len(encoded)
+		if encoded, outcomes[i].Problems = s.encode(version.Plan, encoded, row.Profile); len(outcomes[i].Problems) > 0 {
+			encoded = encoded[:kept]
+			continue
+		}
+		good = append(good, i)
+	}
+	if len(good) == 0 {
+		return outcomes, nil
+	}
+	probabilities := make([]float32, len(good))
+	if err := version.Session.Score(encoded, probabilities); err != nil {
+		return nil, fmt.Errorf("score with %s/%d: %w", version.Model, version.Number, err)
+	}
+	predictions := make([]*futurisysv1.Prediction, len(good))
+	for n, i := range good {
+		prediction, err := predict(version, rows[i], float64(probabilities[n]))
+		if err != nil {
+			return nil, err
+		}
+		prediction.BatchId = batchID
+		predictions[n], outcomes[i].Prediction = prediction, prediction
+	}
+	if err := s.recorder.Record(ctx, predictions); err != nil {
+		return nil, fmt.Errorf("record the predictions: %w", err)
+	}
+	return outcomes, nil
+}
+
+// encode appends the profile's row, and says all that is wrong with it: by the
+// API's rules and by the version.
+func (s *Scorer) encode(plan *features.Plan, rows []float32, profile *futurisysv1.EmployeeProfile) ([]float32, []features.Problem) {
+	if profile == nil {
+		profile = &futurisysv1.EmployeeProfile{}
+	}
+	var problems []features.Problem
+	if err := s.rules.Validate(profile); err != nil {
+		for _, v := range grpcserver.Violations(err) {
+			problems = append(problems, features.Problem{Field: v.Field, Description: v.Description})
+		}
+	}
+	rows, unfit := plan.Encode(rows, profile)
+	return rows, append(problems, unfit...)
+}
+
+// predict says what a probability means by the version's manifest. The time is
+// cut to microseconds, which is what databases keep: the answer and the record
+// are the same to the digit.
+func predict(version *registry.Version, row Row, probability float64) (*futurisysv1.Prediction, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make an id: %w", err)
+	}
+	manifest := &version.Package.Manifest
+	prediction := &futurisysv1.Prediction{
+		Id:             id.String(),
+		EmployeeId:     row.EmployeeID,
+		Model:          version.Model,
+		ModelVersion:   version.Number,
+		ModelRevision:  version.Package.Revision,
+		Probability:    probability,
+		Threshold:      manifest.Threshold.Value,
+		PredictedLabel: manifest.NegativeLabel,
+		Positive:       probability >= manifest.Threshold.Value,
+		Profile:        row.Profile,
+		CreateTime:     timestamppb.New(time.Now().UTC().Truncate(time.Microsecond)),
+	}
+	if prediction.GetPositive() {
+		prediction.PredictedLabel = manifest.PositiveLabel
+	}
+	for _, band := range manifest.Bands {
+		if probability >= band.From {
+			prediction.RiskBand = band.Name
+		}
+	}
+	for _, unusual := range version.Plan.Warnings(row.Profile) {
+		prediction.Warnings = append(prediction.Warnings, &futurisysv1.Warning{Field: unusual.Field, Message: unusual.Description})
+	}
+	return prediction, nil
+}

@@ -1,0 +1,76 @@
+// Package server answers the gRPC calls of inference: check, call, map.
+package server
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/futurisys/futurisys/services/inference/internal/features"
+	"github.com/futurisys/futurisys/services/inference/internal/registry"
+	"github.com/futurisys/futurisys/services/platform/apierr"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// lookupError says which model or version it is that there is not.
+func lookupError(err error, model string, version int32, alias string) error {
+	switch {
+	case errors.Is(err, registry.ErrModel):
+		return apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND, "no model %q", model)
+	case errors.Is(err, registry.ErrVersion):
+		which := "champion"
+		if version != 0 {
+			which = fmt.Sprintf("version %d", version)
+		} else if alias != "" {
+			which = fmt.Sprintf("alias %q", alias)
+		}
+		return apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_MODEL_VERSION_NOT_FOUND,
+			"model %q has no %s that can be asked for", model, which)
+	default:
+		return err
+	}
+}
+
+// profileError lists all that is wrong with a profile; path stands before each field.
+func profileError(path string, problems []features.Problem) *apierr.Error {
+	violations := make([]apierr.Violation, len(problems))
+	for i, problem := range problems {
+		violations[i] = apierr.Violation{Field: path + problem.Field, Description: problem.Description}
+	}
+	return apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_PROFILE, violations)
+}
+
+// rowError says the same as profileError about one row of many.
+func rowError(problems []features.Problem) *futurisysv1.RowError {
+	whole := profileError("", problems)
+	out := &futurisysv1.RowError{Reason: whole.Reason, Message: whole.Message}
+	for _, problem := range problems {
+		out.FieldViolations = append(out.FieldViolations, &futurisysv1.FieldViolation{
+			Field: problem.Field, Description: problem.Description,
+		})
+	}
+	return out
+}
+
+// missingEmployees says which employees are not on record.
+func missingEmployees(ids []int32) error {
+	const shown = 20
+	names := make([]string, 0, shown)
+	for _, id := range ids[:min(len(ids), shown)] {
+		names = append(names, fmt.Sprint(id))
+	}
+	list := strings.Join(names, ", ")
+	if len(ids) > shown {
+		list = fmt.Sprintf("%s and %d more", list, len(ids)-shown)
+	}
+	return apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_EMPLOYEE_NOT_FOUND, "not on record: employees %s", list)
+}
+
+// invalidArgument says what is wrong with one field of a request.
+func invalidArgument(field, description string) error {
+	return apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT,
+		[]apierr.Violation{{Field: field, Description: description}})
+}

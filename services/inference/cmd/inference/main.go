@@ -8,12 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/futurisys/futurisys/services/inference/internal/engine/ort"
 	"github.com/futurisys/futurisys/services/inference/internal/recorder"
@@ -25,6 +22,7 @@ import (
 	"github.com/futurisys/futurisys/services/platform/grpcclient"
 	"github.com/futurisys/futurisys/services/platform/grpcserver"
 	"github.com/futurisys/futurisys/services/platform/lifecycle"
+	"github.com/futurisys/futurisys/services/platform/status"
 	"github.com/futurisys/futurisys/services/platform/telemetry"
 
 	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
@@ -122,7 +120,7 @@ func run(s *settings) error {
 	})
 	futurisysv1.RegisterPredictionServiceServer(grpcServer, server.NewPrediction(models, scorer, employees))
 	futurisysv1.RegisterModelServiceServer(grpcServer, server.NewModel(models))
-	futurisysv1.RegisterStatusServiceServer(grpcServer, server.NewStatus(s.status(models, runtime, mode), ready))
+	futurisysv1.RegisterStatusServiceServer(grpcServer, status.New("inference", s.Environment, s.details(models, runtime, mode), ready))
 	if err := grpcServer.Prepare(); err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
@@ -157,8 +155,8 @@ func serve(s *settings, log *slog.Logger, grpcServer *grpcserver.Server, models 
 	return group.Run() //nolint:wrapcheck // it says what it was doing
 }
 
-// status is what GetStatus says and does not change while the process runs.
-func (s *settings) status(models *registry.Registry, runtime *ort.Runtime, mode recorder.Mode) *futurisysv1.ServiceStatus {
+// details are what the status says of this process.
+func (s *settings) details(models *registry.Registry, runtime *ort.Runtime, mode recorder.Mode) map[string]string {
 	var loaded []string
 	for _, model := range models.Models() {
 		for _, version := range model.Versions {
@@ -167,15 +165,10 @@ func (s *settings) status(models *registry.Registry, runtime *ort.Runtime, mode 
 			}
 		}
 	}
-	return &futurisysv1.ServiceStatus{
-		Service: "inference", Version: buildinfo.Version(), Environment: s.Environment,
-		StartTime: timestamppb.New(time.Now()),
-		Details: map[string]string{
-			"models":           strings.Join(loaded, ", "),
-			"model_repository": filepath.Base(s.ModelRepository),
-			"engine":           runtime.Version(),
-			"recording":        string(mode),
-		},
+	return map[string]string{
+		"models":    strings.Join(loaded, ", "),
+		"engine":    runtime.Version(),
+		"recording": string(mode),
 	}
 }
 

@@ -1,0 +1,194 @@
+// Package ingest reads employees from CSV: the three extracts of HR, joined by
+// id, or one file that is joined already. It names every problem by file, line
+// and column, and never guesses.
+package ingest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
+)
+
+// Kind says what a file holds.
+type Kind int
+
+// Kinds of files.
+const (
+	Joined     Kind = iota + 1 // all columns, keyed by id_employee
+	SIRH                       // the HR system's, keyed by id_employee
+	Evaluation                 // the yearly reviews, keyed by eval_number, "E_" and the id
+	Survey                     // the survey, keyed by code_sondage, the id with leading zeros
+)
+
+// String names the kind as the extracts' files are named.
+func (k Kind) String() string {
+	switch k {
+	case Joined:
+		return "joined"
+	case SIRH:
+		return "extrait_sirh"
+	case Evaluation:
+		return "extrait_eval"
+	case Survey:
+		return "extrait_sondage"
+	default:
+		return "unknown"
+	}
+}
+
+// key is the column that holds the employee's id.
+func (k Kind) key() string {
+	switch k {
+	case Evaluation:
+		return "eval_number"
+	case Survey:
+		return "code_sondage"
+	default:
+		return "id_employee"
+	}
+}
+
+// ignored are columns that the extracts have and nothing needs: three constant
+// ones and the outcome, which is no property of an employee on record.
+func ignored() []string {
+	return []string{"nombre_heures_travailless", "nombre_employee_sous_responsabilite", "ayant_enfants", "a_quitte_l_entreprise"}
+}
+
+// Problem says what is wrong with a file.
+type Problem struct {
+	Kind    Kind
+	Line    int    // from 1, the header; 0: the file as a whole
+	Column  string // as the header spells it; "": the line as a whole
+	Message string
+}
+
+// MaxProblems is how many problems are kept; more are only counted.
+const MaxProblems = 1000
+
+// Report is all that is wrong with the files.
+type Report struct {
+	Problems []Problem // the first MaxProblems
+	Count    int
+}
+
+func (r *Report) add(kind Kind, line int, column, format string, args ...any) {
+	r.Count++
+	if len(r.Problems) < MaxProblems {
+		r.Problems = append(r.Problems, Problem{kind, line, column, fmt.Sprintf(format, args...)})
+	}
+}
+
+// Rule says what is wrong with a field of a profile, by the API's name of it.
+type Rule func(store.Profile) []FieldProblem
+
+// FieldProblem is what is wrong with one field.
+type FieldProblem struct {
+	Field   string // name in the API
+	Message string
+}
+
+// Parse reads the files and returns the employees by id. They are whole only
+// when the report is empty. Either the joined file comes alone or all three
+// extracts come.
+func Parse(files map[Kind][]byte, rule Rule) ([]store.Employee, *Report) {
+	report := &Report{}
+	kinds := []Kind{SIRH, Evaluation, Survey}
+	if _, joined := files[Joined]; joined {
+		kinds = []Kind{Joined}
+		if len(files) > 1 {
+			report.add(Joined, 0, "", "a joined file comes alone")
+		}
+	}
+	tables := make([]*table, 0, len(kinds))
+	for _, kind := range kinds {
+		data, ok := files[kind]
+		if !ok {
+			report.add(kind, 0, "", "this file is missing: an import takes the three extracts, or one joined file")
+			continue
+		}
+		tables = append(tables, readTable(kind, data, report))
+	}
+	if report.Count > 0 {
+		return nil, report
+	}
+	return join(tables, rule, report), report
+}
+
+// join puts the tables' lines for the same id together.
+func join(tables []*table, rule Rule, report *Report) []store.Employee {
+	ids := map[int32]bool{}
+	for _, t := range tables {
+		for id := range t.lines {
+			ids[id] = true
+		}
+	}
+	sorted := make([]int32, 0, len(ids))
+	for id := range ids {
+		sorted = append(sorted, id)
+	}
+	slices.Sort(sorted)
+	if len(sorted) == 0 {
+		report.add(tables[0].kind, 0, "", "the file has no employee")
+	}
+	employees := make([]store.Employee, 0, len(sorted))
+	for _, id := range sorted {
+		employee := store.Employee{ID: id}
+		for _, t := range tables {
+			line, ok := t.lines[id]
+			if !ok {
+				other, at := holder(tables, id)
+				report.add(other, at, other.key(), "employee %d is not in %s", id, t.kind)
+				continue
+			}
+			t.fill(&employee.Profile, line)
+		}
+		for _, wrong := range rule(employee.Profile) {
+			report.addField(tables, id, wrong)
+		}
+		employees = append(employees, employee)
+	}
+	return employees
+}
+
+// holder returns a table that has the employee, and the line.
+func holder(tables []*table, id int32) (Kind, int) {
+	for _, t := range tables {
+		if line, ok := t.lines[id]; ok {
+			return t.kind, line.number
+		}
+	}
+	return tables[0].kind, 0
+}
+
+// addField says where in the files a field that breaks a rule stands.
+func (r *Report) addField(tables []*table, id int32, wrong FieldProblem) {
+	for _, t := range tables {
+		for _, bound := range t.columns {
+			if bound.field == wrong.Field {
+				r.add(t.kind, t.lines[id].number, bound.header, "%s", wrong.Message)
+				return
+			}
+		}
+	}
+	kind, line := holder(tables, id)
+	r.add(kind, line, wrong.Field, "%s", wrong.Message)
+}
+
+// parseID reads an employee's id from the key column of a kind of file.
+func parseID(kind Kind, text string) (int32, error) {
+	digits := text
+	if kind == Evaluation {
+		var ok bool
+		if digits, ok = strings.CutPrefix(text, "E_"); !ok {
+			return 0, fmt.Errorf("must be E_ and the employee's number, not %s", quote(text))
+		}
+	}
+	id, err := strconv.ParseUint(digits, 10, 31)
+	if err != nil || id == 0 {
+		return 0, fmt.Errorf("must be an employee's number from 1, not %s", quote(text))
+	}
+	return int32(id), nil
+}

@@ -1,0 +1,188 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
+)
+
+// byteOrderMark is what Excel writes before UTF-8.
+const byteOrderMark = "\uFEFF"
+
+// table is a file that was read.
+type table struct {
+	kind    Kind
+	columns []bound
+	lines   map[int32]line // by employee
+}
+
+// bound is a stored column and where the file has it.
+type bound struct {
+	column
+
+	header string
+	at     int
+}
+
+// line is one employee's line: its number in the file, and the values, already
+// known to be readable.
+type line struct {
+	number int
+	record []string
+}
+
+// fill writes the line's values into a profile. They were tried before, so that
+// an error cannot come here.
+func (t *table) fill(profile *store.Profile, l line) {
+	for _, c := range t.columns {
+		_ = c.set(profile, l.record[c.at])
+	}
+}
+
+// readTable reads a file and reports every problem of it.
+func readTable(kind Kind, data []byte, report *Report) *table {
+	t := &table{kind: kind, lines: map[int32]line{}}
+	if !checkText(kind, data, report) {
+		return t
+	}
+	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
+	reader := csv.NewReader(bytes.NewReader(data))
+	reader.Comma = separator(data)
+	reader.FieldsPerRecord = -1 // counted here, to report every line that is off
+	reader.ReuseRecord = false
+	header, err := reader.Read()
+	if err != nil {
+		reportCSV(kind, err, report)
+		return t
+	}
+	key := t.bindHeader(header, report)
+	if report.Count > 0 {
+		return t
+	}
+	for {
+		record, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return t
+		}
+		if err != nil {
+			reportCSV(kind, err, report)
+			return t
+		}
+		number, _ := reader.FieldPos(0)
+		t.addLine(number, record, len(header), key, report)
+	}
+}
+
+// checkText refuses a file that is not clean UTF-8 text, and says where.
+func checkText(kind Kind, data []byte, report *Report) bool {
+	if len(bytes.TrimSpace(data)) == 0 {
+		report.add(kind, 0, "", "the file is empty")
+		return false
+	}
+	before := report.Count
+	number := 1
+	for text := range bytes.Lines(data) {
+		if !utf8.Valid(text) {
+			report.add(kind, number, "", "not UTF-8, perhaps Windows-1252: save the file as UTF-8")
+		}
+		if bytes.IndexByte(text, 0) >= 0 {
+			report.add(kind, number, "", "holds a zero byte: this is not a CSV file")
+		}
+		number++
+	}
+	return report.Count == before
+}
+
+// separator is what stands between the header's columns: an Excel in French
+// writes semicolons.
+func separator(data []byte) rune {
+	header, _, _ := bytes.Cut(data, []byte("\n"))
+	if bytes.Count(header, []byte(";")) > bytes.Count(header, []byte(",")) {
+		return ';'
+	}
+	return ','
+}
+
+func reportCSV(kind Kind, err error, report *Report) {
+	var parse *csv.ParseError
+	if errors.As(err, &parse) {
+		report.add(kind, parse.Line, "", "not CSV: %s", parse.Err)
+		return
+	}
+	report.add(kind, 0, "", "cannot be read: %s", err)
+}
+
+// bindHeader finds the stored columns in the header and returns where the key is.
+func (t *table) bindHeader(header []string, report *Report) int {
+	known := map[string]column{}
+	for _, c := range columns() {
+		if t.kind == Joined || c.kind == t.kind {
+			known[c.source] = c
+			if t.kind == Joined {
+				known[c.field] = c // a joined file may have the API's names
+			}
+		}
+	}
+	key, seen := -1, map[string]bool{}
+	for at, cell := range header {
+		name := strings.TrimSpace(cell)
+		c, stored := known[name]
+		identity := name
+		if stored {
+			identity = c.field
+		}
+		switch {
+		case seen[identity]:
+			report.add(t.kind, 1, name, "this column stands twice")
+		case name == t.kind.key():
+			key = at
+		case stored:
+			t.columns = append(t.columns, bound{c, name, at})
+		case !slices.Contains(ignored(), name):
+			report.add(t.kind, 1, name, "unknown column")
+		}
+		seen[identity] = true
+	}
+	if key < 0 {
+		report.add(t.kind, 1, t.kind.key(), "this column is missing")
+	}
+	for _, c := range columns() {
+		if (t.kind == Joined || c.kind == t.kind) && !seen[c.field] {
+			report.add(t.kind, 1, c.source, "this column is missing")
+		}
+	}
+	return key
+}
+
+// addLine checks a line and keeps it under its employee.
+func (t *table) addLine(number int, record []string, width, key int, report *Report) {
+	if len(record) != width {
+		report.add(t.kind, number, "", "has %d fields, the header has %d", len(record), width)
+		return
+	}
+	for i := range record {
+		record[i] = strings.TrimSpace(record[i])
+	}
+	id, err := parseID(t.kind, record[key])
+	if err != nil {
+		report.add(t.kind, number, t.kind.key(), "%s", err)
+		return
+	}
+	if before, twice := t.lines[id]; twice {
+		report.add(t.kind, number, t.kind.key(), "employee %d stands in line %d already", id, before.number)
+		return
+	}
+	var scratch store.Profile
+	for _, c := range t.columns {
+		if err := c.set(&scratch, record[c.at]); err != nil {
+			report.add(t.kind, number, c.header, "%s", err)
+		}
+	}
+	t.lines[id] = line{number, record}
+}

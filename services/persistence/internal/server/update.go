@@ -1,0 +1,72 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// profilePath is the field of an employee that holds the profile.
+const profilePath = "profile"
+
+// changeOf returns what an update does to a record: each named field takes the
+// given value, or is emptied when none is given. Without names: the name and
+// the fields of the profile that are given.
+func changeOf(given *futurisysv1.Employee, paths []string) (func(*store.Employee), error) {
+	if len(paths) == 0 {
+		paths = givenPaths(given)
+	}
+	var fields []protoreflect.FieldDescriptor
+	all := (&futurisysv1.EmployeeProfile{}).ProtoReflect().Descriptor().Fields()
+	setName := false
+	for _, path := range paths {
+		name, inProfile := strings.CutPrefix(path, profilePath+".")
+		switch {
+		case path == "display_name":
+			setName = true
+		case path == profilePath:
+			for i := range all.Len() {
+				fields = append(fields, all.Get(i))
+			}
+		case inProfile && all.ByName(protoreflect.Name(name)) != nil:
+			fields = append(fields, all.ByName(protoreflect.Name(name)))
+		case path == "etag" || path == "id":
+			// They say which record is meant, and change nothing.
+		default:
+			return nil, invalidArgument("update_mask", fmt.Sprintf("%q cannot be changed", path))
+		}
+	}
+	return func(employee *store.Employee) {
+		if setName {
+			employee.DisplayName = given.GetDisplayName()
+		}
+		profile := profileMessage(employee.Profile).ProtoReflect()
+		source := given.GetProfile().ProtoReflect()
+		for _, field := range fields {
+			if source.IsValid() && source.Has(field) {
+				profile.Set(field, source.Get(field))
+			} else {
+				profile.Clear(field)
+			}
+		}
+		employee.Profile = profileFromMessage(profile.Interface().(*futurisysv1.EmployeeProfile)) //nolint:forcetypeassert // it was made so above
+	}, nil
+}
+
+// givenPaths names the fields that an update without a mask means.
+func givenPaths(given *futurisysv1.Employee) []string {
+	var paths []string
+	if given.GetDisplayName() != "" {
+		paths = append(paths, "display_name")
+	}
+	given.GetProfile().ProtoReflect().Range(func(field protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		paths = append(paths, profilePath+"."+string(field.Name()))
+		return true
+	})
+	return paths
+}

@@ -1,0 +1,148 @@
+// Package gormstore keeps the store's rows in SQLite or PostgreSQL through
+// GORM. Nothing else here imports GORM.
+package gormstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/glebarez/sqlite"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+)
+
+// Dialects of SQL.
+const (
+	SQLite   = "sqlite"
+	Postgres = "postgres"
+)
+
+// pgConnections is how many connections PostgreSQL is asked for at most.
+const pgConnections = 20
+
+// connectionLifetime makes connections move on when a database's address does.
+const connectionLifetime = 30 * time.Minute
+
+// Store keeps rows in a database. It may be used by many goroutines at once.
+type Store struct {
+	dialect string
+	// read and write are the same on PostgreSQL. SQLite takes one writer at a
+	// time: queueing for the one connection is fair, retrying a busy file is not.
+	read, write *gorm.DB
+}
+
+// Open connects to the database of a URL: sqlite:PATH or postgres://... The
+// schema must be there: see Migrate.
+func Open(databaseURL string) (*Store, error) {
+	if path, ok := strings.CutPrefix(databaseURL, "sqlite:"); ok {
+		return openSQLite(path)
+	}
+	if strings.HasPrefix(databaseURL, "postgres://") || strings.HasPrefix(databaseURL, "postgresql://") {
+		return openPostgres(databaseURL)
+	}
+	return nil, errors.New("DATABASE_URL: must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
+}
+
+// Dialect is SQLite or Postgres.
+func (s *Store) Dialect() string { return s.dialect }
+
+// Ping says whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	database, err := s.read.DB()
+	if err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	if err := database.PingContext(ctx); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	return nil
+}
+
+// Close closes all connections.
+func (s *Store) Close() error {
+	var failed error
+	for _, pool := range []*gorm.DB{s.read, s.write} {
+		if pool == nil {
+			continue
+		}
+		database, err := pool.DB()
+		if err == nil {
+			err = database.Close()
+		}
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+func openSQLite(path string) (*Store, error) {
+	if path == "" {
+		return nil, errors.New("DATABASE_URL: sqlite: needs a path")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	pragmas := url.Values{"_pragma": {
+		"journal_mode(WAL)", "busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)",
+	}, "_txlock": {"immediate"}}
+	// The path is escaped: a ? in a folder's name must not start the options.
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode()
+	store := &Store{dialect: SQLite}
+	var err error
+	if store.write, err = connect(sqlite.Open(dsn), 1); err != nil {
+		return nil, err
+	}
+	if store.read, err = connect(sqlite.Open(dsn), max(4, runtime.GOMAXPROCS(0))); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return store, nil
+}
+
+func openPostgres(databaseURL string) (*Store, error) {
+	pool, err := connect(postgres.Open(databaseURL), pgConnections)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{dialect: Postgres, read: pool, write: pool}, nil
+}
+
+func connect(dialector gorm.Dialector, connections int) (*gorm.DB, error) {
+	pool, err := gorm.Open(dialector, &gorm.Config{
+		// Errors come back to the caller; SQL with its values has no place in a log.
+		Logger:                 logger.Discard,
+		SkipDefaultTransaction: true, // transactions are where they are written
+		TranslateError:         true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", redact(err))
+	}
+	database, err := pool.DB()
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	tune(database, connections)
+	return pool, nil
+}
+
+func tune(database *sql.DB, connections int) {
+	database.SetMaxOpenConns(connections)
+	database.SetMaxIdleConns(connections)
+	database.SetConnMaxLifetime(connectionLifetime)
+}
+
+// redact keeps a password out of the message of a URL that cannot be read.
+func redact(err error) error {
+	var bad *url.Error
+	if errors.As(err, &bad) {
+		return bad.Err
+	}
+	return err
+}

@@ -1,0 +1,108 @@
+package gormstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
+)
+
+// RecordPredictions adds predictions; see store.Predictions.
+func (s *Store) RecordPredictions(ctx context.Context, predictions []store.Prediction) (int, error) {
+	rows := make([]predictionRow, len(predictions))
+	for i := range predictions {
+		row, err := predictionToRow(&predictions[i])
+		if err != nil {
+			return 0, err
+		}
+		rows[i] = row
+	}
+	added := 0
+	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		for start := 0; start < len(rows); start += rowsPerInsert {
+			part := rows[start:min(start+rowsPerInsert, len(rows))]
+			done := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&part)
+			if done.Error != nil {
+				return fmt.Errorf("record %d predictions: %w", len(part), done.Error)
+			}
+			added += int(done.RowsAffected)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err //nolint:wrapcheck // said inside
+	}
+	return added, nil
+}
+
+// Prediction reads one; see store.Predictions.
+func (s *Store) Prediction(ctx context.Context, id string) (*store.Prediction, error) {
+	var row predictionRow
+	if err := s.read.WithContext(ctx).Take(&row, "id = ?", id).Error; err != nil {
+		if errors.Is(err, gorm.ErrRecordNotFound) {
+			return nil, store.ErrNotFound
+		}
+		return nil, fmt.Errorf("read prediction %s: %w", id, err)
+	}
+	prediction, err := row.prediction()
+	if err != nil {
+		return nil, err
+	}
+	return &prediction, nil
+}
+
+// ListPredictions reads a page; see store.Predictions.
+func (s *Store) ListPredictions(ctx context.Context, query store.PredictionQuery) (*store.Page[store.Prediction], error) {
+	filtered, narrowed := predictionFilter(s.read.WithContext(ctx).Model(&predictionRow{}), query)
+	page := &store.Page[store.Prediction]{}
+	var err error
+	if page.Total, page.Estimated, err = s.count(filtered, "predictions", narrowed); err != nil {
+		return nil, err
+	}
+	direction, than := "DESC", "<"
+	if query.Ascending {
+		direction, than = "ASC", ">"
+	}
+	ordered := filtered.Order("create_time " + direction + ", id " + direction)
+	if query.After != nil {
+		ordered = ordered.Where("(create_time, id) "+than+" (?, ?)", at(query.After.CreateTime), query.After.ID)
+	}
+	var rows []predictionRow
+	if err := ordered.Limit(query.Limit + 1).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("list predictions: %w", err)
+	}
+	if page.More = len(rows) > query.Limit; page.More {
+		rows = rows[:query.Limit]
+	}
+	for i := range rows {
+		prediction, err := rows[i].prediction()
+		if err != nil {
+			return nil, err
+		}
+		page.Rows = append(page.Rows, prediction)
+	}
+	return page, nil
+}
+
+// predictionFilter applies the query's filters and says whether there was any.
+func predictionFilter(db *gorm.DB, query store.PredictionQuery) (*gorm.DB, bool) {
+	narrowed := false
+	where := func(given bool, condition string, value any) {
+		if given {
+			db, narrowed = db.Where(condition, value), true
+		}
+	}
+	where(query.EmployeeID != 0, "employee_id = ?", query.EmployeeID)
+	where(query.Model != "", "model = ?", query.Model)
+	where(query.ModelVersion != 0, "model_version = ?", query.ModelVersion)
+	where(query.RiskBand != "", "risk_band = ?", query.RiskBand)
+	where(query.BatchID != "", "batch_id = ?", query.BatchID)
+	where(query.MinProbability > 0, "probability >= ?", query.MinProbability)
+	where(!query.From.IsZero(), "create_time >= ?", at(query.From))
+	where(!query.To.IsZero(), "create_time < ?", at(query.To))
+	return db.Session(&gorm.Session{}), narrowed
+}

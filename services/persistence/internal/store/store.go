@@ -1,0 +1,157 @@
+// Package store says what persistence keeps, in its own words: no database, no
+// gRPC.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Errors of a store.
+var (
+	// ErrNotFound says that there is no such row.
+	ErrNotFound = errors.New("not found")
+	// ErrExists says that the id is taken.
+	ErrExists = errors.New("exists already")
+	// ErrChanged says that the row is not as the caller believes.
+	ErrChanged = errors.New("changed since it was read")
+)
+
+// CountLimit is how far rows are counted; beyond it a size is an estimate.
+const CountLimit = 10_000
+
+// Employee is a person on record.
+type Employee struct {
+	ID          int32
+	DisplayName string
+	Profile     Profile
+	CreateTime  time.Time
+	UpdateTime  time.Time
+	Revision    int32       // counts the changes, from 1
+	Latest      *Prediction // newest prediction; only in Get and List
+}
+
+// Etag changes with every change of the record, and between a record and one
+// that takes its id later.
+func (e *Employee) Etag() string {
+	return fmt.Sprintf("%x-%x", e.CreateTime.UnixMicro(), e.Revision)
+}
+
+// Warning is what a reader of a prediction should know.
+type Warning struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+// Prediction is one answer of a model, as it was given.
+type Prediction struct {
+	ID             string // UUID
+	BatchID        *string
+	EmployeeID     *int32
+	Model          string
+	ModelVersion   int32
+	ModelRevision  string
+	Probability    float64
+	Threshold      float64
+	PredictedLabel string
+	Positive       bool
+	RiskBand       string
+	Profile        Profile
+	Warnings       []Warning
+	CreateTime     time.Time // UTC, microseconds
+}
+
+// EmployeeQuery says which employees, in which order, from where.
+type EmployeeQuery struct {
+	Department string // "": any
+	JobTitle   string // "": any
+	Search     string // part of name, job title or department, or the id
+	ByUpdate   bool   // order by update time and id, else by id
+	Descending bool
+	After      *EmployeeKey // nil: from the start
+	Limit      int
+}
+
+// EmployeeKey is an employee's place in a list.
+type EmployeeKey struct {
+	ID         int32
+	UpdateTime time.Time // only when ordered by it
+}
+
+// PredictionQuery says which predictions, in which order, from where.
+type PredictionQuery struct {
+	EmployeeID     int32  // 0: any
+	Model          string // "": any
+	ModelVersion   int32  // 0: any
+	RiskBand       string // "": any
+	BatchID        string // "": any
+	MinProbability float64
+	From, To       time.Time // zero: open; To is excluded
+	Ascending      bool
+	After          *PredictionKey // nil: from the start
+	Limit          int
+}
+
+// PredictionKey is a prediction's place in a list.
+type PredictionKey struct {
+	CreateTime time.Time
+	ID         string
+}
+
+// Page is one page of a list and how long the list is.
+type Page[T any] struct {
+	Rows      []T
+	More      bool // whether another page follows
+	Total     int
+	Estimated bool // whether Total is an estimate
+}
+
+// ImportCounts says what an import does with its employees.
+type ImportCounts struct {
+	Created, Updated, Unchanged int
+}
+
+// Employees keeps employees.
+type Employees interface {
+	// Employee reads one. ErrNotFound: there is none.
+	Employee(ctx context.Context, id int32) (*Employee, error)
+	// ListEmployees reads a page.
+	ListEmployees(ctx context.Context, query EmployeeQuery) (*Page[Employee], error)
+	// EmployeesByID reads those of the ids that are on record, by id, without
+	// their newest prediction.
+	EmployeesByID(ctx context.Context, ids []int32) ([]Employee, error)
+	// CreateEmployee adds one; id 0 takes the next free one. ErrExists: the id is
+	// taken.
+	CreateEmployee(ctx context.Context, employee Employee) (*Employee, error)
+	// UpdateEmployee changes one in a transaction; change gets it as it is and
+	// may refuse with an error. ErrNotFound: there is none. ErrChanged: another
+	// change came in between.
+	UpdateEmployee(ctx context.Context, id int32, change func(*Employee) error) (*Employee, error)
+	// DeleteEmployee removes one; its predictions stay. check gets it as it is
+	// and may refuse with an error. ErrNotFound, ErrChanged as UpdateEmployee.
+	DeleteEmployee(ctx context.Context, id int32, check func(*Employee) error) error
+	// ImportEmployees adds and changes employees, all or none; without write it
+	// only counts. progress is called with how many are done.
+	ImportEmployees(ctx context.Context, employees []Employee, write bool, progress func(done int)) (ImportCounts, error)
+}
+
+// Predictions keeps predictions.
+type Predictions interface {
+	// RecordPredictions adds those whose id is not on record, in one transaction,
+	// and says how many.
+	RecordPredictions(ctx context.Context, predictions []Prediction) (int, error)
+	// Prediction reads one. ErrNotFound: there is none.
+	Prediction(ctx context.Context, id string) (*Prediction, error)
+	// ListPredictions reads a page.
+	ListPredictions(ctx context.Context, query PredictionQuery) (*Page[Prediction], error)
+}
+
+// Store keeps all.
+type Store interface {
+	Employees
+	Predictions
+	// Ping says whether the database answers.
+	Ping(ctx context.Context) error
+}

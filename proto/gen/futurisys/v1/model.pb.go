@@ -186,9 +186,11 @@ type ModelVersion struct {
 	// Figures of the repeated cross-validation.
 	Metrics []*Metric `protobuf:"bytes,17,rep,name=metrics,proto3" json:"metrics,omitempty"`
 	// The model card, Markdown. Only in GetModelVersion and in GetModel.
-	Card          string `protobuf:"bytes,18,opt,name=card,proto3" json:"card,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Card string `protobuf:"bytes,18,opt,name=card,proto3" json:"card,omitempty"`
+	// A row that the version accepts, from its golden file. Only in GetModelVersion and in GetModel.
+	ExampleProfile *EmployeeProfile `protobuf:"bytes,19,opt,name=example_profile,json=exampleProfile,proto3" json:"example_profile,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ModelVersion) Reset() {
@@ -345,6 +347,13 @@ func (x *ModelVersion) GetCard() string {
 		return x.Card
 	}
 	return ""
+}
+
+func (x *ModelVersion) GetExampleProfile() *EmployeeProfile {
+	if x != nil {
+		return x.ExampleProfile
+	}
+	return nil
 }
 
 // One input of a model.
@@ -743,7 +752,7 @@ var File_futurisys_v1_model_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\n" +
-	"\x18futurisys/v1/model.proto\x12\ffuturisys.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x01\n" +
+	"\x18futurisys/v1/model.proto\x12\ffuturisys.v1\x1a\x1afuturisys/v1/profile.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x01\n" +
 	"\x05Model\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bversions\x18\x02 \x03(\x05R\bversions\x12:\n" +
@@ -751,7 +760,7 @@ const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\bchampion\x18\x04 \x01(\v2\x1a.futurisys.v1.ModelVersionR\bchampion\x1a:\n" +
 	"\fAliasesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xb7\x05\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xff\x05\n" +
 	"\fModelVersion\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12)\n" +
@@ -772,7 +781,8 @@ const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\tthreshold\x18\x0f \x01(\v2\x17.futurisys.v1.ThresholdR\tthreshold\x12,\n" +
 	"\x05bands\x18\x10 \x03(\v2\x16.futurisys.v1.RiskBandR\x05bands\x12.\n" +
 	"\ametrics\x18\x11 \x03(\v2\x14.futurisys.v1.MetricR\ametrics\x12\x12\n" +
-	"\x04card\x18\x12 \x01(\tR\x04card\"\xfa\x01\n" +
+	"\x04card\x18\x12 \x01(\tR\x04card\x12F\n" +
+	"\x0fexample_profile\x18\x13 \x01(\v2\x1d.futurisys.v1.EmployeeProfileR\x0eexampleProfile\"\xfa\x01\n" +
 	"\fModelFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1e\n" +
@@ -835,22 +845,24 @@ var file_futurisys_v1_model_proto_goTypes = []any{
 	(*Metric)(nil),                // 7: futurisys.v1.Metric
 	nil,                           // 8: futurisys.v1.Model.AliasesEntry
 	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*EmployeeProfile)(nil),       // 10: futurisys.v1.EmployeeProfile
 }
 var file_futurisys_v1_model_proto_depIdxs = []int32{
-	8, // 0: futurisys.v1.Model.aliases:type_name -> futurisys.v1.Model.AliasesEntry
-	2, // 1: futurisys.v1.Model.champion:type_name -> futurisys.v1.ModelVersion
-	0, // 2: futurisys.v1.ModelVersion.state:type_name -> futurisys.v1.ModelVersionState
-	9, // 3: futurisys.v1.ModelVersion.load_time:type_name -> google.protobuf.Timestamp
-	3, // 4: futurisys.v1.ModelVersion.features:type_name -> futurisys.v1.ModelFeature
-	4, // 5: futurisys.v1.ModelVersion.threshold:type_name -> futurisys.v1.Threshold
-	6, // 6: futurisys.v1.ModelVersion.bands:type_name -> futurisys.v1.RiskBand
-	7, // 7: futurisys.v1.ModelVersion.metrics:type_name -> futurisys.v1.Metric
-	5, // 8: futurisys.v1.Threshold.curve:type_name -> futurisys.v1.ThresholdPoint
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	8,  // 0: futurisys.v1.Model.aliases:type_name -> futurisys.v1.Model.AliasesEntry
+	2,  // 1: futurisys.v1.Model.champion:type_name -> futurisys.v1.ModelVersion
+	0,  // 2: futurisys.v1.ModelVersion.state:type_name -> futurisys.v1.ModelVersionState
+	9,  // 3: futurisys.v1.ModelVersion.load_time:type_name -> google.protobuf.Timestamp
+	3,  // 4: futurisys.v1.ModelVersion.features:type_name -> futurisys.v1.ModelFeature
+	4,  // 5: futurisys.v1.ModelVersion.threshold:type_name -> futurisys.v1.Threshold
+	6,  // 6: futurisys.v1.ModelVersion.bands:type_name -> futurisys.v1.RiskBand
+	7,  // 7: futurisys.v1.ModelVersion.metrics:type_name -> futurisys.v1.Metric
+	10, // 8: futurisys.v1.ModelVersion.example_profile:type_name -> futurisys.v1.EmployeeProfile
+	5,  // 9: futurisys.v1.Threshold.curve:type_name -> futurisys.v1.ThresholdPoint
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_model_proto_init() }
@@ -858,6 +870,7 @@ func file_futurisys_v1_model_proto_init() {
 	if File_futurisys_v1_model_proto != nil {
 		return
 	}
+	file_futurisys_v1_profile_proto_init()
 	file_futurisys_v1_model_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -80,8 +80,8 @@ type ListPredictionsRequest struct {
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// "create_time desc" (the default) or "create_time".
 	OrderBy string `protobuf:"bytes,3,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
-	// Only those of this employee; 0 or nothing: of all.
-	Employee int32 `protobuf:"varint,4,opt,name=employee,proto3" json:"employee,omitempty"`
+	// Only those of this employee, from 1; nothing: of all.
+	Employee *int32 `protobuf:"varint,4,opt,name=employee,proto3,oneof" json:"employee,omitempty"`
 	// Only those of this model.
 	Model string `protobuf:"bytes,5,opt,name=model,proto3" json:"model,omitempty"`
 	// Only those of this version of the model, from 1.
@@ -152,8 +152,8 @@ func (x *ListPredictionsRequest) GetOrderBy() string {
 }
 
 func (x *ListPredictionsRequest) GetEmployee() int32 {
-	if x != nil {
-		return x.Employee
+	if x != nil && x.Employee != nil {
+		return *x.Employee
 	}
 	return 0
 }
@@ -288,13 +288,13 @@ const file_futurisys_v1_prediction_history_service_proto_rawDesc = "" +
 	"\x14GetPredictionRequest\x12(\n" +
 	"\n" +
 	"prediction\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\n" +
-	"prediction\"\xed\x04\n" +
+	"prediction\"\xff\x04\n" +
 	"\x16ListPredictionsRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\x12A\n" +
-	"\border_by\x18\x03 \x01(\tB&\xbaH#r!R\x00R\vcreate_timeR\x10create_time descR\aorderBy\x12#\n" +
-	"\bemployee\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bemployee\x12!\n" +
+	"\border_by\x18\x03 \x01(\tB&\xbaH#r!R\x00R\vcreate_timeR\x10create_time descR\aorderBy\x12(\n" +
+	"\bemployee\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x00R\bemployee\x88\x01\x01\x12!\n" +
 	"\x05model\x18\x05 \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\x05model\x12!\n" +
 	"\aversion\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12(\n" +
 	"\trisk_band\x18\a \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\briskBand\x12@\n" +
@@ -302,7 +302,8 @@ const file_futurisys_v1_prediction_history_service_proto_rawDesc = "" +
 	"\bbatch_id\x18\t \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\abatchId\x12b\n" +
 	"\x10create_time_from\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x1c\xbaH\x19\xb2\x01\x16\"\a\b\xff\x82\xd1\xff\xaf\a2\v\b\x80\x92\xb8Ø\xfe\xff\xff\xff\x01R\x0ecreateTimeFrom\x12^\n" +
-	"\x0ecreate_time_to\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x1c\xbaH\x19\xb2\x01\x16\"\a\b\xff\x82\xd1\xff\xaf\a2\v\b\x80\x92\xb8Ø\xfe\xff\xff\xff\x01R\fcreateTimeTo\"\xd1\x01\n" +
+	"\x0ecreate_time_to\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x1c\xbaH\x19\xb2\x01\x16\"\a\b\xff\x82\xd1\xff\xaf\a2\v\b\x80\x92\xb8Ø\xfe\xff\xff\xff\x01R\fcreateTimeToB\v\n" +
+	"\t_employee\"\xd1\x01\n" +
 	"\x17ListPredictionsResponse\x12:\n" +
 	"\vpredictions\x18\x01 \x03(\v2\x18.futurisys.v1.PredictionR\vpredictions\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
@@ -354,6 +355,7 @@ func file_futurisys_v1_prediction_history_service_proto_init() {
 		return
 	}
 	file_futurisys_v1_prediction_proto_init()
+	file_futurisys_v1_prediction_history_service_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

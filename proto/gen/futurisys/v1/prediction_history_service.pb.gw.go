@@ -121,7 +121,7 @@ func request_PredictionHistoryService_ListPredictions_1(ctx context.Context, mar
 	if !ok {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "employee")
 	}
-	protoReq.Employee, err = runtime.Int32(val)
+	protoReq.Employee, err = runtime.Int32P(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "employee", err)
 	}
@@ -148,7 +148,7 @@ func local_request_PredictionHistoryService_ListPredictions_1(ctx context.Contex
 	if !ok {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "employee")
 	}
-	protoReq.Employee, err = runtime.Int32(val)
+	protoReq.Employee, err = runtime.Int32P(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "employee", err)
 	}

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -8,8 +9,6 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
-
-	"encoding/json"
 
 	"github.com/futurisys/futurisys/services/inference/internal/engine"
 	"github.com/futurisys/futurisys/services/inference/internal/features"
@@ -74,6 +73,9 @@ func (v *Version) checkGolden() ([]float32, error) {
 		profile, err := goldenProfile(golden)
 		if err != nil {
 			return nil, fmt.Errorf("%w: row %q: %w", ErrGolden, golden.Name, err)
+		}
+		if v.Example == nil {
+			v.Example = profile
 		}
 		var problems []features.Problem
 		if rows, problems = v.Plan.Encode(rows, profile); len(problems) > 0 {

@@ -18,6 +18,8 @@ import (
 	"github.com/futurisys/futurisys/services/inference/internal/engine"
 	"github.com/futurisys/futurisys/services/inference/internal/features"
 	"github.com/futurisys/futurisys/services/inference/internal/modelpkg"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // Champion is the alias of the version that answers when none is named.
@@ -43,7 +45,8 @@ type Version struct {
 	// The rest is set when the version is admitted.
 	Plan      *features.Plan
 	Session   engine.Session
-	LatencyUs float64 // median of scoring one row at load
+	LatencyUs float64                      // median of scoring one row at load
+	Example   *futurisysv1.EmployeeProfile // its first golden row
 }
 
 // Model is the versions under one name.

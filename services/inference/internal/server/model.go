@@ -149,6 +149,9 @@ func versionMessage(model *registry.Model, version *registry.Version, whole bool
 	if version.Package != nil {
 		describe(out, version.Package, whole)
 	}
+	if whole {
+		out.ExampleProfile = version.Example
+	}
 	return out
 }
 

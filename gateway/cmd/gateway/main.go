@@ -1,0 +1,128 @@
+// Command gateway serves REST, the OpenAPI document and Swagger UI over HTTP, and
+// reaches the services by gRPC.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/futurisys/futurisys/gateway/internal/docs"
+	"github.com/futurisys/futurisys/gateway/internal/middleware"
+	"github.com/futurisys/futurisys/gateway/internal/mux"
+	"github.com/futurisys/futurisys/services/platform/buildinfo"
+	"github.com/futurisys/futurisys/services/platform/config"
+	"github.com/futurisys/futurisys/services/platform/grpcclient"
+	"github.com/futurisys/futurisys/services/platform/lifecycle"
+	"github.com/futurisys/futurisys/services/platform/status"
+	"github.com/futurisys/futurisys/services/platform/telemetry"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// settings are those of this process.
+type settings struct {
+	config.Common
+
+	GatewayHTTPAddr       string        `name:"gateway-http-addr" env:"GATEWAY_HTTP_ADDR" default:"127.0.0.1:8080" help:"Address of REST and the documentation."`
+	GatewayAdminAddr      string        `env:"GATEWAY_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of health, metrics and pprof."`
+	GatewayRequestTimeout time.Duration `env:"GATEWAY_REQUEST_TIMEOUT" default:"30s" help:"How long a request may take; an import ten times as long."`
+	InferenceTarget       string        `env:"INFERENCE_TARGET" default:"127.0.0.1:9001" help:"Address of inference."`
+	PersistenceTarget     string        `env:"PERSISTENCE_TARGET" default:"127.0.0.1:9002" help:"Address of persistence; empty, or in the demo: there is no database."`
+}
+
+func main() {
+	var s settings
+	_, err := config.Parse("gateway", "Serves REST and the documentation.", &s, os.Args[1:])
+	if err == nil {
+		err = run(&s)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gateway:", err)
+		os.Exit(1)
+	}
+}
+
+func (s *settings) check() error {
+	if s.Environment == "demo" {
+		s.PersistenceTarget = ""
+	}
+	if err := config.CheckBind("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr, s.AllowInsecureBind); err != nil {
+		return err //nolint:wrapcheck // it names the key
+	}
+	return config.CheckBind("GATEWAY_ADMIN_ADDR", s.GatewayAdminAddr, s.AllowInsecureBind) //nolint:wrapcheck // it names the key
+}
+
+func run(s *settings) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	log := telemetry.NewLogger(os.Stderr, "gateway", s.LogLevel, s.LogFormat)
+	metrics := telemetry.NewRegistry()
+
+	inference, err := grpcclient.New(s.InferenceTarget)
+	if err != nil {
+		return fmt.Errorf("INFERENCE_TARGET: %w", err)
+	}
+	defer inference.Close()
+	peers := []peer{{"inference", inference}}
+	var persistence *grpc.ClientConn
+	if s.PersistenceTarget != "" {
+		if persistence, err = grpcclient.New(s.PersistenceTarget); err != nil {
+			return fmt.Errorf("PERSISTENCE_TARGET: %w", err)
+		}
+		defer persistence.Close()
+		peers = append(peers, peer{"persistence", persistence})
+	}
+	ready := newReadiness(peers)
+
+	api, err := mux.New(context.Background(), mux.Services{
+		Inference: inference, Persistence: persistence, Status: joinedStatus(s.Environment, peers, ready.check),
+	})
+	if err != nil {
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+	pages := http.NewServeMux()
+	pages.Handle("/", api)
+	telemetry.HandleHealth(pages, ready.check)
+	if err := docs.Register(pages, futurisysv1.NewModelServiceClient(inference), log); err != nil {
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+	handler := middleware.Chain(pages,
+		middleware.Headers,
+		middleware.Metrics(metrics),
+		middleware.Guard(log, mux.WriteError),
+		middleware.URLText(mux.WriteError),
+		middleware.Body(middleware.DefaultLimits(), mux.ImportPath, mux.WriteError),
+		middleware.Deadline(s.GatewayRequestTimeout, mux.ImportPath),
+	)
+
+	httpListener, err := net.Listen("tcp", s.GatewayHTTPAddr)
+	if err != nil {
+		return fmt.Errorf("GATEWAY_HTTP_ADDR: %w", err)
+	}
+	adminListener, err := net.Listen("tcp", s.GatewayAdminAddr)
+	if err != nil {
+		return fmt.Errorf("GATEWAY_ADMIN_ADDR: %w", err)
+	}
+	var group lifecycle.Group
+	group.AddSignals(ready.stop)
+	group.AddHTTP(handler, httpListener)
+	group.AddHTTP(telemetry.AdminHandler(ready.check, metrics), adminListener)
+	log.Info("serving", "http", s.GatewayHTTPAddr, "admin", s.GatewayAdminAddr, "version", buildinfo.Version())
+	return group.Run() //nolint:wrapcheck // it says what it was doing
+}
+
+// joinedStatus answers for the gateway and the services behind it.
+func joinedStatus(environment string, peers []peer, ready func(context.Context) error) *mux.Status {
+	joined := &mux.Status{Own: status.New("gateway", environment, nil, ready)}
+	for _, p := range peers {
+		joined.Others = append(joined.Others, mux.Peer{Name: p.name, Client: futurisysv1.NewStatusServiceClient(p.connection)})
+	}
+	return joined
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
+)
+
+// peer is a service behind the gateway.
+type peer struct {
+	name       string
+	connection *grpc.ClientConn
+}
+
+// readiness says whether the gateway can do its job: at the start when all
+// services answer, and from then on while any does. One that goes away must not
+// take from callers what the other still gives.
+type readiness struct {
+	peers    []peer
+	complete atomic.Bool // every service has answered once
+	stopping atomic.Bool
+}
+
+func newReadiness(peers []peer) *readiness { return &readiness{peers: peers} }
+
+// stop makes the gateway not ready for good.
+func (r *readiness) stop() { r.stopping.Store(true) }
+
+// check returns nil when ready, else why not.
+func (r *readiness) check(ctx context.Context) error {
+	if r.stopping.Load() {
+		return errors.New("stopping")
+	}
+	var failed []error
+	for _, p := range r.peers {
+		answer, err := grpc_health_v1.NewHealthClient(p.connection).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+		switch {
+		case err != nil:
+			failed = append(failed, fmt.Errorf("%s does not answer", p.name))
+		case answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING:
+			failed = append(failed, fmt.Errorf("%s is not ready", p.name))
+		}
+	}
+	switch {
+	case len(failed) == 0:
+		r.complete.Store(true)
+		return nil
+	case r.complete.Load() && len(failed) < len(r.peers):
+		return nil
+	default:
+		return errors.Join(failed...)
+	}
+}

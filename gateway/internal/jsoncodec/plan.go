@@ -1,0 +1,47 @@
+package jsoncodec
+
+import (
+	"strings"
+	"sync"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// plan is what a message type takes: its fields by JSON name and by proto name,
+// both of which protojson takes.
+type plan struct {
+	fields map[string]*fieldPlan
+}
+
+type fieldPlan struct {
+	descriptor protoreflect.FieldDescriptor
+	name       string // in JSON
+	message    *plan  // of a message field that is not a well-known type
+	wellKnown  bool
+}
+
+// plans keeps the plan of each message type. Types are few and fixed, so that
+// nothing is ever thrown out.
+type plans struct {
+	known sync.Map // protoreflect.FullName to *plan
+}
+
+func (p *plans) of(message protoreflect.MessageDescriptor) *plan {
+	if found, ok := p.known.Load(message.FullName()); ok {
+		return found.(*plan) //nolint:forcetypeassert // nothing else is put in
+	}
+	made := &plan{fields: map[string]*fieldPlan{}}
+	for i := range message.Fields().Len() {
+		descriptor := message.Fields().Get(i)
+		field := &fieldPlan{descriptor: descriptor, name: descriptor.JSONName()}
+		if sub := descriptor.Message(); sub != nil && !descriptor.IsMap() {
+			if field.wellKnown = strings.HasPrefix(string(sub.FullName()), "google.protobuf."); !field.wellKnown {
+				field.message = p.of(sub)
+			}
+		}
+		made.fields[descriptor.JSONName()] = field
+		made.fields[string(descriptor.Name())] = field
+	}
+	p.known.Store(message.FullName(), made)
+	return made
+}

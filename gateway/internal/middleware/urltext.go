@@ -1,0 +1,36 @@
+package middleware
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/futurisys/futurisys/services/platform/apierr"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// URLText refuses a path or query that is not clean text: protobuf strings are
+// UTF-8, and what is not would fail inside as if it were our fault.
+func URLText(fail func(http.ResponseWriter, error)) Middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			query, err := url.ParseQuery(r.URL.RawQuery)
+			clean := err == nil && isText(r.URL.Path)
+			for name, values := range query {
+				clean = clean && isText(name) && isText(strings.Join(values, ""))
+			}
+			if !clean {
+				fail(w, apierr.New(codes.InvalidArgument, futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT,
+					"the path or the query is not UTF-8 text"))
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// statusSchema is google.rpc.Status as the gateway writes it.
+func statusSchema() object {
+	return object{
+		"type":        "object",
+		"description": "An error, as google.rpc.Status.",
+		"required":    []any{"code", "message", "details"},
+		"properties": object{
+			"code":    object{"type": "integer", "format": "int32", "description": "A google.rpc.Code."},
+			"message": object{"type": "string", "description": "What is wrong, in English."},
+			"details": object{
+				"type":        "array",
+				"description": "google.rpc.ErrorInfo always; google.rpc.BadRequest when fields are wrong; google.rpc.RetryInfo when trying again may help.",
+				"items": object{
+					"type":       "object",
+					"required":   []any{"@type"},
+					"properties": object{"@type": object{"type": "string"}},
+				},
+			},
+		},
+	}
+}
+
+// failures are the errors by HTTP code.
+func failures() map[string]string {
+	return map[string]string{
+		"400": "The request is not right: BadRequest lists every field that is wrong.",
+		"404": "There is no such thing.",
+		"409": "It exists already.",
+		"412": "The record changed since it was read.",
+		"413": "The body is larger than is taken.",
+		"415": "The body is of a type that is not taken.",
+		"500": "A fault of the service; its log says more.",
+		"503": "Something that the call needs is away for now; Retry-After says when to try again.",
+		"504": "The call took longer than it may.",
+	}
+}
+
+// addErrors lists with each operation the errors that it can answer.
+func addErrors(document object) {
+	components := child(document, "components")
+	child(components, "schemas")["google.rpc.Status"] = statusSchema()
+	responses := child(components, "responses")
+	for code, text := range failures() {
+		response := object{
+			"description": text,
+			"content":     object{"application/json": object{"schema": object{"$ref": "#/components/schemas/google.rpc.Status"}}},
+		}
+		if code == "503" {
+			response["headers"] = object{"Retry-After": object{
+				"description": "Seconds until trying again may help.", "schema": object{"type": "integer", "minimum": 1},
+			}}
+		}
+		responses["Error"+code] = response
+	}
+	for _, item := range child(document, "paths") {
+		for _, one := range item.(object) {
+			operation := one.(object)
+			for _, code := range codesOf(operation) {
+				child(operation, "responses")[code] = object{"$ref": "#/components/responses/Error" + code}
+			}
+		}
+	}
+}
+
+// codesOf are the errors of an operation: those that any has, and those of what
+// it does.
+func codesOf(operation object) []string {
+	codes := []string{"400", "404", "500", "503", "504"}
+	if operation["requestBody"] != nil {
+		codes = append(codes, "413", "415")
+	}
+	id := operation["operationId"].(string)
+	switch {
+	case strings.HasSuffix(id, "_CreateEmployee"):
+		codes = append(codes, "409")
+	case strings.HasSuffix(id, "_UpdateEmployee"), strings.HasSuffix(id, "_DeleteEmployee"), strings.HasSuffix(id, "_ImportEmployees"):
+		codes = append(codes, "412")
+	case strings.HasSuffix(id, "_GetStatus"):
+		codes = slices.DeleteFunc(codes, func(code string) bool { return code == "404" })
+	}
+	return codes
+}
+
+// addImport describes the upload of an import.
+func addImport(document object) {
+	file := func(what string) object {
+		return object{"type": "string", "contentMediaType": "text/csv", "description": what}
+	}
+	form := object{
+		"type": "object",
+		"properties": object{
+			"joined":          file("One file with all columns, keyed by id_employee. Comes alone."),
+			"extrait_sirh":    file("The extract of the HR system, keyed by id_employee."),
+			"extrait_eval":    file("The extract of the yearly reviews, keyed by eval_number."),
+			"extrait_sondage": file("The extract of the survey, keyed by code_sondage."),
+		},
+		"additionalProperties": false,
+	}
+	schemas := child(child(document, "components"), "schemas")
+	schemas["futurisys.v1.ImportReport"], schemas["futurisys.v1.ImportProblem"] = importSchemas()
+	child(document, "paths")["/v1/employees:import"] = object{"post": object{
+		"tags":        []any{"EmployeeService"},
+		"operationId": "EmployeeService_ImportEmployees",
+		"summary":     "Put employees on record from CSV files.",
+		"description": "The three extracts of HR, joined by id, or one joined file: UTF-8, comma or semicolon, a header line, 64 MiB together. Employees on record are changed, others are added; all rows or none. What is wrong is said by file, line and column.",
+		"parameters": []any{object{
+			"name": "validateOnly", "in": "query", "schema": object{"type": "boolean"},
+			"description": "Check and report, change nothing.",
+		}},
+		"requestBody": object{"required": true, "content": object{"multipart/form-data": object{"schema": form}}},
+		"responses": object{"200": object{
+			"description": "What came of it.",
+			"content":     object{"application/json": object{"schema": object{"$ref": "#/components/schemas/futurisys.v1.ImportReport"}}},
+		}},
+	}}
+}
+
+// importSchemas are the report and its problems, as ImportEmployees answers them
+// over gRPC.
+func importSchemas() (report, problem object) {
+	count := func(what string) object {
+		return object{"type": "integer", "format": "int32", "minimum": 0, "description": what}
+	}
+	kinds := make([]any, 0, 5)
+	for _, kind := range []string{"UNSPECIFIED", "JOINED", "SIRH", "EVAL", "SONDAGE"} {
+		kinds = append(kinds, fmt.Sprintf("IMPORT_FILE_KIND_%s", kind))
+	}
+	problem = object{
+		"type": "object", "description": "Something wrong with a file of an import.", "additionalProperties": false,
+		"properties": object{
+			"kind":    object{"type": "string", "enum": kinds, "description": "Which file."},
+			"line":    count("Its line, from 1 (the header); 0: the file as a whole."),
+			"column":  object{"type": "string", "description": "The column, as the header spells it; empty: the line as a whole."},
+			"message": object{"type": "string", "description": "What is wrong, in English."},
+		},
+	}
+	report = object{
+		"type": "object", "description": "What came of an import.", "additionalProperties": false,
+		"properties": object{
+			"employeeCount":  count("Employees in the files."),
+			"createdCount":   count("How many are added."),
+			"updatedCount":   count("How many are changed."),
+			"unchangedCount": count("How many are on record just so already."),
+			"validateOnly":   object{"type": "boolean", "description": "Whether this is only what would be done."},
+			"problems": object{
+				"type": "array", "items": object{"$ref": "#/components/schemas/futurisys.v1.ImportProblem"},
+				"description": "What is wrong with the files, the first 1,000. Only with validateOnly.",
+			},
+			"problemCount": count("How many problems there are in all."),
+		},
+	}
+	return report, problem
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	// The files whose rules are read.
+	_ "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// addRules puts the ranges of the protos on schemas and parameters, and closes
+// the schemas: the gateway refuses unknown fields.
+func addRules(document object) error {
+	schemas := child(child(document, "components"), "schemas")
+	for name, schema := range schemas {
+		if !strings.HasPrefix(name, "futurisys.") {
+			continue
+		}
+		found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+		if err != nil {
+			return fmt.Errorf("describe %s: %w", name, err)
+		}
+		if message, ok := found.(protoreflect.MessageDescriptor); ok {
+			constrain(schema.(object), message)
+		}
+	}
+	for path, item := range child(document, "paths") {
+		for method, operation := range item.(object) {
+			if err := constrainOperation(operation.(object)); err != nil {
+				return fmt.Errorf("%s %s: %w", method, path, err)
+			}
+		}
+	}
+	return nil
+}
+
+// constrainOperation finds the request of an operation by its id, Service_Method.
+func constrainOperation(operation object) error {
+	service, method, _ := strings.Cut(operation["operationId"].(string), "_")
+	method, _, _ = strings.Cut(method, "_") // additional bindings are numbered
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName("futurisys.v1." + service))
+	if err != nil {
+		return fmt.Errorf("describe service %s: %w", service, err)
+	}
+	request := found.(protoreflect.ServiceDescriptor).Methods().ByName(protoreflect.Name(method)).Input()
+	for _, one := range list(operation, "parameters") {
+		parameter := one.(object)
+		if field := fieldOf(request, parameter["name"].(string)); field != nil {
+			merge(parameter["schema"].(object), ruleOf(field))
+		}
+		if parameter["in"] == "path" && request.Name() == "UpdateEmployeeRequest" {
+			parameter["schema"].(object)["minimum"] = 1
+		}
+	}
+	content := child(child(child(operation, "requestBody"), "content"), "application/json")
+	if schema, ok := content["schema"].(object); ok && schema["properties"] != nil {
+		constrain(schema, request)
+	}
+	if len(content) == 0 {
+		delete(operation, "requestBody")
+	}
+	return nil
+}
+
+func fieldOf(message protoreflect.MessageDescriptor, jsonName string) protoreflect.FieldDescriptor {
+	return message.Fields().ByJSONName(jsonName)
+}
+
+// constrain puts the rules of a message's fields on the schema's properties.
+func constrain(schema object, message protoreflect.MessageDescriptor) {
+	schema["additionalProperties"] = false
+	properties, _ := schema["properties"].(object)
+	var required []string
+	for name, property := range properties {
+		field := fieldOf(message, name)
+		if field == nil {
+			continue
+		}
+		rules := ruleOf(field)
+		merge(property.(object), rules)
+		if field.IsList() && rules["minItems"] != nil {
+			required = append(required, name)
+		}
+		if string(message.Name()) == "PredictRequest" && name == "profile" {
+			required = append(required, name)
+		}
+	}
+	if len(required) > 0 {
+		slices.Sort(required)
+		schema["required"] = required
+	}
+}
+
+// ruleOf is the JSON schema of a field's protovalidate rules.
+func ruleOf(field protoreflect.FieldDescriptor) object {
+	rules, ok := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
+	out := object{}
+	if field.Kind() == protoreflect.Int32Kind && !field.IsList() {
+		out["minimum"], out["maximum"] = math.MinInt32, math.MaxInt32
+	}
+	if !ok || rules == nil {
+		return out
+	}
+	if number := rules.GetInt32(); number != nil {
+		if _, has := number.GetGreaterThan().(*validate.Int32Rules_Gte); has {
+			out["minimum"] = number.GetGte()
+		}
+		if _, has := number.GetLessThan().(*validate.Int32Rules_Lte); has {
+			out["maximum"] = number.GetLte()
+		}
+	}
+	if number := rules.GetDouble(); number != nil {
+		out["minimum"], out["maximum"] = number.GetGte(), number.GetLte()
+	}
+	if text := rules.GetString(); text != nil {
+		addText(out, text)
+	}
+	if repeated := rules.GetRepeated(); repeated != nil {
+		if repeated.MinItems != nil {
+			out["minItems"], out["maxItems"] = repeated.GetMinItems(), repeated.GetMaxItems()
+		}
+		if repeated.GetUnique() {
+			out["uniqueItems"] = true
+		}
+		if item := repeated.GetItems().GetInt32(); item != nil {
+			out["items"] = object{"type": "integer", "format": "int32", "minimum": item.GetGte(), "maximum": math.MaxInt32}
+		}
+	}
+	return out
+}
+
+func addText(out object, text *validate.StringRules) {
+	if text.MinLen != nil {
+		out["minLength"] = text.GetMinLen()
+	}
+	if text.MaxLen != nil {
+		out["maxLength"] = text.GetMaxLen()
+	}
+	if text.GetNotContains() == "\x00" {
+		out["pattern"] = `^[^\u0000]*$`
+	}
+	if text.GetUuid() {
+		out["format"] = "uuid"
+	}
+	if len(text.GetIn()) > 0 {
+		values := make([]any, len(text.GetIn()))
+		for i, value := range text.GetIn() {
+			values[i] = value
+		}
+		out["enum"] = values
+	}
+}
+
+func merge(into, from object) {
+	for key, value := range from {
+		into[key] = value
+	}
+}

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Generates the Go code of the protos and the OpenAPI document, with the tools in
+# bin/ (see scripts/tools). Called by `make generate`.
+set -eu
+cd "$(dirname "$0")/../.."
+
+parts=proto/gen/openapi/futurisys
+merged=$(mktemp)
+trap 'rm -rf "$merged" "$parts"' EXIT
+
+rm -rf proto/gen/futurisys
+bin/buf generate
+bin/openapiv3-merge "$parts"/v1/*.json >"$merged"
+(cd proto && go run ./cmd/openapi "$merged") >proto/gen/openapi/futurisys.openapi.json.new
+mv proto/gen/openapi/futurisys.openapi.json.new proto/gen/openapi/futurisys.openapi.json

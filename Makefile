@@ -1,0 +1,129 @@
+# `make help` lists what there is. The two that matter: `make run`, `make test`.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+MODULES := proto services/platform services/inference services/persistence gateway
+# Modules outside the workspace: they need nothing of ours.
+LONE_MODULES := scripts/dev scripts/bench
+BINARIES := bin/inference bin/persistence bin/gateway
+TOOLS := bin/.tools
+VENV := .cache/venv
+PYTHON ?= python3
+
+export PATH := $(CURDIR)/bin:$(PATH)
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+# --- Run ---------------------------------------------------------------------
+
+.PHONY: run
+run: build bin/dev ## Build and run everything on this machine with SQLite; Ctrl-C stops it
+	@if [ -f .env ]; then set -a; . ./.env; set +a; fi; \
+		ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) && export ONNXRUNTIME_LIB && exec bin/dev
+
+.PHONY: build
+build: ## Build the three programs into bin/
+	@echo "building inference, persistence and gateway (the first time takes minutes)..."
+	@CGO_ENABLED=1 go build -o bin/inference ./services/inference/cmd/inference
+	@CGO_ENABLED=0 go build -o bin/persistence ./services/persistence/cmd/persistence
+	@CGO_ENABLED=0 go build -o bin/gateway ./gateway/cmd/gateway
+
+.PHONY: bin/dev
+bin/dev:
+	@GOWORK=off go build -C scripts/dev -o ../../bin/dev .
+
+.PHONY: clean
+clean: ## Remove what was built and fetched; the database under var/ stays
+	rm -rf bin .cache
+
+# --- Test --------------------------------------------------------------------
+
+.PHONY: test
+test: lint test-go test-lone test-training test-contract ## Run everything: lint, unit, store, e2e, contract and training tests
+
+.PHONY: test-go
+test-go: setup ## Go tests of every module with the race detector; SQLite and a real PostgreSQL
+	ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) go test -race -timeout 15m work
+
+.PHONY: test-lone
+test-lone: ## Go tests of the modules outside the workspace
+	@for module in $(LONE_MODULES); do \
+		echo "test $$module"; (cd $$module && GOWORK=off go test -race -timeout 5m ./...) || exit 1; done
+
+.PHONY: test-training
+test-training: $(VENV)/training.done ## Python tests of the training and of the committed package
+	cd scripts/training && ../../$(VENV)/bin/python -m pytest -q
+
+.PHONY: test-contract
+test-contract: build setup $(VENV)/contract.done ## OpenAPI validator and schemathesis against the running gateway
+	ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) $(VENV)/bin/python scripts/contract/check.py
+
+.PHONY: setup
+setup: ## Fetch what tests need: ONNX Runtime, and PostgreSQL where it may be installed
+	@scripts/dev/fetch-onnxruntime.sh >/dev/null
+	@scripts/dev/setup-postgres.sh
+
+.PHONY: bench
+bench: build bin/dev ## Measure, beside a no-op and an echo in the same run; prints a table of ratios
+	@ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) && export ONNXRUNTIME_LIB && \
+		cd scripts/bench && GOWORK=off go run .
+
+# --- Check -------------------------------------------------------------------
+
+.PHONY: lint
+lint: $(TOOLS) $(VENV)/training.done ## golangci-lint, go vet, buf lint, buf breaking, ruff, and whether generated code is fresh
+	@for module in $(MODULES); do echo "lint $$module"; (cd $$module && go vet ./... && golangci-lint run ./...) || exit 1; done
+	@for module in $(LONE_MODULES); do \
+		echo "lint $$module"; (cd $$module && GOWORK=off go vet ./... && GOWORK=off golangci-lint run ./...) || exit 1; done
+	buf lint
+	buf format --diff --exit-code
+	@$(MAKE) --no-print-directory breaking check-generated
+	cd scripts && ../$(VENV)/bin/ruff check --config training/pyproject.toml . && ../$(VENV)/bin/ruff format --check --config training/pyproject.toml .
+
+.PHONY: breaking
+breaking: $(TOOLS) ## Compare the API with the last release
+	@release=$$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null); \
+	if [ -n "$$release" ]; then buf breaking --against ".git#tag=$$release"; \
+	else echo "buf breaking: no release yet to compare with"; fi
+
+.PHONY: generate
+generate: $(TOOLS) ## Generate Go code and the OpenAPI document from the protos
+	scripts/dev/generate.sh
+
+.PHONY: check-generated
+check-generated: generate ## Fail when the committed generated code is not what the protos give
+	@git diff --exit-code --stat -- proto/gen && test -z "$$(git status --porcelain -- proto/gen)" || \
+		{ echo "proto/gen is stale: run make generate and commit it"; exit 1; }
+
+.PHONY: fmt
+fmt: $(TOOLS) $(VENV)/training.done ## Format Go, protos and Python
+	@for module in $(MODULES) $(LONE_MODULES); do (cd $$module && golangci-lint fmt ./...); done
+	buf format -w
+	cd scripts && ../$(VENV)/bin/ruff format --config training/pyproject.toml .
+
+# --- Model -------------------------------------------------------------------
+
+.PHONY: train
+train: $(VENV)/training.done ## Train the model from the extracts into deploy/models/attrition/1
+	cd scripts/training && ../../$(VENV)/bin/python -m futurisys_training
+
+.PHONY: data
+data: ## Rebuild the three extracts from Debian's r-cran-modeldata (needs R)
+	$(PYTHON) scripts/training/data/rebuild.py
+
+# --- Tools -------------------------------------------------------------------
+
+$(TOOLS): scripts/tools/go.mod scripts/tools/go.sum
+	@echo "building the tools: buf, golangci-lint, generators (the first time takes minutes)..."
+	@GOWORK=off go build -C scripts/tools -o ../../bin/ tool
+	@touch $@
+
+$(VENV)/bin/python:
+	@scripts/dev/setup-python.sh $(PYTHON) $(VENV)
+
+$(VENV)/%.done: scripts/%/requirements.txt | $(VENV)/bin/python
+	@echo "installing the Python packages of scripts/$*..."
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@

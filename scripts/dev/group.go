@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// stopTimeout bounds how long a process may take to stop before it is killed.
+const stopTimeout = 15 * time.Second
+
+// group is the processes that run, in the order they were started.
+type group struct {
+	out     io.Writer
+	lines   sync.Mutex // one line at a time
+	members []*member
+	ended   chan *member
+}
+
+// member is one process.
+type member struct {
+	name    string
+	command *exec.Cmd
+	done    chan struct{}
+	err     error // how it ended; read after done
+}
+
+func newGroup(out io.Writer) *group {
+	const mostMembers = 16
+	return &group{out: out, ended: make(chan *member, mostMembers)}
+}
+
+// start starts a process; its lines are printed with its name before them.
+func (g *group) start(name, path string, args ...string) error {
+	m := &member{name: name, command: exec.Command(path, args...), done: make(chan struct{})}
+	// A group of its own: Ctrl-C reaches only us, and we stop all in order.
+	m.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	reader, writer := io.Pipe()
+	m.command.Stdout, m.command.Stderr = writer, writer
+	if err := m.command.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	g.members = append(g.members, m)
+	var printed sync.WaitGroup
+	printed.Go(func() { g.print(name, reader) })
+	go func() {
+		m.err = m.command.Wait()
+		_ = writer.Close()
+		printed.Wait()
+		close(m.done)
+		g.ended <- m
+	}()
+	return nil
+}
+
+func (g *group) print(name string, lines io.Reader) {
+	reader := bufio.NewReader(lines)
+	for {
+		line, err := reader.ReadString('\n')
+		if line != "" {
+			g.lines.Lock()
+			fmt.Fprintf(g.out, "%-11s | %s", name, line)
+			if err != nil {
+				fmt.Fprintln(g.out)
+			}
+			g.lines.Unlock()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// await waits until a process says that it is ready.
+func (g *group) await(ctx context.Context, s service, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		if isReady(ctx, s.ready) {
+			return nil
+		}
+		select {
+		case m := <-g.ended:
+			return m.failure()
+		case <-ctx.Done():
+			return fmt.Errorf("%s was not ready in %s", s.name, limit)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func isReady(ctx context.Context, url string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// wait waits until we are asked to stop, or a process ends, which is an error.
+func (g *group) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		say("stopping")
+		return nil
+	case m := <-g.ended:
+		return m.failure()
+	}
+}
+
+func (m *member) failure() error {
+	if m.err == nil {
+		return errors.New(m.name + " ended; the others are stopped")
+	}
+	return fmt.Errorf("%s ended (%w); the others are stopped", m.name, m.err)
+}
+
+// stop ends the processes, the last started first, and kills what does not end.
+func (g *group) stop() {
+	for _, m := range slices.Backward(g.members) {
+		_ = m.command.Process.Signal(syscall.SIGTERM) // it may have ended
+		select {
+		case <-m.done:
+		case <-time.After(stopTimeout):
+			say("%s did not stop in %s: killed", m.name, stopTimeout)
+			_ = m.command.Process.Kill()
+			<-m.done
+		}
+	}
+}

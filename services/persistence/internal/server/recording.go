@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/google/uuid"
 
@@ -49,7 +48,7 @@ func predictionFromMessage(p *futurisysv1.Prediction) (store.Prediction, error) 
 			return store.Prediction{}, fmt.Errorf("batch_id: %w", err)
 		}
 	}
-	if math.IsNaN(p.GetProbability()) || p.GetCreateTime().CheckValid() != nil {
+	if !(p.GetProbability() >= 0 && p.GetProbability() <= 1) || p.GetCreateTime().CheckValid() != nil { // NaN is neither
 		return store.Prediction{}, fmt.Errorf("probability %g or create_time is not valid", p.GetProbability())
 	}
 	out := store.Prediction{

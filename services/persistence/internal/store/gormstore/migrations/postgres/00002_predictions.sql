@@ -8,7 +8,7 @@ CREATE TABLE predictions (
     model text NOT NULL,
     model_version integer NOT NULL,
     model_revision text NOT NULL,
-    probability double precision NOT NULL,
+    probability double precision NOT NULL CHECK (probability BETWEEN 0 AND 1),
     threshold double precision NOT NULL,
     predicted_label text NOT NULL,
     positive boolean NOT NULL,

@@ -9,7 +9,7 @@ CREATE TABLE predictions (
     model TEXT NOT NULL,
     model_version INTEGER NOT NULL,
     model_revision TEXT NOT NULL,
-    probability REAL NOT NULL,
+    probability REAL NOT NULL CHECK (probability BETWEEN 0 AND 1),
     threshold REAL NOT NULL,
     predicted_label TEXT NOT NULL,
     positive BOOLEAN NOT NULL,

@@ -1,0 +1,224 @@
+package ingest_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/ingest"
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
+)
+
+// data is the folder of the committed extracts.
+const data = "../../../../scripts/training/data/"
+
+func extracts(t testing.TB) map[ingest.Kind][]byte {
+	t.Helper()
+	files := map[ingest.Kind][]byte{}
+	for kind, name := range map[ingest.Kind]string{
+		ingest.SIRH: "extrait_sirh.csv", ingest.Evaluation: "extrait_eval.csv", ingest.Survey: "extrait_sondage.csv",
+	} {
+		text, err := os.ReadFile(data + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[kind] = text
+	}
+	return files
+}
+
+func anything(store.Profile) []ingest.FieldProblem { return nil }
+
+func TestExtractsAreJoined(t *testing.T) {
+	employees, report := ingest.Parse(extracts(t), anything)
+	if report.Count != 0 || len(employees) != 1470 {
+		t.Fatalf("%d employees, problems %v", len(employees), report.Problems)
+	}
+	first := employees[0]
+	if first.ID != 1 || *first.Profile.Age != 41 || *first.Profile.JobTitle != "Cadre Commercial" ||
+		*first.Profile.LastRaisePercent != 11 || !*first.Profile.Overtime || *first.Profile.BusinessTravel != "Occasionnel" ||
+		*first.Profile.YearsUnderManager != 5 {
+		t.Errorf("the first employee is not as the extracts have it: %+v", first.Profile)
+	}
+}
+
+func TestJoinedFileGivesTheSameAsTheExtracts(t *testing.T) {
+	joined, err := os.ReadFile(data + "X_test.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	employees, report := ingest.Parse(map[ingest.Kind][]byte{ingest.Joined: joined}, anything)
+	if report.Count != 0 || len(employees) != 294 {
+		t.Fatalf("%d employees, problems %v", len(employees), report.Problems)
+	}
+	all, _ := ingest.Parse(extracts(t), anything)
+	byID := map[int32]store.Employee{}
+	for _, e := range all {
+		byID[e.ID] = e
+	}
+	for _, e := range employees {
+		if difference := cmp.Diff(byID[e.ID], e); difference != "" {
+			t.Fatalf("employee %d differs: %s", e.ID, difference)
+		}
+	}
+}
+
+func TestExcelsFrenchFormIsRead(t *testing.T) {
+	files := extracts(t)
+	for kind, text := range files {
+		files[kind] = []byte("\uFEFF" + strings.ReplaceAll(strings.ReplaceAll(string(text), ",", ";"), "\n", "\r\n"))
+	}
+	employees, report := ingest.Parse(files, anything)
+	if report.Count != 0 || len(employees) != 1470 {
+		t.Fatalf("%d employees, problems %v", len(employees), report.Problems)
+	}
+}
+
+func TestEmptyCellIsAnUnknownValue(t *testing.T) {
+	files := extracts(t)
+	files[ingest.SIRH] = []byte(strings.Replace(string(files[ingest.SIRH]), "1,41,F,5993,Célibataire", "1,,F,5993,", 1))
+	employees, report := ingest.Parse(files, anything)
+	if report.Count != 0 || employees[0].Profile.Age != nil || employees[0].Profile.MaritalStatus != nil {
+		t.Fatalf("problems %v, profile %+v", report.Problems, employees[0].Profile)
+	}
+}
+
+func TestEveryProblemIsNamedByFileLineAndColumn(t *testing.T) {
+	for name, test := range map[string]struct {
+		kind      ingest.Kind
+		find, put string
+		want      string // file:line:column: message
+	}{
+		"duplicate id":            {ingest.SIRH, "\n2,49,M", "\n1,49,M", "extrait_sirh:3:id_employee: employee 1 stands in line 2 already"},
+		"missing column":          {ingest.Survey, "distance_domicile_travail,", "x,", "extrait_sondage:1:distance_domicile_travail: this column is missing"},
+		"unknown column":          {ingest.Survey, "distance_domicile_travail,", "x,", "extrait_sondage:1:x: unknown column"},
+		"column twice":            {ingest.SIRH, "age,genre", "age,age", "extrait_sirh:1:age: this column stands twice"},
+		"no key":                  {ingest.Evaluation, "eval_number", "numero", "extrait_eval:1:eval_number: this column is missing"},
+		"unreadable percentage":   {ingest.Evaluation, "11 %", "onze %", `extrait_eval:2:augementation_salaire_precedente: must be a whole percentage such as "11 %", not "onze %"`},
+		"unreadable number":       {ingest.SIRH, "1,41,F", "1,quarante,F", `extrait_sirh:2:age: must be a whole number, not "quarante"`},
+		"number with a fraction":  {ingest.SIRH, "1,41,F", "1,41.5,F", `extrait_sirh:2:age: must be a whole number, not "41.5"`},
+		"number too large":        {ingest.SIRH, "1,41,F,5993", "1,41,F,99999999999", `extrait_sirh:2:revenu_mensuel: must be a whole number, not "99999999999"`},
+		"neither yes nor no":      {ingest.Evaluation, "Oui,11 %", "Peut-être,11 %", `extrait_eval:2:heure_supplementaires: must be Oui or Non, not "Peut-être"`},
+		"line short of a field":   {ingest.SIRH, "1,41,F,", "1,41,", "extrait_sirh:2:: has 11 fields, the header has 12"},
+		"line with one too many":  {ingest.SIRH, "1,41,F,", "1,41,F,F,", "extrait_sirh:2:: has 13 fields, the header has 12"},
+		"wrong kind of key":       {ingest.Evaluation, "E_1,", "1,", `extrait_eval:2:eval_number: must be E_ and the employee's number, not "1"`},
+		"key that is no number":   {ingest.SIRH, "\n1,41", "\n-1,41", `extrait_sirh:2:id_employee: must be an employee's number from 1, not "-1"`},
+		"key zero":                {ingest.Survey, ",00001,", ",00000,", `extrait_sondage:2:code_sondage: must be an employee's number from 1, not "00000"`},
+		"in one extract only":     {ingest.Survey, ",00001,", ",99999,", "extrait_sirh:2:id_employee: employee 1 is not in extrait_sondage"},
+		"in one other only":       {ingest.Survey, ",00001,", ",99999,", "extrait_sondage:2:code_sondage: employee 99999 is not in extrait_sirh"},
+		"Windows-1252":            {ingest.SIRH, "Célibataire,Commercial,Cadre Commercial,8", "C\xe9libataire,Commercial,Cadre Commercial,8", "extrait_sirh:2:: not UTF-8, perhaps Windows-1252: save the file as UTF-8"},
+		"zero byte":               {ingest.SIRH, "1,41,F", "1,41\x00,F", "extrait_sirh:2:: holds a zero byte: this is not a CSV file"},
+		"quote inside of a field": {ingest.SIRH, "1,41,F", `1,4"1,F`, `extrait_sirh:2:: not CSV: bare " in non-quoted-field`},
+		"quote that never closes": {ingest.SIRH, "1,41,F", `1,"41,F`, `not CSV: extraneous or missing " in quoted-field`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := extracts(t)
+			if !strings.Contains(string(files[test.kind]), test.find) {
+				t.Fatalf("the extract has no %q", test.find)
+			}
+			files[test.kind] = []byte(strings.Replace(string(files[test.kind]), test.find, test.put, 1))
+			_, report := ingest.Parse(files, anything)
+			got := text(report)
+			if !strings.Contains(got, test.want) {
+				t.Errorf("got\n%s\nwant\n%s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestFilesThatDoNotGoTogether(t *testing.T) {
+	all := extracts(t)
+	for name, test := range map[string]struct {
+		files map[ingest.Kind][]byte
+		want  string
+	}{
+		"none":               {nil, "this file is missing"},
+		"one is missing":     {map[ingest.Kind][]byte{ingest.SIRH: all[ingest.SIRH], ingest.Survey: all[ingest.Survey]}, "extrait_eval:0:: this file is missing"},
+		"joined and another": {map[ingest.Kind][]byte{ingest.Joined: []byte("id_employee\n1\n"), ingest.SIRH: all[ingest.SIRH]}, "a joined file comes alone"},
+		"empty":              {map[ingest.Kind][]byte{ingest.Joined: {}}, "joined:0:: the file is empty"},
+		"only a header":      {map[ingest.Kind][]byte{ingest.Joined: header(t)}, "joined:0:: the file has no employee"},
+		"not a CSV file":     {map[ingest.Kind][]byte{ingest.Joined: []byte("PK\x03\x04")}, "joined:1:id_employee: this column is missing"},
+	} {
+		_, report := ingest.Parse(test.files, anything)
+		if got := text(report); !strings.Contains(got, test.want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, test.want)
+		}
+	}
+}
+
+func TestRuleIsToldWhereItIsBroken(t *testing.T) {
+	rule := func(p store.Profile) []ingest.FieldProblem {
+		if *p.Age == 49 {
+			return []ingest.FieldProblem{{Field: "age", Message: "too good to be true"}}
+		}
+		return nil
+	}
+	_, report := ingest.Parse(extracts(t), rule)
+	if got := text(report); !strings.HasPrefix(got, "extrait_sirh:3:age: too good to be true\n") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+func TestProblemsAreCountedBeyondThoseKept(t *testing.T) {
+	files := extracts(t)
+	files[ingest.Evaluation] = []byte(strings.ReplaceAll(string(files[ingest.Evaluation]), " %", " pour cent"))
+	_, report := ingest.Parse(files, anything)
+	if report.Count != 1470 || len(report.Problems) != ingest.MaxProblems {
+		t.Errorf("%d counted, %d kept", report.Count, len(report.Problems))
+	}
+}
+
+// FuzzParse holds for any bytes: no panic, and either employees that are whole or
+// problems that say where.
+func FuzzParse(f *testing.F) {
+	files := extracts(f)
+	for kind := range maps.Keys(files) {
+		lines := strings.SplitAfterN(string(files[kind]), "\n", 4)
+		f.Add([]byte(strings.Join(lines[:3], "")), int(kind))
+	}
+	f.Add([]byte("id_employee;age\n1;\"2\n"), int(ingest.Joined))
+	f.Fuzz(func(t *testing.T, text []byte, kind int) {
+		all := map[ingest.Kind][]byte{ingest.Kind(kind): text}
+		if kind != int(ingest.Joined) {
+			all = map[ingest.Kind][]byte{ingest.SIRH: text, ingest.Evaluation: text, ingest.Survey: text}
+		}
+		employees, report := ingest.Parse(all, anything)
+		if report.Count == 0 && len(employees) == 0 {
+			t.Fatal("neither employees nor a problem")
+		}
+		for _, problem := range report.Problems {
+			if problem.Message == "" || problem.Line < 0 {
+				t.Fatalf("a problem that says nothing: %+v", problem)
+			}
+		}
+		seen := map[int32]bool{}
+		for _, e := range employees {
+			if e.ID < 1 || seen[e.ID] {
+				t.Fatalf("employee %d", e.ID)
+			}
+			seen[e.ID] = true
+		}
+	})
+}
+
+func text(report *ingest.Report) string {
+	var out strings.Builder
+	for _, p := range report.Problems {
+		fmt.Fprintf(&out, "%s:%d:%s: %s\n", p.Kind, p.Line, p.Column, p.Message)
+	}
+	return out.String()
+}
+
+func header(t *testing.T) []byte {
+	t.Helper()
+	joined, err := os.ReadFile(data + "X_test.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(joined), "\n")
+	return []byte(first + "\n")
+}

@@ -1,0 +1,405 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/server"
+	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
+	"github.com/futurisys/futurisys/services/platform/grpcclient"
+	"github.com/futurisys/futurisys/services/platform/grpcserver"
+
+	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// api is the service as its callers see it, over a real connection and database.
+type api struct {
+	employees futurisysv1.EmployeeServiceClient
+	history   futurisysv1.PredictionHistoryServiceClient
+	recording internalv1.RecordingServiceClient
+}
+
+func start(t *testing.T) api {
+	t.Helper()
+	rows, err := gormstore.Open("sqlite:" + filepath.Join(t.TempDir(), "test.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = rows.Close() })
+	if _, err := rows.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	employees, err := server.NewEmployee(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := grpcserver.New(grpcserver.Options{
+		Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), MaxMessageBytes: grpcclient.MaxMessageBytes,
+	})
+	futurisysv1.RegisterEmployeeServiceServer(s, employees)
+	futurisysv1.RegisterPredictionHistoryServiceServer(s, server.NewHistory(rows))
+	internalv1.RegisterRecordingServiceServer(s, server.NewRecording(rows))
+	if err := s.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	listener := bufconn.Listen(1 << 20)
+	go func() { _ = s.Serve(listener) }()
+	t.Cleanup(s.Stop)
+	connection, err := grpc.NewClient("passthrough:///test",
+		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return listener.Dial() }),
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = connection.Close() })
+	return api{
+		futurisysv1.NewEmployeeServiceClient(connection),
+		futurisysv1.NewPredictionHistoryServiceClient(connection),
+		internalv1.NewRecordingServiceClient(connection),
+	}
+}
+
+// refused checks the code and the reason of an error, and returns what fields
+// are wrong.
+func refused(t *testing.T, err error, code codes.Code, reason string) map[string]string {
+	t.Helper()
+	got := status.Convert(err)
+	fields, gotReason := map[string]string{}, ""
+	for _, detail := range got.Details() {
+		switch detail := detail.(type) {
+		case *errdetails.ErrorInfo:
+			gotReason = detail.GetReason()
+		case *errdetails.BadRequest:
+			for _, v := range detail.GetFieldViolations() {
+				fields[v.GetField()] = v.GetDescription()
+			}
+		}
+	}
+	if got.Code() != code || gotReason != reason {
+		t.Fatalf("got %s %s (%s), want %s %s", got.Code(), gotReason, got.Message(), code, reason)
+	}
+	return fields
+}
+
+func mustCreate(t *testing.T, a api, employee *futurisysv1.Employee) *futurisysv1.Employee {
+	t.Helper()
+	created, err := a.employees.CreateEmployee(t.Context(), &futurisysv1.CreateEmployeeRequest{Employee: employee})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return created
+}
+
+func equal(t *testing.T, got, want proto.Message) {
+	t.Helper()
+	if difference := cmp.Diff(want, got, protocmp.Transform()); difference != "" {
+		t.Errorf("not what was expected (-want +got):\n%s", difference)
+	}
+}
+
+// The profile is copied field by field between three forms: one that is forgotten
+// would be lost without a sound.
+func TestEveryFieldOfAProfileIsKept(t *testing.T) {
+	a := start(t)
+	profile := &futurisysv1.EmployeeProfile{}
+	fields := profile.ProtoReflect().Descriptor().Fields()
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		switch field.Kind().String() {
+		case "int32":
+			profile.ProtoReflect().Set(field, protoValue(int32(i%4+1)))
+		case "bool":
+			profile.ProtoReflect().Set(field, protoValue(true))
+		default:
+			profile.ProtoReflect().Set(field, protoValue("v"+string(field.Name())))
+		}
+	}
+	profile.Age = proto.Int32(33)
+	created := mustCreate(t, a, &futurisysv1.Employee{Id: 5, Profile: profile})
+	equal(t, created.GetProfile(), profile)
+	read, err := a.employees.GetEmployee(t.Context(), &futurisysv1.GetEmployeeRequest{Employee: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, read, created)
+
+	prediction := aPrediction(profile)
+	record(t, a, prediction)
+	stored, err := a.history.GetPrediction(t.Context(), &futurisysv1.GetPredictionRequest{Prediction: strings.ToUpper(prediction.GetId())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	prediction.Recording = futurisysv1.Recording_RECORDING_RECORDED
+	equal(t, stored, prediction)
+}
+
+func aPrediction(profile *futurisysv1.EmployeeProfile) *futurisysv1.Prediction {
+	return &futurisysv1.Prediction{
+		Id: uuid.Must(uuid.NewV7()).String(), BatchId: uuid.NewString(), EmployeeId: proto.Int32(5), Model: "attrition", ModelVersion: 1,
+		ModelRevision: "sha256:x", Probability: 0.25, Threshold: 0.32, PredictedLabel: "stays", RiskBand: "MODERATE", Profile: profile,
+		Warnings:   []*futurisysv1.Warning{{Field: "age", Message: "m"}},
+		CreateTime: timestamppb.New(timestamppb.Now().AsTime().Truncate(1000)),
+	}
+}
+
+func record(t *testing.T, a api, predictions ...*futurisysv1.Prediction) {
+	t.Helper()
+	answer, err := a.recording.RecordPredictions(t.Context(), &internalv1.RecordPredictionsRequest{Predictions: predictions})
+	if err != nil || int(answer.GetAddedCount()) != len(predictions) {
+		t.Fatalf("added %v, %v", answer, err)
+	}
+}
+
+func TestEmployeeIsRefused(t *testing.T) {
+	a := start(t)
+	mustCreate(t, a, &futurisysv1.Employee{Id: 1})
+	create := func(e *futurisysv1.Employee) error {
+		_, err := a.employees.CreateEmployee(t.Context(), &futurisysv1.CreateEmployeeRequest{Employee: e})
+		return err
+	}
+	fields := refused(t, create(&futurisysv1.Employee{
+		Id: -1, DisplayName: strings.Repeat("x", 201),
+		Profile: &futurisysv1.EmployeeProfile{Age: proto.Int32(5), Department: proto.String(""), JobTitle: proto.String("a\x00b")},
+	}), codes.InvalidArgument, "INVALID_ARGUMENT")
+	for _, field := range []string{"employee.id", "employee.display_name", "employee.profile.age", "employee.profile.department", "employee.profile.job_title"} {
+		if fields[field] == "" {
+			t.Errorf("%s is not listed in %v", field, fields)
+		}
+	}
+	refused(t, create(nil), codes.InvalidArgument, "INVALID_ARGUMENT")
+	refused(t, create(&futurisysv1.Employee{Id: 1}), codes.AlreadyExists, "EMPLOYEE_ALREADY_EXISTS")
+	_, err := a.employees.GetEmployee(t.Context(), &futurisysv1.GetEmployeeRequest{Employee: 9})
+	refused(t, err, codes.NotFound, "EMPLOYEE_NOT_FOUND")
+	_, err = a.employees.DeleteEmployee(t.Context(), &futurisysv1.DeleteEmployeeRequest{Employee: 9})
+	refused(t, err, codes.NotFound, "EMPLOYEE_NOT_FOUND")
+	for _, request := range []*futurisysv1.ListEmployeesRequest{
+		{PageSize: -1}, {OrderBy: "department"}, {Search: "\x00"}, {Department: strings.Repeat("x", 101)},
+	} {
+		_, err = a.employees.ListEmployees(t.Context(), request)
+		refused(t, err, codes.InvalidArgument, "INVALID_ARGUMENT")
+	}
+}
+
+func TestEmployeeUpdate(t *testing.T) {
+	a := start(t)
+	before := mustCreate(t, a, &futurisysv1.Employee{Id: 1, DisplayName: "Ada", Profile: &futurisysv1.EmployeeProfile{
+		Age: proto.Int32(30), Overtime: proto.Bool(true), Department: proto.String("Consulting"),
+	}})
+	update := func(e *futurisysv1.Employee, paths ...string) (*futurisysv1.Employee, error) {
+		request := &futurisysv1.UpdateEmployeeRequest{Employee: e}
+		if paths != nil {
+			request.UpdateMask = &fieldmaskpb.FieldMask{Paths: paths}
+		}
+		return a.employees.UpdateEmployee(t.Context(), request)
+	}
+	// Without a mask: what is given, false included.
+	after, err := update(&futurisysv1.Employee{Id: 1, Etag: before.GetEtag(), Profile: &futurisysv1.EmployeeProfile{Overtime: proto.Bool(false)}})
+	if err != nil || after.GetProfile().GetOvertime() || after.GetProfile().GetAge() != 30 || after.GetDisplayName() != "Ada" {
+		t.Fatalf("got %v, %v", after, err)
+	}
+	_, err = update(&futurisysv1.Employee{Id: 1, Etag: before.GetEtag(), DisplayName: "Bob"})
+	refused(t, err, codes.Aborted, "ETAG_MISMATCH")
+	// A named field without a value is emptied.
+	after, err = update(&futurisysv1.Employee{Id: 1}, "profile.age", "display_name")
+	if err != nil || after.GetProfile().Age != nil || after.GetDisplayName() != "" || after.GetProfile().GetDepartment() != "Consulting" {
+		t.Fatalf("got %v, %v", after, err)
+	}
+	after, err = update(&futurisysv1.Employee{Id: 1, Profile: &futurisysv1.EmployeeProfile{Age: proto.Int32(44)}}, "profile")
+	if err != nil || after.GetProfile().Department != nil || after.GetProfile().GetAge() != 44 {
+		t.Fatalf("got %v, %v", after, err)
+	}
+	for _, path := range []string{"create_time", "profile.nothing", "latest_prediction", "*"} {
+		_, err = update(&futurisysv1.Employee{Id: 1}, path)
+		if fields := refused(t, err, codes.InvalidArgument, "INVALID_ARGUMENT"); fields["update_mask"] == "" {
+			t.Errorf("%s: %v", path, fields)
+		}
+	}
+	_, err = update(&futurisysv1.Employee{Id: 9, DisplayName: "x"})
+	refused(t, err, codes.NotFound, "EMPLOYEE_NOT_FOUND")
+	_, err = update(&futurisysv1.Employee{DisplayName: "x"})
+	refused(t, err, codes.InvalidArgument, "INVALID_ARGUMENT")
+	_, err = a.employees.DeleteEmployee(t.Context(), &futurisysv1.DeleteEmployeeRequest{Employee: 1, Etag: before.GetEtag()})
+	refused(t, err, codes.Aborted, "ETAG_MISMATCH")
+	if _, err = a.employees.DeleteEmployee(t.Context(), &futurisysv1.DeleteEmployeeRequest{Employee: 1, Etag: after.GetEtag()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBatchGetSaysWhoIsMissing(t *testing.T) {
+	a := start(t)
+	for _, id := range []int32{3, 1, 7} {
+		mustCreate(t, a, &futurisysv1.Employee{Id: id})
+	}
+	got, err := a.employees.BatchGetEmployees(t.Context(), &futurisysv1.BatchGetEmployeesRequest{EmployeeIds: []int32{9, 7, 2, 1, 7}})
+	if err != nil || len(got.GetEmployees()) != 2 || cmp.Diff(got.GetMissingIds(), []int32{2, 9}) != "" {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	for _, ids := range [][]int32{nil, {0}, make([]int32, 10001)} {
+		_, err = a.employees.BatchGetEmployees(t.Context(), &futurisysv1.BatchGetEmployeesRequest{EmployeeIds: ids})
+		refused(t, err, codes.InvalidArgument, "INVALID_ARGUMENT")
+	}
+}
+
+func TestPageTokensBelongToTheirList(t *testing.T) {
+	a := start(t)
+	for id := int32(1); id <= 3; id++ {
+		mustCreate(t, a, &futurisysv1.Employee{Id: id, Profile: &futurisysv1.EmployeeProfile{Department: proto.String("Consulting")}})
+	}
+	first, err := a.employees.ListEmployees(t.Context(), &futurisysv1.ListEmployeesRequest{PageSize: 2})
+	if err != nil || first.GetNextPageToken() == "" || first.GetTotalSize() != 3 {
+		t.Fatalf("got %v, %v", first, err)
+	}
+	second, err := a.employees.ListEmployees(t.Context(), &futurisysv1.ListEmployeesRequest{PageSize: 1_000_000_000, PageToken: first.GetNextPageToken()})
+	if err != nil || len(second.GetEmployees()) != 1 || second.GetEmployees()[0].GetId() != 3 || second.GetNextPageToken() != "" {
+		t.Fatalf("got %v, %v", second, err)
+	}
+	for _, request := range []*futurisysv1.ListEmployeesRequest{
+		{PageToken: "nonsense"}, {PageToken: first.GetNextPageToken() + "AA"},
+		{PageToken: first.GetNextPageToken(), Department: "Consulting"}, {PageToken: first.GetNextPageToken(), OrderBy: "id desc"},
+	} {
+		_, err = a.employees.ListEmployees(t.Context(), request)
+		refused(t, err, codes.InvalidArgument, "INVALID_PAGE_TOKEN")
+	}
+	_, err = a.history.ListPredictions(t.Context(), &futurisysv1.ListPredictionsRequest{PageToken: first.GetNextPageToken()})
+	refused(t, err, codes.InvalidArgument, "INVALID_PAGE_TOKEN")
+}
+
+func TestHistoryOfAnEmployee(t *testing.T) {
+	a := start(t)
+	list := func(id int32) (*futurisysv1.ListPredictionsResponse, error) {
+		return a.history.ListPredictions(t.Context(), &futurisysv1.ListPredictionsRequest{Employee: &id})
+	}
+	_, err := list(5)
+	refused(t, err, codes.NotFound, "EMPLOYEE_NOT_FOUND")
+	mustCreate(t, a, &futurisysv1.Employee{Id: 5})
+	if got, err := list(5); err != nil || len(got.GetPredictions()) != 0 {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	record(t, a, aPrediction(&futurisysv1.EmployeeProfile{}))
+	if _, err := a.employees.DeleteEmployee(t.Context(), &futurisysv1.DeleteEmployeeRequest{Employee: 5}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := list(5); err != nil || len(got.GetPredictions()) != 1 {
+		t.Fatalf("a deleted employee's predictions stay: got %v, %v", got, err)
+	}
+	_, err = list(0)
+	refused(t, err, codes.InvalidArgument, "INVALID_ARGUMENT")
+	_, err = a.history.GetPrediction(t.Context(), &futurisysv1.GetPredictionRequest{Prediction: "12"})
+	refused(t, err, codes.InvalidArgument, "INVALID_ARGUMENT")
+	_, err = a.history.GetPrediction(t.Context(), &futurisysv1.GetPredictionRequest{Prediction: uuid.NewString()})
+	refused(t, err, codes.NotFound, "PREDICTION_NOT_FOUND")
+}
+
+func TestRecordingRefusesWhatIsNoPrediction(t *testing.T) {
+	a := start(t)
+	for name, spoil := range map[string]func(*futurisysv1.Prediction){
+		"id":          func(p *futurisysv1.Prediction) { p.Id = "x" },
+		"batch":       func(p *futurisysv1.Prediction) { p.BatchId = "x" },
+		"probability": func(p *futurisysv1.Prediction) { p.Probability = 1.01 },
+		"no time":     func(p *futurisysv1.Prediction) { p.CreateTime = nil },
+	} {
+		good, bad := aPrediction(nil), aPrediction(nil)
+		spoil(bad)
+		_, err := a.recording.RecordPredictions(t.Context(), &internalv1.RecordPredictionsRequest{Predictions: []*futurisysv1.Prediction{good, bad}})
+		if fields := refused(t, err, codes.InvalidArgument, "INVALID_ARGUMENT"); fields["predictions[1]"] == "" {
+			t.Errorf("%s: %v", name, fields)
+		}
+		_, err = a.history.GetPrediction(t.Context(), &futurisysv1.GetPredictionRequest{Prediction: good.GetId()})
+		refused(t, err, codes.NotFound, "PREDICTION_NOT_FOUND")
+	}
+}
+
+func TestImportIsAllOrNone(t *testing.T) {
+	a := start(t)
+	text, err := os.ReadFile("../../../../scripts/training/data/X_test.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := strings.Replace(string(text), "\n4,37,", "\n4,12,", 1) // too young for the API's range
+	if bad == string(text) {
+		t.Fatal("employee 4 is not as the test believes")
+	}
+	_, err = send(t, a, bad, false)
+	if fields := refused(t, err, codes.InvalidArgument, "INVALID_IMPORT"); fields["joined:2:age"] == "" {
+		t.Errorf("got %v", fields)
+	}
+	report, err := send(t, a, bad, true)
+	if err != nil || report.GetProblemCount() != 1 || report.GetProblems()[0].GetLine() != 2 || report.GetProblems()[0].GetColumn() != "age" {
+		t.Fatalf("got %v, %v", report, err)
+	}
+	report, err = send(t, a, string(text), true)
+	if err != nil || report.GetCreatedCount() != 294 || !report.GetValidateOnly() {
+		t.Fatalf("got %v, %v", report, err)
+	}
+	if list, err := a.employees.ListEmployees(t.Context(), &futurisysv1.ListEmployeesRequest{}); err != nil || list.GetTotalSize() != 0 {
+		t.Fatalf("nothing may be imported yet: %v, %v", list.GetTotalSize(), err)
+	}
+	report, err = send(t, a, string(text), false)
+	if err != nil || report.GetCreatedCount() != 294 {
+		t.Fatalf("got %v, %v", report, err)
+	}
+}
+
+// send imports one joined file, in pieces that cut lines and letters.
+func send(t *testing.T, a api, text string, validateOnly bool) (*futurisysv1.ImportReport, error) {
+	t.Helper()
+	stream, err := a.employees.ImportEmployees(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := []*futurisysv1.ImportEmployeesRequest{{Content: &futurisysv1.ImportEmployeesRequest_Options{
+		Options: &futurisysv1.ImportOptions{ValidateOnly: validateOnly},
+	}}}
+	for start := 0; start < len(text); start += 1001 {
+		messages = append(messages, &futurisysv1.ImportEmployeesRequest{Content: &futurisysv1.ImportEmployeesRequest_Chunk{
+			Chunk: &futurisysv1.ImportChunk{
+				Kind: futurisysv1.ImportFileKind_IMPORT_FILE_KIND_JOINED, Data: []byte(text[start:min(start+1001, len(text))]),
+			},
+		}})
+	}
+	for _, message := range messages {
+		if err := stream.Send(message); err != nil {
+			break // the reason comes with Recv
+		}
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		answer, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			t.Fatal("the stream ended without a report")
+		}
+		if err != nil {
+			return nil, err
+		}
+		if report := answer.GetReport(); report != nil {
+			return report, nil
+		}
+	}
+}
+
+func protoValue(value any) protoreflect.Value { return protoreflect.ValueOf(value) }

@@ -1,0 +1,161 @@
+package gormstore_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
+	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
+	"github.com/futurisys/futurisys/services/persistence/internal/store/storetest"
+	"github.com/futurisys/futurisys/services/platform/pgtest"
+)
+
+var (
+	server    *pgtest.Server
+	databases atomic.Int32
+)
+
+func TestMain(m *testing.M) {
+	var err error
+	if server, err = pgtest.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, "PostgreSQL is needed:", err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := server.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// urls gives each test an empty database of each dialect.
+func urls(t *testing.T) map[string]string {
+	t.Helper()
+	return map[string]string{
+		gormstore.SQLite:   "sqlite:" + filepath.Join(t.TempDir(), "a folder? #1", "test.db"),
+		gormstore.Postgres: postgresURL(t),
+	}
+}
+
+func postgresURL(t *testing.T) string {
+	t.Helper()
+	name := fmt.Sprintf("gormstore_%d_%d", os.Getpid(), databases.Add(1))
+	execute(t, server.URL, "CREATE DATABASE "+name)
+	t.Cleanup(func() { execute(t, server.URL, "DROP DATABASE "+name+" WITH (FORCE)") })
+	url, err := server.Database(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+func execute(t *testing.T, url, statement string) {
+	t.Helper()
+	ctx := context.Background() // also in a clean-up, when the test's is over
+	connection, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close(ctx)
+	if _, err := connection.Exec(ctx, statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func open(t *testing.T, url string) *gormstore.Store {
+	t.Helper()
+	rows, err := gormstore.Open(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := rows.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return rows
+}
+
+func TestStore(t *testing.T) {
+	for _, dialect := range []string{gormstore.SQLite, gormstore.Postgres} {
+		t.Run(dialect, func(t *testing.T) {
+			storetest.Run(t, func(t *testing.T) store.Store {
+				t.Helper()
+				rows := open(t, urls(t)[dialect])
+				if _, err := rows.Migrate(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				return rows
+			})
+		})
+	}
+}
+
+// A migration that works on an empty database only is found out in production:
+// each is taken back and forth with rows in the tables.
+func TestMigrationsGoForthAndBackWithRows(t *testing.T) {
+	for dialect, url := range urls(t) {
+		t.Run(dialect, func(t *testing.T) {
+			rows := open(t, url)
+			newest, err := rows.Migrate(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := rows.CreateEmployee(t.Context(), store.Employee{ID: 1}); err != nil {
+				t.Fatal(err)
+			}
+			for version := newest; version > 0; version-- {
+				if err := rows.MigrateDown(t.Context()); err != nil {
+					t.Fatalf("down from %d: %v", version, err)
+				}
+				current, _, err := rows.SchemaVersions(t.Context())
+				if err != nil || current != version-1 {
+					t.Fatalf("down from %d leads to %d, %v", version, current, err)
+				}
+			}
+			if again, err := rows.Migrate(t.Context()); err != nil || again != newest {
+				t.Fatalf("up again leads to %d, %v", again, err)
+			}
+			if _, err := rows.CreateEmployee(t.Context(), store.Employee{ID: 1}); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestProcessesMayMigrateAtOnce(t *testing.T) {
+	url := postgresURL(t)
+	failures := make(chan error, 4)
+	for range cap(failures) {
+		rows := open(t, url)
+		go func() {
+			_, err := rows.Migrate(context.Background())
+			failures <- err
+		}()
+	}
+	for range cap(failures) {
+		if err := <-failures; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestOpenRefusesWithTheKeyAndWithoutThePassword(t *testing.T) {
+	for _, url := range []string{"", "mysql://x", "sqlite:", "postgres://user:geheim@[::bad/db", "postgres://user:geheim@127.0.0.1:1/db"} {
+		_, err := gormstore.Open(url)
+		if err == nil || !strings.Contains(err.Error(), "DATABASE_URL") {
+			t.Errorf("%q: got %v, want an error that names DATABASE_URL", url, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "geheim") {
+			t.Errorf("%q: the password is in the error: %v", url, err)
+		}
+	}
+}

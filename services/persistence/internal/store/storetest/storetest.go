@@ -1,0 +1,579 @@
+// Package storetest is the suite that every store must pass, whatever keeps its
+// rows.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
+)
+
+// Run runs the suite; open gives each test an empty store.
+func Run(t *testing.T, open func(t *testing.T) store.Store) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, store.Store){
+		"employee round trip":            employeeRoundTrip,
+		"employee id is given":           employeeIDIsGiven,
+		"employee id is taken":           employeeIDIsTaken,
+		"employee is missing":            employeeIsMissing,
+		"update refuses and changes":     updateRefusesAndChanges,
+		"updates at once lose nothing":   updatesAtOnceLoseNothing,
+		"delete keeps predictions":       deleteKeepsPredictions,
+		"a new etag after a new record":  newEtagAfterNewRecord,
+		"employees page by page":         employeesPageByPage,
+		"employees filtered":             employeesFiltered,
+		"search takes text literally":    searchTakesTextLiterally,
+		"newest prediction is shown":     newestPredictionIsShown,
+		"import counts and is repeated":  importCountsAndIsRepeated,
+		"import without writing":         importWithoutWriting,
+		"import of many":                 importOfMany,
+		"prediction round trip":          predictionRoundTrip,
+		"recording twice adds once":      recordingTwiceAddsOnce,
+		"recording is all or none":       recordingIsAllOrNone,
+		"predictions page by page":       predictionsPageByPage,
+		"pages are stable while growing": pagesAreStableWhileGrowing,
+		"predictions filtered":           predictionsFiltered,
+		"a long list is estimated":       longListIsEstimated,
+		"a cancelled call does nothing":  cancelledCallDoesNothing,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+func of[T any](value T) *T { return &value }
+
+// whole is a profile with every field set, differently for each seed.
+func whole(seed int32) store.Profile {
+	return store.Profile{
+		Age: of(20 + seed%50), Gender: of("F"), MaritalStatus: of("Célibataire"), MonthlyIncome: of(1000 + seed),
+		Department: of("Ressources Humaines"), JobTitle: of("Représentant Commercial"), PreviousEmployers: of(int32(0)),
+		TotalExperienceYears: of(int32(8)), TenureYears: of(int32(6)), YearsInPosition: of(int32(4)),
+		EnvironmentSatisfaction: of(int32(2)), JobSatisfaction: of(int32(4)), TeamSatisfaction: of(int32(1)), WorkLifeBalance: of(int32(3)),
+		PreviousRating: of(int32(3)), CurrentRating: of(int32(4)), JobLevel: of(int32(5)), Overtime: of(false),
+		LastRaisePercent: of(int32(11)), SavingsPlanParticipations: of(int32(0)), TrainingsLastYear: of(int32(2)),
+		CommuteDistance: of(int32(29)), EducationLevel: of(int32(1)), FieldOfStudy: of("Infra & Cloud"),
+		BusinessTravel: of("Frequent"), YearsSincePromotion: of(int32(0)), YearsUnderManager: of(int32(5)),
+	}
+}
+
+func mustCreate(t *testing.T, s store.Store, employee store.Employee) *store.Employee {
+	t.Helper()
+	created, err := s.CreateEmployee(t.Context(), employee)
+	if err != nil {
+		t.Fatalf("create employee %d: %v", employee.ID, err)
+	}
+	return created
+}
+
+func prediction(employee int32, at time.Time) store.Prediction {
+	p := store.Prediction{
+		ID: uuid.Must(uuid.NewV7()).String(), Model: "attrition", ModelVersion: 1, ModelRevision: "sha256:abc",
+		Probability: 0.1 + 0.2, Threshold: 0.32, PredictedLabel: "stays", RiskBand: "MODERATE",
+		Profile: whole(employee), CreateTime: at.UTC().Truncate(time.Microsecond),
+	}
+	if employee != 0 {
+		p.EmployeeID = &employee
+	}
+	return p
+}
+
+func mustRecord(t *testing.T, s store.Store, predictions ...store.Prediction) {
+	t.Helper()
+	added, err := s.RecordPredictions(t.Context(), predictions)
+	if err != nil || added != len(predictions) {
+		t.Fatalf("record %d predictions: added %d, %v", len(predictions), added, err)
+	}
+}
+
+func equal(t *testing.T, got, want any) {
+	t.Helper()
+	if difference := cmp.Diff(want, got, cmpopts.EquateEmpty()); difference != "" {
+		t.Errorf("not what was expected (-want +got):\n%s", difference)
+	}
+}
+
+func fails(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("got error %v, want %v", err, want)
+	}
+}
+
+func employeeRoundTrip(t *testing.T, s store.Store) {
+	for id, profile := range map[int32]store.Profile{7: whole(3), 8: {}, 9: {Age: of(int32(40)), Overtime: of(true)}} {
+		created := mustCreate(t, s, store.Employee{ID: id, DisplayName: "Zoé <b>'); DROP TABLE employees;--", Profile: profile})
+		read, err := s.Employee(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, read, created)
+		equal(t, read.Profile, profile)
+		if read.Revision != 1 || read.CreateTime.IsZero() || time.Since(read.CreateTime) > time.Minute {
+			t.Errorf("record starts with revision %d at %s", read.Revision, read.CreateTime)
+		}
+	}
+}
+
+func employeeIDIsGiven(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{ID: 41})
+	if next := mustCreate(t, s, store.Employee{}); next.ID != 42 {
+		t.Errorf("the next free id is 42, not %d", next.ID)
+	}
+}
+
+func employeeIDIsTaken(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{ID: 1, DisplayName: "first"})
+	_, err := s.CreateEmployee(t.Context(), store.Employee{ID: 1, DisplayName: "second"})
+	fails(t, err, store.ErrExists)
+	if kept, _ := s.Employee(t.Context(), 1); kept.DisplayName != "first" {
+		t.Errorf("the first record became %q", kept.DisplayName)
+	}
+}
+
+func employeeIsMissing(t *testing.T, s store.Store) {
+	_, err := s.Employee(t.Context(), 404)
+	fails(t, err, store.ErrNotFound)
+	_, err = s.UpdateEmployee(t.Context(), 404, func(*store.Employee) error { return nil })
+	fails(t, err, store.ErrNotFound)
+	fails(t, s.DeleteEmployee(t.Context(), 404, func(*store.Employee) error { return nil }), store.ErrNotFound)
+	found, err := s.EmployeesByID(t.Context(), []int32{404})
+	if err != nil || len(found) != 0 {
+		t.Errorf("got %v, %v", found, err)
+	}
+}
+
+func updateRefusesAndChanges(t *testing.T, s store.Store) {
+	before := mustCreate(t, s, store.Employee{ID: 1, Profile: whole(1)})
+	refusal := errors.New("no")
+	_, err := s.UpdateEmployee(t.Context(), 1, func(*store.Employee) error { return refusal })
+	fails(t, err, refusal)
+	changed, err := s.UpdateEmployee(t.Context(), 1, func(e *store.Employee) error {
+		e.Profile.Overtime, e.Profile.Age = of(true), nil
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := s.Employee(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, read, changed)
+	if !*read.Profile.Overtime || read.Profile.Age != nil || *read.Profile.MonthlyIncome != 1001 {
+		t.Errorf("the change is not what was asked for: %+v", read.Profile)
+	}
+	if read.Etag() == before.Etag() || !read.CreateTime.Equal(before.CreateTime) {
+		t.Error("a change gives another etag and keeps the time of creation")
+	}
+}
+
+func updatesAtOnceLoseNothing(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{ID: 1, Profile: store.Profile{MonthlyIncome: of(int32(0))}})
+	const workers, each = 4, 10
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			for done := 0; done < each; {
+				_, err := s.UpdateEmployee(context.Background(), 1, func(e *store.Employee) error {
+					*e.Profile.MonthlyIncome++
+					return nil
+				})
+				if err == nil {
+					done++
+				} else if !errors.Is(err, store.ErrChanged) {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if read, _ := s.Employee(t.Context(), 1); *read.Profile.MonthlyIncome != workers*each || read.Revision != workers*each+1 {
+		t.Errorf("%d changes became %d, revision %d", workers*each, *read.Profile.MonthlyIncome, read.Revision)
+	}
+}
+
+func deleteKeepsPredictions(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{ID: 1})
+	kept := prediction(1, time.Now())
+	mustRecord(t, s, kept)
+	refusal := errors.New("no")
+	fails(t, s.DeleteEmployee(t.Context(), 1, func(*store.Employee) error { return refusal }), refusal)
+	if err := s.DeleteEmployee(t.Context(), 1, func(*store.Employee) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Employee(t.Context(), 1)
+	fails(t, err, store.ErrNotFound)
+	read, err := s.Prediction(t.Context(), kept.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, *read, kept)
+}
+
+func newEtagAfterNewRecord(t *testing.T, s store.Store) {
+	first := mustCreate(t, s, store.Employee{ID: 1})
+	if err := s.DeleteEmployee(t.Context(), 1, func(*store.Employee) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if second := mustCreate(t, s, store.Employee{ID: 1}); second.Etag() == first.Etag() {
+		t.Error("a record that takes an id again must not have the old one's etag")
+	}
+}
+
+func employeesPageByPage(t *testing.T, s store.Store) {
+	for id := int32(1); id <= 7; id++ {
+		mustCreate(t, s, store.Employee{ID: id})
+	}
+	if _, err := s.UpdateEmployee(t.Context(), 3, func(*store.Employee) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		query store.EmployeeQuery
+		want  []int32
+	}{
+		"by id":                 {store.EmployeeQuery{}, []int32{1, 2, 3, 4, 5, 6, 7}},
+		"by id, descending":     {store.EmployeeQuery{Descending: true}, []int32{7, 6, 5, 4, 3, 2, 1}},
+		"by update":             {store.EmployeeQuery{ByUpdate: true}, []int32{1, 2, 4, 5, 6, 7, 3}},
+		"by update, descending": {store.EmployeeQuery{ByUpdate: true, Descending: true}, []int32{3, 7, 6, 5, 4, 2, 1}},
+	} {
+		var got []int32
+		test.query.Limit = 3
+		for {
+			page, err := s.ListEmployees(t.Context(), test.query)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if page.Total != 7 || page.Estimated {
+				t.Errorf("%s: total %d, estimated %v", name, page.Total, page.Estimated)
+			}
+			for _, e := range page.Rows {
+				got = append(got, e.ID)
+			}
+			if !page.More {
+				break
+			}
+			last := page.Rows[len(page.Rows)-1]
+			test.query.After = &store.EmployeeKey{ID: last.ID, UpdateTime: last.UpdateTime}
+		}
+		equal(t, got, test.want)
+	}
+}
+
+func employeesFiltered(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{ID: 1, DisplayName: "Ada", Profile: store.Profile{Department: of("Consulting"), JobTitle: of("Tech Lead")}})
+	mustCreate(t, s, store.Employee{ID: 2, DisplayName: "Bob", Profile: store.Profile{Department: of("Commercial"), JobTitle: of("Manager")}})
+	mustCreate(t, s, store.Employee{ID: 30, Profile: store.Profile{Department: of("Consulting"), JobTitle: of("Manager")}})
+	for name, test := range map[string]struct {
+		query store.EmployeeQuery
+		want  []int32
+	}{
+		"department":          {store.EmployeeQuery{Department: "Consulting"}, []int32{1, 30}},
+		"job title":           {store.EmployeeQuery{JobTitle: "Manager"}, []int32{2, 30}},
+		"both":                {store.EmployeeQuery{Department: "Consulting", JobTitle: "Manager"}, []int32{30}},
+		"name":                {store.EmployeeQuery{Search: "ada"}, []int32{1}},
+		"part of a job title": {store.EmployeeQuery{Search: "LEAD"}, []int32{1}},
+		"id":                  {store.EmployeeQuery{Search: "30"}, []int32{30}},
+		"nobody":              {store.EmployeeQuery{Search: "xyz"}, nil},
+		"search and filter":   {store.EmployeeQuery{Search: "man", Department: "Commercial"}, []int32{2}},
+	} {
+		test.query.Limit = 10
+		page, err := s.ListEmployees(t.Context(), test.query)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var got []int32
+		for _, e := range page.Rows {
+			got = append(got, e.ID)
+		}
+		if difference := cmp.Diff(test.want, got); difference != "" || page.Total != len(test.want) {
+			t.Errorf("%s: total %d, %s", name, page.Total, difference)
+		}
+	}
+}
+
+func searchTakesTextLiterally(t *testing.T, s store.Store) {
+	for id, name := range map[int32]string{1: "100% sure", 2: "100 x", 3: "a_b", 4: "axb", 5: "hé! là"} {
+		mustCreate(t, s, store.Employee{ID: id, DisplayName: name})
+	}
+	for search, want := range map[string]int32{"100%": 1, "a_b": 3, "!": 5} {
+		page, err := s.ListEmployees(t.Context(), store.EmployeeQuery{Search: search, Limit: 10})
+		if err != nil || len(page.Rows) != 1 || page.Rows[0].ID != want {
+			t.Errorf("%q finds %v, %v, want employee %d", search, page, err, want)
+		}
+	}
+	page, err := s.ListEmployees(t.Context(), store.EmployeeQuery{Search: "' OR 1=1 --", Limit: 10})
+	if err != nil || len(page.Rows) != 0 {
+		t.Errorf("SQL in a search finds %v, %v", page, err)
+	}
+}
+
+func newestPredictionIsShown(t *testing.T, s store.Store) {
+	for id := int32(1); id <= 3; id++ {
+		mustCreate(t, s, store.Employee{ID: id})
+	}
+	now := time.Now()
+	old, newest, other := prediction(1, now.Add(-time.Hour)), prediction(1, now), prediction(2, now.Add(-time.Minute))
+	mustRecord(t, s, newest, old, other)
+	page, err := s.ListEmployees(t.Context(), store.EmployeeQuery{Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, page.Rows[0].Latest, &newest)
+	equal(t, page.Rows[1].Latest, &other)
+	if page.Rows[2].Latest != nil {
+		t.Error("an employee without predictions has no newest one")
+	}
+	one, err := s.Employee(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, one.Latest, &newest)
+}
+
+func importCountsAndIsRepeated(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{ID: 1, DisplayName: "kept", Profile: whole(1)})
+	before := mustCreate(t, s, store.Employee{ID: 2, DisplayName: "kept", Profile: whole(2)})
+	files := []store.Employee{{ID: 1, Profile: whole(1)}, {ID: 2, Profile: whole(99)}, {ID: 3, Profile: whole(3)}}
+	var steps []int
+	counts, err := s.ImportEmployees(t.Context(), files, true, func(done int) { steps = append(steps, done) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, counts, store.ImportCounts{Created: 1, Updated: 1, Unchanged: 1})
+	equal(t, steps, []int{1, 3})
+	changed, err := s.Employee(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changed.DisplayName != "kept" || changed.Revision != 2 || !changed.CreateTime.Equal(before.CreateTime) {
+		t.Errorf("an import keeps name and creation, and counts as a change: %+v", changed)
+	}
+	equal(t, changed.Profile, whole(99))
+	if counts, err = s.ImportEmployees(t.Context(), files, true, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, counts, store.ImportCounts{Unchanged: 3})
+}
+
+func importWithoutWriting(t *testing.T, s store.Store) {
+	counts, err := s.ImportEmployees(t.Context(), []store.Employee{{ID: 1, Profile: whole(1)}}, false, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, counts, store.ImportCounts{Created: 1})
+	_, err = s.Employee(t.Context(), 1)
+	fails(t, err, store.ErrNotFound)
+}
+
+func importOfMany(t *testing.T, s store.Store) {
+	const many = 2345 // more than one statement holds
+	files := make([]store.Employee, many)
+	ids := make([]int32, many)
+	for i := range files {
+		files[i] = store.Employee{ID: int32(i + 1), Profile: whole(int32(i))}
+		ids[i] = int32(i + 1)
+	}
+	if _, err := s.ImportEmployees(t.Context(), files, true, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	read, err := s.EmployeesByID(t.Context(), ids)
+	if err != nil || len(read) != many {
+		t.Fatalf("read %d of %d: %v", len(read), many, err)
+	}
+	for i := range read {
+		equal(t, read[i].Profile, files[i].Profile)
+	}
+}
+
+func predictionRoundTrip(t *testing.T, s store.Store) {
+	full := prediction(12, time.Date(2026, 2, 28, 23, 59, 59, 123456000, time.UTC))
+	full.BatchID = of(uuid.NewString())
+	full.Positive = true
+	full.Warnings = []store.Warning{{Field: "age", Message: `"é" <script>`}}
+	bare := prediction(0, time.Now())
+	bare.Profile = store.Profile{}
+	mustRecord(t, s, full, bare)
+	for _, want := range []store.Prediction{full, bare} {
+		got, err := s.Prediction(t.Context(), want.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, *got, want)
+	}
+	_, err := s.Prediction(t.Context(), uuid.NewString())
+	fails(t, err, store.ErrNotFound)
+}
+
+func recordingTwiceAddsOnce(t *testing.T, s store.Store) {
+	first, second := prediction(1, time.Now()), prediction(1, time.Now())
+	mustRecord(t, s, first)
+	again := first
+	again.Probability = 0.99
+	added, err := s.RecordPredictions(t.Context(), []store.Prediction{again, second, second})
+	if err != nil || added != 1 {
+		t.Fatalf("added %d, %v", added, err)
+	}
+	kept, err := s.Prediction(t.Context(), first.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, *kept, first)
+}
+
+func recordingIsAllOrNone(t *testing.T, s store.Store) {
+	good, bad := prediction(1, time.Now()), prediction(1, time.Now())
+	bad.Probability = 1.5 // which no row may hold
+	if _, err := s.RecordPredictions(t.Context(), []store.Prediction{good, bad}); err == nil {
+		t.Error("a row that the schema refuses must fail the call")
+	}
+	_, err := s.Prediction(t.Context(), good.ID)
+	fails(t, err, store.ErrNotFound)
+}
+
+func predictionsPageByPage(t *testing.T, s store.Store) {
+	base := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var all []store.Prediction
+	for i := range 9 {
+		// Three at the same microsecond: the id decides.
+		all = append(all, prediction(1, base.Add(time.Duration(i/3)*time.Microsecond*100001)))
+	}
+	mustRecord(t, s, all...)
+	for _, ascending := range []bool{false, true} {
+		query := store.PredictionQuery{Ascending: ascending, Limit: 2}
+		var got []string
+		for {
+			page, err := s.ListPredictions(t.Context(), query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range page.Rows {
+				got = append(got, p.ID)
+			}
+			if !page.More {
+				break
+			}
+			last := page.Rows[len(page.Rows)-1]
+			query.After = &store.PredictionKey{CreateTime: last.CreateTime, ID: last.ID}
+		}
+		want := make([]string, len(all))
+		for i := range all { // UUIDs of version 7 ascend as they are made
+			want[i] = all[i].ID
+			if !ascending {
+				want[i] = all[len(all)-1-i].ID
+			}
+		}
+		equal(t, got, want)
+	}
+}
+
+func pagesAreStableWhileGrowing(t *testing.T, s store.Store) {
+	base := time.Now()
+	for i := range 4 {
+		mustRecord(t, s, prediction(1, base.Add(time.Duration(i)*time.Second)))
+	}
+	first, err := s.ListPredictions(t.Context(), store.PredictionQuery{Limit: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustRecord(t, s, prediction(1, base.Add(time.Hour))) // newer than the page
+	last := first.Rows[1]
+	second, err := s.ListPredictions(t.Context(), store.PredictionQuery{
+		Limit: 2, After: &store.PredictionKey{CreateTime: last.CreateTime, ID: last.ID},
+	})
+	if err != nil || len(second.Rows) != 2 || second.More {
+		t.Fatalf("second page: %+v, %v", second, err)
+	}
+	if !second.Rows[0].CreateTime.Before(last.CreateTime) {
+		t.Error("the second page repeats rows of the first")
+	}
+}
+
+func predictionsFiltered(t *testing.T, s store.Store) {
+	base := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	batch := uuid.NewString()
+	rows := make([]store.Prediction, 4)
+	for i := range rows {
+		rows[i] = prediction(int32(i%2+1), base.Add(time.Duration(i)*time.Hour))
+	}
+	rows[1].Model, rows[2].ModelVersion, rows[3].RiskBand = "other", 2, "HIGH"
+	rows[0].BatchID, rows[3].BatchID = &batch, &batch
+	rows[2].Probability, rows[3].Probability = 0.5, 0.9
+	mustRecord(t, s, rows...)
+	for name, test := range map[string]struct {
+		query store.PredictionQuery
+		want  []int
+	}{
+		"all, newest first": {store.PredictionQuery{}, []int{3, 2, 1, 0}},
+		"employee":          {store.PredictionQuery{EmployeeID: 1}, []int{2, 0}},
+		"model":             {store.PredictionQuery{Model: "other"}, []int{1}},
+		"version":           {store.PredictionQuery{ModelVersion: 2}, []int{2}},
+		"band":              {store.PredictionQuery{RiskBand: "HIGH"}, []int{3}},
+		"batch":             {store.PredictionQuery{BatchID: batch}, []int{3, 0}},
+		"probability":       {store.PredictionQuery{MinProbability: 0.5}, []int{3, 2}},
+		"from":              {store.PredictionQuery{From: rows[2].CreateTime}, []int{3, 2}},
+		"to, excluded":      {store.PredictionQuery{To: rows[2].CreateTime}, []int{1, 0}},
+		"two at once":       {store.PredictionQuery{EmployeeID: 2, BatchID: batch}, []int{3}},
+	} {
+		test.query.Limit = 10
+		page, err := s.ListPredictions(t.Context(), test.query)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var got, want []string
+		for _, p := range page.Rows {
+			got = append(got, p.ID)
+		}
+		for _, i := range test.want {
+			want = append(want, rows[i].ID)
+		}
+		if difference := cmp.Diff(want, got); difference != "" || page.Total != len(want) {
+			t.Errorf("%s: total %d: %s", name, page.Total, difference)
+		}
+	}
+}
+
+func longListIsEstimated(t *testing.T, s store.Store) {
+	const many = store.CountLimit + 500
+	base := time.Now()
+	rows := make([]store.Prediction, many)
+	for i := range rows {
+		rows[i] = prediction(int32(i%100+1), base.Add(time.Duration(i)*time.Millisecond))
+	}
+	mustRecord(t, s, rows...)
+	page, err := s.ListPredictions(t.Context(), store.PredictionQuery{Limit: 1})
+	if err != nil || !page.Estimated || page.Total <= store.CountLimit {
+		t.Fatalf("%d rows: total %d, estimated %v, %v", many, page.Total, page.Estimated, err)
+	}
+	page, err = s.ListPredictions(t.Context(), store.PredictionQuery{Model: "attrition", Limit: 1})
+	if err != nil || !page.Estimated || page.Total <= store.CountLimit {
+		t.Fatalf("filtered: total %d, estimated %v, %v", page.Total, page.Estimated, err)
+	}
+	page, err = s.ListPredictions(t.Context(), store.PredictionQuery{EmployeeID: 1, Limit: 1})
+	if err != nil || page.Estimated || page.Total != many/100 {
+		t.Fatalf("one employee: total %d, estimated %v, %v", page.Total, page.Estimated, err)
+	}
+}
+
+func cancelledCallDoesNothing(t *testing.T, s store.Store) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	row := prediction(1, time.Now())
+	if _, err := s.RecordPredictions(ctx, []store.Prediction{row}); err == nil {
+		t.Error("a cancelled call must fail")
+	}
+	_, err := s.Prediction(t.Context(), row.ID)
+	fails(t, err, store.ErrNotFound)
+	if fmt.Sprint(s.Ping(t.Context())) != "<nil>" {
+		t.Error("the database must answer after a cancelled call")
+	}
+}

@@ -1,0 +1,109 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/futurisys/futurisys/services/platform/config"
+)
+
+type settings struct {
+	config.Common
+
+	DatabaseURL string `name:"database-url" env:"DATABASE_URL" default:"from-default"`
+}
+
+// inFolder runs the test in a folder of its own, with this .env if any.
+func inFolder(t *testing.T, dotenv string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	for _, key := range config.Keys() { // what a .env sets must not outlive the test
+		t.Setenv(key, "")
+		if err := os.Unsetenv(key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if dotenv != "" {
+		if err := os.WriteFile(".env", []byte(dotenv), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func parse(args ...string) (settings, error) {
+	var s settings
+	_, err := config.Parse("test", "A test.", &s, args)
+	return s, err
+}
+
+func TestPrecedence(t *testing.T) {
+	inFolder(t, "")
+	if s, err := parse(); err != nil || s.DatabaseURL != "from-default" {
+		t.Fatalf("default: %q, %v", s.DatabaseURL, err)
+	}
+	inFolder(t, "DATABASE_URL=from-file\n")
+	if s, err := parse(); err != nil || s.DatabaseURL != "from-file" {
+		t.Fatalf("file over default: %q, %v", s.DatabaseURL, err)
+	}
+	t.Setenv("DATABASE_URL", "from-environment")
+	if s, err := parse(); err != nil || s.DatabaseURL != "from-environment" {
+		t.Fatalf("environment over file: %q, %v", s.DatabaseURL, err)
+	}
+	if s, err := parse("--database-url=from-flag"); err != nil || s.DatabaseURL != "from-flag" {
+		t.Fatalf("flag over environment: %q, %v", s.DatabaseURL, err)
+	}
+}
+
+func TestDotenvIsReadInDevOnly(t *testing.T) {
+	inFolder(t, "DATABASE_URL=from-file\n")
+	t.Setenv("ENVIRONMENT", "prod")
+	if s, err := parse(); err != nil || s.DatabaseURL != "from-default" {
+		t.Fatalf("got %q, %v", s.DatabaseURL, err)
+	}
+	other := filepath.Join(t.TempDir(), "prod.env")
+	if err := os.WriteFile(other, []byte("DATABASE_URL=from-named-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := parse("--config-file", other); err != nil || s.DatabaseURL != "from-named-file" {
+		t.Fatalf("got %q, %v", s.DatabaseURL, err)
+	}
+}
+
+func TestMistakesNameTheKey(t *testing.T) {
+	for name, test := range map[string]struct {
+		dotenv string
+		args   []string
+		want   string
+	}{
+		"unknown key in the file": {"DATABASE_ULR=x\n", nil, "unknown key DATABASE_ULR"},
+		"bad value":               {"LOG_LEVEL=loud\n", nil, "LOG_LEVEL"},
+		"bad environment":         {"", []string{"--environment=test"}, "ENVIRONMENT"},
+		"unknown flag":            {"", []string{"--nothing"}, "--nothing"},
+		"missing file":            {"", []string{"--config-file=nowhere.env"}, "CONFIG_FILE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inFolder(t, test.dotenv)
+			if _, err := parse(test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want an error with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestCheckBind(t *testing.T) {
+	for addr, want := range map[string]bool{
+		"127.0.0.1:80": true, "localhost:80": true, "[::1]:80": true, "127.8.8.8:1": true,
+		"0.0.0.0:80": false, ":80": false, "[::]:80": false, "192.168.1.2:80": false, "example.com:80": false, "80": false,
+	} {
+		if err := config.CheckBind("SOME_ADDR", addr, false); (err == nil) != want {
+			t.Errorf("%q: got %v", addr, err)
+		} else if err != nil && !strings.Contains(err.Error(), "SOME_ADDR") {
+			t.Errorf("%q: the key is not named: %v", addr, err)
+		}
+	}
+	if err := config.CheckBind("SOME_ADDR", "0.0.0.0:80", true); err != nil {
+		t.Errorf("allowed: %v", err)
+	}
+}

@@ -1,0 +1,74 @@
+package lifecycle_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/futurisys/futurisys/services/platform/lifecycle"
+)
+
+// A signal must not cut a request under way: what is being recorded would be lost.
+func TestSignalDrainsWhatIsUnderWay(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered := make(chan struct{})
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(entered)
+		time.Sleep(200 * time.Millisecond)
+		_, _ = io.WriteString(w, "done")
+	})
+	var notReady, looped atomic.Bool
+	var group lifecycle.Group
+	group.AddSignals(func() { notReady.Store(true) })
+	group.AddHTTP(handler, listener)
+	group.AddLoop(func(ctx context.Context) {
+		<-ctx.Done()
+		looped.Store(true)
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- group.Run() }()
+
+	answer := make(chan string, 1)
+	go func() {
+		request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+listener.Addr().String(), http.NoBody)
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer response.Body.Close()
+		body, _ := io.ReadAll(response.Body)
+		answer <- string(body)
+	}()
+	<-entered
+	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-answer; got != "done" {
+		t.Errorf("the request under way got %q", got)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("a signal is a clean end, got %v", err)
+		}
+	case <-time.After(lifecycle.DrainTimeout):
+		t.Fatal("the group did not end")
+	}
+	if !notReady.Load() || !looped.Load() {
+		t.Errorf("not ready %v, loop ended %v", notReady.Load(), looped.Load())
+	}
+}

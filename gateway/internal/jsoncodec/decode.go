@@ -4,10 +4,8 @@
 package jsoncodec
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
-	"math"
+	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -52,17 +50,18 @@ func (d *Decoder) Decode(data []byte, into proto.Message) error {
 	if !utf8.Valid(data) {
 		return &Error{[]Problem{{"", "the body is not UTF-8"}}}
 	}
-	r := &reading{raw: data, source: jx.DecodeBytes(data)}
-	message := into.ProtoReflect()
-	err := r.object(message, d.plans.of(message.Descriptor()), "")
-	if err == nil && r.source.Next() != jx.Invalid {
-		err = errors.New("something follows the object")
+	if halfSurrogate(data) {
+		return &Error{[]Problem{{"", "the body holds half of a surrogate pair"}}}
 	}
-	if err == nil && len(bytes.TrimSpace(data)) == 0 {
-		err = errors.New("it is empty")
+	r := &reading{source: jx.DecodeBytes(data)}
+	message := into.ProtoReflect()
+	err := r.object(message, d.plans.of(message.Descriptor()))
+	if err == nil && !errors.Is(r.source.Skip(), io.EOF) {
+		err = errors.New("something follows it")
 	}
 	if err != nil && !errors.Is(err, errEnough) {
-		r.problem("", "the body is not a JSON object: "+err.Error())
+		r.path = nil
+		r.problem("the body is not a JSON object: " + err.Error())
 	}
 	if len(r.problems) > 0 {
 		return &Error{r.problems}
@@ -74,159 +73,124 @@ func (d *Decoder) Decode(data []byte, into proto.Message) error {
 // body is not JSON; what is JSON but not what the message takes is a problem, and
 // the reading goes on.
 type reading struct {
-	raw      []byte
 	source   *jx.Decoder
+	path     []step
 	problems []Problem
 }
 
-func (r *reading) problem(path, description string) {
-	r.problems = append(r.problems, Problem{path, description})
+// step is one part of the path to a value: a field, or a place in a list. Steps
+// become text only when there is a problem to tell.
+type step struct {
+	name  string
+	index int // when name is empty
+}
+
+func (r *reading) problem(description string) {
+	var place strings.Builder
+	for i, step := range r.path {
+		switch {
+		case step.name == "":
+			place.WriteString("[" + strconv.Itoa(step.index) + "]")
+		case i > 0:
+			place.WriteString("." + step.name)
+		default:
+			place.WriteString(step.name)
+		}
+	}
+	r.problems = append(r.problems, Problem{place.String(), description})
 }
 
 // skip says what is wrong and steps over the value.
-func (r *reading) skip(path, description string) error {
-	r.problem(path, description)
+func (r *reading) skip(description string) error {
+	r.problem(description)
 	if len(r.problems) >= maxProblems {
 		return errEnough
 	}
 	return r.source.Skip() //nolint:wrapcheck // what is wrong with the JSON
 }
 
-func (r *reading) object(message protoreflect.Message, plan *plan, path string) error {
+// within reads a value at a further step of the path.
+func (r *reading) within(next step, read func() error) error {
+	r.path = append(r.path, next)
+	err := read()
+	r.path = r.path[:len(r.path)-1]
+	return err
+}
+
+func (r *reading) object(message protoreflect.Message, plan *plan) error {
 	if r.source.Next() != jx.Object {
-		return r.skip(path, "must be an object")
+		return r.skip("must be an object")
 	}
-	seen := map[*fieldPlan]bool{}
-	return r.source.Obj(func(_ *jx.Decoder, key string) error { //nolint:wrapcheck // what is wrong with the JSON
-		place := key
-		if path != "" {
-			place = path + "." + key
-		}
-		field, known := plan.fields[key]
+	seen := make([]bool, plan.count)
+	return r.source.ObjBytes(func(_ *jx.Decoder, key []byte) error { //nolint:wrapcheck // what is wrong with the JSON
+		field, known := plan.fields[string(key)]
 		if !known {
-			return r.skip(place, "unknown field")
+			return r.within(step{name: string(key)}, func() error { return r.skip("unknown field") })
 		}
-		if seen[field] {
-			return r.skip(place, "stands twice")
-		}
-		seen[field] = true
-		return r.field(message, field, place)
+		return r.within(step{name: field.name}, func() error {
+			if seen[field.index] {
+				return r.skip("stands twice")
+			}
+			seen[field.index] = true
+			return r.field(message, field)
+		})
 	})
 }
 
-func (r *reading) field(message protoreflect.Message, field *fieldPlan, path string) error {
+func (r *reading) field(message protoreflect.Message, field *fieldPlan) error {
 	if r.source.Next() == jx.Null { // as protojson: as if it were not there
 		return r.source.Null() //nolint:wrapcheck // what is wrong with the JSON
 	}
 	switch {
 	case field.descriptor.IsList():
-		return r.list(message, field, path)
+		return r.list(message, field)
 	case field.descriptor.IsMap():
-		return r.skip(path, "cannot be set")
+		return r.skip("cannot be set")
 	}
 	if oneof := field.descriptor.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() && message.WhichOneof(oneof) != nil {
-		return r.skip(path, "excludes "+message.WhichOneof(oneof).JSONName())
+		return r.skip("excludes " + message.WhichOneof(oneof).JSONName())
 	}
 	if field.descriptor.Message() != nil {
-		return r.message(message.Mutable(field.descriptor).Message(), field, path)
+		return r.message(message.Mutable(field.descriptor).Message(), field)
 	}
-	value, ok, err := r.scalar(field, path)
+	value, ok, err := r.scalar(field)
 	if err == nil && ok {
 		message.Set(field.descriptor, value)
 	}
 	return err
 }
 
-func (r *reading) list(message protoreflect.Message, field *fieldPlan, path string) error {
+func (r *reading) list(message protoreflect.Message, field *fieldPlan) error {
 	if r.source.Next() != jx.Array {
-		return r.skip(path, "must be a list")
+		return r.skip("must be a list")
 	}
 	list := message.Mutable(field.descriptor).List()
-	index := 0
+	index := -1
 	return r.source.Arr(func(*jx.Decoder) error { //nolint:wrapcheck // what is wrong with the JSON
-		place := path + "[" + strconv.Itoa(index) + "]"
 		index++
-		if field.descriptor.Message() != nil {
-			return r.message(list.AppendMutable().Message(), field, place)
-		}
-		value, ok, err := r.scalar(field, place)
-		if err == nil && ok {
-			list.Append(value)
-		}
-		return err
+		return r.within(step{index: index}, func() error {
+			if field.descriptor.Message() != nil {
+				return r.message(list.AppendMutable().Message(), field)
+			}
+			value, ok, err := r.scalar(field)
+			if err == nil && ok {
+				list.Append(value)
+			}
+			return err
+		})
 	})
 }
 
-func (r *reading) message(into protoreflect.Message, field *fieldPlan, path string) error {
+func (r *reading) message(into protoreflect.Message, field *fieldPlan) error {
 	if !field.wellKnown {
-		return r.object(into, field.message, path)
+		return r.object(into, field.message)
 	}
 	raw, err := r.source.Raw()
 	if err != nil {
 		return err //nolint:wrapcheck // what is wrong with the JSON
 	}
 	if err := protojson.Unmarshal(raw, into.Interface()); err != nil {
-		r.problem(path, "must be a "+strings.ToLower(string(field.descriptor.Message().Name())))
+		r.problem("must be a " + strings.ToLower(string(field.descriptor.Message().Name())))
 	}
 	return nil
-}
-
-// scalar reads one value; false: it is not what the field takes, and that is said.
-func (r *reading) scalar(field *fieldPlan, path string) (protoreflect.Value, bool, error) {
-	none := protoreflect.Value{}
-	switch kind := field.descriptor.Kind(); kind {
-	case protoreflect.Int32Kind:
-		if r.source.Next() != jx.Number {
-			return none, false, r.skip(path, "must be a whole number")
-		}
-		number, err := r.source.Num()
-		if err != nil {
-			return none, false, err //nolint:wrapcheck // what is wrong with the JSON
-		}
-		value, problem := whole(number.String())
-		if problem != "" {
-			r.problem(path, problem)
-		}
-		return protoreflect.ValueOfInt32(value), problem == "", nil
-	case protoreflect.DoubleKind:
-		if r.source.Next() != jx.Number {
-			return none, false, r.skip(path, "must be a number")
-		}
-		value, err := r.source.Float64()
-		return protoreflect.ValueOfFloat64(value), true, err //nolint:wrapcheck // what is wrong with the JSON
-	case protoreflect.BoolKind:
-		if r.source.Next() != jx.Bool {
-			return none, false, r.skip(path, "must be true or false")
-		}
-		value, err := r.source.Bool()
-		return protoreflect.ValueOfBool(value), true, err //nolint:wrapcheck // what is wrong with the JSON
-	case protoreflect.StringKind:
-		if r.source.Next() != jx.String {
-			return none, false, r.skip(path, "must be a text")
-		}
-		value, err := r.source.Str()
-		if err == nil && strings.ContainsRune(value, utf8.RuneError) && !bytes.ContainsRune(r.raw, utf8.RuneError) {
-			r.problem(path, "holds half of a surrogate pair")
-			return none, false, nil
-		}
-		return protoreflect.ValueOfString(value), true, err //nolint:wrapcheck // what is wrong with the JSON
-	default:
-		return none, false, fmt.Errorf("field %s is of kind %s, which no request of ours has", path, kind)
-	}
-}
-
-// whole reads an int32. 30.0 and 3e1 are whole numbers to JSON too.
-func whole(text string) (int32, string) {
-	if value, err := strconv.ParseInt(text, 10, 32); err == nil {
-		return int32(value), ""
-	}
-	value, err := strconv.ParseFloat(text, 64)
-	switch {
-	case err == nil && value != math.Trunc(value):
-		return 0, "must be a whole number"
-	case err != nil || value < math.MinInt32 || value > math.MaxInt32:
-		return 0, "must be from -2147483648 to 2147483647"
-	default:
-		return int32(value), ""
-	}
 }

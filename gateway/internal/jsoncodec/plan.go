@@ -11,11 +11,13 @@ import (
 // both of which protojson takes.
 type plan struct {
 	fields map[string]*fieldPlan
+	count  int
 }
 
 type fieldPlan struct {
 	descriptor protoreflect.FieldDescriptor
 	name       string // in JSON
+	index      int    // in the message
 	message    *plan  // of a message field that is not a well-known type
 	wellKnown  bool
 }
@@ -30,10 +32,10 @@ func (p *plans) of(message protoreflect.MessageDescriptor) *plan {
 	if found, ok := p.known.Load(message.FullName()); ok {
 		return found.(*plan) //nolint:forcetypeassert // nothing else is put in
 	}
-	made := &plan{fields: map[string]*fieldPlan{}}
+	made := &plan{fields: map[string]*fieldPlan{}, count: message.Fields().Len()}
 	for i := range message.Fields().Len() {
 		descriptor := message.Fields().Get(i)
-		field := &fieldPlan{descriptor: descriptor, name: descriptor.JSONName()}
+		field := &fieldPlan{descriptor: descriptor, name: descriptor.JSONName(), index: i}
 		if sub := descriptor.Message(); sub != nil && !descriptor.IsMap() {
 			if field.wellKnown = strings.HasPrefix(string(sub.FullName()), "google.protobuf."); !field.wellKnown {
 				field.message = p.of(sub)

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -25,6 +26,7 @@ func changeOf(given *futurisysv1.Employee, paths []string) (func(*store.Employee
 	all := (&futurisysv1.EmployeeProfile{}).ProtoReflect().Descriptor().Fields()
 	setName := false
 	for _, path := range paths {
+		path = protoNames(path)
 		name, inProfile := strings.CutPrefix(path, profilePath+".")
 		switch {
 		case path == "display_name":
@@ -69,4 +71,18 @@ func givenPaths(given *futurisysv1.Employee) []string {
 		return true
 	})
 	return paths
+}
+
+// protoNames gives the proto names of a path: a mask in a URL has those of JSON,
+// as protojson writes it, and grpc-gateway hands it on as it is.
+func protoNames(path string) string {
+	var out strings.Builder
+	for _, r := range path {
+		if unicode.IsUpper(r) {
+			out.WriteByte('_')
+			r = unicode.ToLower(r)
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
 }

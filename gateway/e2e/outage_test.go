@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"net/http"
+	"testing"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// Without persistence a profile is still scored, and the answer says that it is
+// not on record; what needs the record is refused with a time to try again. It
+// recovers without a restart of the others.
+func TestPersistenceGoesAwayAndComesBack(t *testing.T) {
+	databases(t, func(t *testing.T, s *stack) {
+		s.upload("", heldOut(), nil).into(t, &futurisysv1.ImportReport{})
+		profile := `{"profile": ` + exampleJSON(t, s) + `}`
+		predict := func() *futurisysv1.Prediction {
+			t.Helper()
+			var prediction futurisysv1.Prediction
+			s.call(http.MethodPost, "/v1/models/attrition:predict", profile).into(t, &prediction)
+			return &prediction
+		}
+		if got := predict().GetRecording(); got != futurisysv1.Recording_RECORDING_RECORDED {
+			t.Fatalf("got %s", got)
+		}
+		s.persistence.stop()
+		if got := predict().GetRecording(); got != futurisysv1.Recording_RECORDING_NOT_RECORDED {
+			t.Errorf("got %s", got)
+		}
+		for _, request := range [][3]string{
+			{http.MethodPost, "/v1/models/attrition:predictEmployees", `{"employeeIds": [4]}`},
+			{http.MethodGet, "/v1/employees", ""},
+			{http.MethodGet, "/v1/predictions", ""},
+		} {
+			if got := s.call(request[0], request[1], request[2]).refused(t, http.StatusServiceUnavailable, "UNAVAILABLE"); got.retry == "" {
+				t.Errorf("%s %s: no Retry-After", request[0], request[1])
+			}
+		}
+		s.upload("", heldOut(), nil).refused(t, http.StatusServiceUnavailable, "UNAVAILABLE")
+		if code(s.web+"/readyz") != http.StatusOK {
+			t.Error("the gateway must stay ready while inference answers")
+		}
+		s.persistence.start()
+		s.eventually("predictions are recorded again", func() bool {
+			return predict().GetRecording() == futurisysv1.Recording_RECORDING_RECORDED
+		})
+		s.eventually("employees are read again", func() bool { return code(s.web+"/v1/employees") == http.StatusOK })
+	})
+}
+
+func TestInferenceGoesAwayAndComesBack(t *testing.T) {
+	databases(t, func(t *testing.T, s *stack) {
+		profile := `{"profile": ` + exampleJSON(t, s) + `}`
+		var prediction futurisysv1.Prediction
+		s.call(http.MethodPost, "/v1/models/attrition:predict", profile).into(t, &prediction)
+		s.inference.stop()
+		s.call(http.MethodPost, "/v1/models/attrition:predict", profile).refused(t, http.StatusServiceUnavailable, "UNAVAILABLE")
+		s.call(http.MethodGet, "/v1/predictions/"+prediction.GetId(), nil).into(t, &futurisysv1.Prediction{})
+		var status futurisysv1.Status
+		s.call(http.MethodGet, "/v1/status", nil).into(t, &status)
+		ready := map[string]bool{}
+		for _, service := range status.GetServices() {
+			ready[service.GetService()] = service.GetReady()
+		}
+		if !ready["gateway"] || ready["inference"] || !ready["persistence"] {
+			t.Errorf("the status says %v", ready)
+		}
+		s.inference.start()
+		s.eventually("profiles are scored again", func() bool {
+			return s.call(http.MethodPost, "/v1/models/attrition:predict", profile).code == http.StatusOK
+		})
+	})
+}
+
+func TestRequiredRecordingRefusesWithoutPersistence(t *testing.T) {
+	s := start(t, options{database: sqliteURL(t), environment: []string{"RECORDING=required"}})
+	profile := `{"profile": ` + exampleJSON(t, s) + `}`
+	s.call(http.MethodPost, "/v1/models/attrition:predict", profile).into(t, &futurisysv1.Prediction{})
+	s.persistence.stop()
+	got := s.call(http.MethodPost, "/v1/models/attrition:predict", profile).refused(t, http.StatusServiceUnavailable, "UNAVAILABLE")
+	if got.retry == "" {
+		t.Error("no Retry-After")
+	}
+}
+
+func TestDemoHasNoDatabase(t *testing.T) {
+	s := start(t, options{environment: []string{"ENVIRONMENT=demo"}})
+	var prediction futurisysv1.Prediction
+	s.call(http.MethodPost, "/v1/models/attrition:predict", `{"profile": `+exampleJSON(t, s)+`}`).into(t, &prediction)
+	if prediction.GetRecording() != futurisysv1.Recording_RECORDING_OFF {
+		t.Errorf("got %s", prediction.GetRecording())
+	}
+	for _, path := range []string{"/v1/employees", "/v1/employees/1", "/v1/employees/1/predictions", "/v1/predictions"} {
+		s.call(http.MethodGet, path, nil).refused(t, http.StatusNotFound, "NO_DATABASE")
+	}
+	s.upload("", heldOut(), nil).refused(t, http.StatusNotFound, "NO_DATABASE")
+	s.call(http.MethodPost, "/v1/models/attrition:predictEmployees", `{"employeeIds": [1]}`).refused(t, http.StatusNotFound, "NO_DATABASE")
+	var status futurisysv1.Status
+	s.call(http.MethodGet, "/v1/status", nil).into(t, &status)
+	if len(status.GetServices()) != 2 {
+		t.Errorf("got %v", &status)
+	}
+}

@@ -1,0 +1,162 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// answer is what REST answered.
+type answer struct {
+	code   int
+	header http.Header
+	body   []byte
+}
+
+// call makes a request. body may be a string, bytes or nil.
+func (s *stack) call(method, path string, body any) answer {
+	s.t.Helper()
+	var reader io.Reader = http.NoBody
+	switch body := body.(type) {
+	case string:
+		reader = strings.NewReader(body)
+	case []byte:
+		reader = bytes.NewReader(body)
+	}
+	return s.send(method, path, "application/json", reader)
+}
+
+func (s *stack) send(method, path, contentType string, body io.Reader) answer {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, s.web+path, body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", contentType)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return answer{response.StatusCode, response.Header, text}
+}
+
+// upload sends files of the training data, by part; edit may change their text.
+func (s *stack) upload(query string, parts map[string]string, edit func(part, text string) string) answer {
+	s.t.Helper()
+	var form bytes.Buffer
+	writer := multipart.NewWriter(&form)
+	for part, name := range parts {
+		text := dataFile(s.t, name)
+		if edit != nil {
+			text = edit(part, text)
+		}
+		file, err := writer.CreateFormFile(part, name)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if _, err := io.WriteString(file, text); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	if err := writer.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+	return s.send(http.MethodPost, "/v1/employees:import"+query, writer.FormDataContentType(), &form)
+}
+
+// heldOut and extracts are the files of an import.
+func heldOut() map[string]string { return map[string]string{"joined": "X_test.csv"} }
+
+func extracts() map[string]string {
+	return map[string]string{"extrait_sirh": "extrait_sirh.csv", "extrait_eval": "extrait_eval.csv", "extrait_sondage": "extrait_sondage.csv"}
+}
+
+func dataFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(absolute(t, "scripts/training/data/"+name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// into reads an answer that must be 200.
+func (a answer) into(t *testing.T, message proto.Message) {
+	t.Helper()
+	if a.code != http.StatusOK {
+		t.Fatalf("got %d %s", a.code, a.body)
+	}
+	if err := protojson.Unmarshal(a.body, message); err != nil {
+		t.Fatalf("%v in %s", err, a.body)
+	}
+}
+
+// failure is an error of REST, taken apart.
+type failure struct {
+	code   int
+	reason string
+	fields map[string]string
+	retry  string // header Retry-After
+	text   string
+}
+
+// failure reads an answer that must be an error as the API describes it.
+func (a answer) failure(t *testing.T) failure {
+	t.Helper()
+	var body struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+		Details []struct {
+			Type            string `json:"@type"`
+			Reason          string `json:"reason"`
+			Domain          string `json:"domain"`
+			FieldViolations []struct {
+				Field       string `json:"field"`
+				Description string `json:"description"`
+			} `json:"fieldViolations"`
+		} `json:"details"`
+	}
+	if err := json.Unmarshal(a.body, &body); err != nil || a.code < 400 || a.header.Get("Content-Type") != "application/json" {
+		t.Fatalf("not an error of the API: %d %s %s", a.code, a.header.Get("Content-Type"), a.body)
+	}
+	out := failure{code: a.code, fields: map[string]string{}, retry: a.header.Get("Retry-After"), text: body.Message}
+	for _, detail := range body.Details {
+		if strings.HasSuffix(detail.Type, "ErrorInfo") && detail.Domain == "futurisys" {
+			out.reason = detail.Reason
+		}
+		for _, v := range detail.FieldViolations {
+			out.fields[v.Field] = v.Description
+		}
+	}
+	if body.Message == "" || out.reason == "" {
+		t.Fatalf("an error without a message or a reason: %s", a.body)
+	}
+	return out
+}
+
+// refused checks the code and the reason of an error.
+func (a answer) refused(t *testing.T, code int, reason string) failure {
+	t.Helper()
+	got := a.failure(t)
+	if got.code != code || got.reason != reason {
+		t.Fatalf("got %d %s (%s), want %d %s", got.code, got.reason, got.text, code, reason)
+	}
+	return got
+}

@@ -1,0 +1,63 @@
+package e2e
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A setting that cannot be stops the start, with a message that names it.
+func TestBadSettingsStopTheStart(t *testing.T) {
+	for name, test := range map[string]struct {
+		program     string
+		environment []string
+		want        string
+	}{
+		"no ONNX Runtime":                {"inference", nil, "ONNXRUNTIME_LIB"},
+		"a library that is not there":    {"inference", []string{"ONNXRUNTIME_LIB=/nowhere.so"}, "ONNXRUNTIME_LIB"},
+		"no models":                      {"inference", []string{"ONNXRUNTIME_LIB=" + library, "MODEL_REPOSITORY=/nowhere"}, "MODEL_REPOSITORY"},
+		"recording without a database":   {"inference", []string{"ONNXRUNTIME_LIB=" + library, "RECORDING=required", "PERSISTENCE_TARGET="}, "RECORDING"},
+		"recording in the demo":          {"inference", []string{"ONNXRUNTIME_LIB=" + library, "RECORDING=required", "ENVIRONMENT=demo"}, "RECORDING"},
+		"unknown mode of recording":      {"inference", []string{"RECORDING=sometimes"}, "RECORDING"},
+		"inference open to all":          {"inference", []string{"ONNXRUNTIME_LIB=" + library, "INFERENCE_GRPC_ADDR=0.0.0.0:0"}, "INFERENCE_GRPC_ADDR"},
+		"gateway open to all":            {"gateway", []string{"GATEWAY_HTTP_ADDR=:0"}, "GATEWAY_HTTP_ADDR"},
+		"gateway's operators' door open": {"gateway", []string{"GATEWAY_ADMIN_ADDR=:0"}, "GATEWAY_ADMIN_ADDR"},
+		"no time at all":                 {"gateway", []string{"GATEWAY_REQUEST_TIMEOUT=soon"}, "GATEWAY_REQUEST_TIMEOUT"},
+		"persistence open to all":        {"persistence", []string{"PERSISTENCE_GRPC_ADDR=:0"}, "PERSISTENCE_GRPC_ADDR"},
+		"unknown database":               {"persistence", []string{"DATABASE_URL=mysql://x"}, "DATABASE_URL"},
+		"SQLite in prod":                 {"persistence", []string{"ENVIRONMENT=prod", "DATABASE_URL=sqlite:x.db"}, "DATABASE_URL"},
+		"unknown environment":            {"persistence", []string{"ENVIRONMENT=staging"}, "ENVIRONMENT"},
+		"unknown key in a file":          {"gateway", []string{"CONFIG_FILE=" + absolute(t, "gateway/e2e/testdata/unknown.env")}, "GATEWAY_HTTP_ADR"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			command := exec.CommandContext(t.Context(), filepath.Join(binaries, test.program))
+			command.Env = append([]string{"HOME=" + t.TempDir()}, test.environment...)
+			command.Dir = t.TempDir()
+			out, err := command.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), test.want) {
+				t.Errorf("got %v: %s\nwant an error that names %s", err, out, test.want)
+			}
+		})
+	}
+}
+
+// In prod the schema is the migrate command's business, not of whichever copy
+// starts first.
+func TestProdServesOnlyAMigratedDatabase(t *testing.T) {
+	url := postgresURL(t)
+	run := func(arguments ...string) (string, error) {
+		command := exec.CommandContext(t.Context(), filepath.Join(binaries, "persistence"), arguments...)
+		command.Env = []string{"HOME=" + t.TempDir(), "ENVIRONMENT=prod", "DATABASE_URL=" + url}
+		command.Dir = t.TempDir()
+		out, err := command.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := run(); err == nil || !strings.Contains(out, "persistence migrate") {
+		t.Errorf("got %v: %s", err, out)
+	}
+	if out, err := run("migrate"); err != nil || !strings.Contains(out, "schema version 2 of 2") {
+		t.Errorf("got %v: %s", err, out)
+	}
+	start(t, options{database: url, environment: []string{"ENVIRONMENT=prod"}})
+}

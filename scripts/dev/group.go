@@ -114,7 +114,7 @@ func isReady(ctx context.Context, url string) bool {
 func (g *group) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
-		say("stopping")
+		sayf("stopping")
 		return nil
 	case m := <-g.ended:
 		return m.failure()
@@ -135,7 +135,7 @@ func (g *group) stop() {
 		select {
 		case <-m.done:
 		case <-time.After(stopTimeout):
-			say("%s did not stop in %s: killed", m.name, stopTimeout)
+			sayf("%s did not stop in %s: killed", m.name, stopTimeout)
 			_ = m.command.Process.Kill()
 			<-m.done
 		}

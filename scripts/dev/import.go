@@ -20,10 +20,10 @@ func importHeldOut(ctx context.Context, web, path string) error {
 		return fmt.Errorf("count the employees: %w", err)
 	}
 	if list.TotalSize > 0 {
-		say("%d employees are on record", list.TotalSize)
+		sayf("%d employees are on record", list.TotalSize)
 		return nil
 	}
-	say("the database is empty: importing the held-out employees...")
+	sayf("the database is empty: importing the held-out employees...")
 	form, kind, err := upload("joined", path)
 	if err != nil {
 		return err
@@ -34,7 +34,7 @@ func importHeldOut(ctx context.Context, web, path string) error {
 	if err := call(ctx, http.MethodPost, web+"/v1/employees:import", kind, form, &report); err != nil {
 		return fmt.Errorf("import the held-out employees: %w", err)
 	}
-	say("%d employees imported", report.CreatedCount)
+	sayf("%d employees imported", report.CreatedCount)
 	return nil
 }
 

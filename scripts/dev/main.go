@@ -21,9 +21,13 @@ const readyTimeout = time.Minute
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
-		say("%s", err)
+	err := run(ctx)
+	if ctx.Err() != nil {
+		err = nil // whatever failed did so because we were asked to stop
+	}
+	stop()
+	if err != nil {
+		sayf("%s", err)
 		os.Exit(1)
 	}
 }
@@ -52,22 +56,14 @@ func run(ctx context.Context) error {
 			return err
 		}
 		if err := group.await(ctx, s, readyTimeout); err != nil {
-			return quietly(ctx, err)
+			return err
 		}
 	}
 	if err := importHeldOut(ctx, web, filepath.Join(root, "scripts/training/data/X_test.csv")); err != nil {
-		return quietly(ctx, err)
+		return err
 	}
-	say("ready: %s/docs/ is the API, %s/v1/employees the employees; Ctrl-C stops all", web, web)
+	sayf("ready: %s/docs/ is the API, %s/v1/employees the employees; Ctrl-C stops all", web, web)
 	return group.wait(ctx)
-}
-
-// quietly drops an error that comes from being asked to stop.
-func quietly(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 func address(key, standard string) string {
@@ -77,6 +73,6 @@ func address(key, standard string) string {
 	return standard
 }
 
-func say(format string, args ...any) {
+func sayf(format string, args ...any) {
 	fmt.Fprintf(os.Stdout, "%-11s | %s\n", "dev", fmt.Sprintf(format, args...))
 }

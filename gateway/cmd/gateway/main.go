@@ -49,7 +49,7 @@ func main() {
 }
 
 func (s *settings) check() error {
-	if s.Environment == "demo" {
+	if s.Environment == config.Demo {
 		s.PersistenceTarget = ""
 	}
 	if err := config.CheckBind("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr, s.AllowInsecureBind); err != nil {

@@ -89,9 +89,9 @@ func addChampion(whole object, champion *futurisysv1.ModelVersion) {
 		}
 		switch {
 		case len(feature.GetCategories()) > 0:
-			say(property, "%s takes: %s.", name, strings.Join(feature.GetCategories(), ", "))
+			sayf(property, "%s takes: %s.", name, strings.Join(feature.GetCategories(), ", "))
 		case feature.Min != nil && feature.Max != nil:
-			say(property, "Training range of %s: %g to %g.", name, feature.GetMin(), feature.GetMax())
+			sayf(property, "Training range of %s: %g to %g.", name, feature.GetMin(), feature.GetMax())
 		}
 	}
 	if example := asJSON(champion.GetExampleProfile()); example != nil {
@@ -122,7 +122,7 @@ func addModelName(whole object, model string) {
 	}
 }
 
-func say(property object, format string, args ...any) {
+func sayf(property object, format string, args ...any) {
 	before, _ := property["description"].(string)
 	property["description"] = strings.TrimSpace(before + "\n" + fmt.Sprintf(format, args...))
 }

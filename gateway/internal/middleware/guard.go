@@ -12,7 +12,7 @@ import (
 func Guard(log *slog.Logger, fail func(http.ResponseWriter, error)) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			defer func() {
+			defer func() { //nolint:contextcheck // the request carries it
 				panicked := recover()
 				if panicked == nil {
 					return

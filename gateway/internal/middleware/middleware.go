@@ -2,15 +2,18 @@
 // concern.
 package middleware
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // Middleware wraps a handler.
 type Middleware func(http.Handler) http.Handler
 
 // Chain wraps a handler; the first middleware sees a request first.
 func Chain(handler http.Handler, all ...Middleware) http.Handler {
-	for i := len(all) - 1; i >= 0; i-- {
-		handler = all[i](handler)
+	for _, a := range slices.Backward(all) {
+		handler = a(handler)
 	}
 	return handler
 }

@@ -16,8 +16,9 @@ import (
 
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
-	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 	statuspb "google.golang.org/genproto/googleapis/rpc/status"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // WriteError answers with an error as google.rpc.Status in JSON and the fitting

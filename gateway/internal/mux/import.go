@@ -157,8 +157,7 @@ func sendPart(part io.Reader, kind futurisysv1.ImportFileKind, send func(*futuri
 }
 
 func formError(err error) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return TooLarge()
 	}
 	return badField("form", fmt.Sprintf("cannot be read: %s", err))

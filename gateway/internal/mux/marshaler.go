@@ -51,8 +51,7 @@ func (m *marshaler) Unmarshal(data []byte, into any) error {
 		return m.JSONPb.Unmarshal(data, into) //nolint:wrapcheck // grpc-gateway's own
 	}
 	err := m.decoder.Decode(data, message)
-	var wrong *jsoncodec.Error
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*jsoncodec.Error](err); ok {
 		return bodyError{wrong.Problems}
 	}
 	return err //nolint:wrapcheck // it says what it was doing

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -131,7 +130,7 @@ func importSchemas() (report, problem object) {
 	}
 	kinds := make([]any, 0, 5)
 	for _, kind := range []string{"UNSPECIFIED", "JOINED", "SIRH", "EVAL", "SONDAGE"} {
-		kinds = append(kinds, fmt.Sprintf("IMPORT_FILE_KIND_%s", kind))
+		kinds = append(kinds, "IMPORT_FILE_KIND_"+kind)
 	}
 	problem = object{
 		"type": "object", "description": "Something wrong with a file of an import.", "additionalProperties": false,

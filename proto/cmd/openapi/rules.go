@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -159,7 +160,5 @@ func addText(out object, text *validate.StringRules) {
 }
 
 func merge(into, from object) {
-	for key, value := range from {
-		into[key] = value
-	}
+	maps.Copy(into, from)
 }

@@ -110,8 +110,7 @@ func (e *Error) GRPCStatus() *status.Status {
 // details, and nothing of all else. The second result is true when the error is
 // a fault of ours that the log must keep.
 func Hide(err error) (error, bool) {
-	var known *Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*Error](err); ok {
 		return known, known.Code == codes.Internal
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

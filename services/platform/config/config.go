@@ -15,6 +15,12 @@ import (
 	"github.com/joho/godotenv"
 )
 
+// Environments that settings differ in; the third is dev.
+const (
+	Demo = "demo"
+	Prod = "prod"
+)
+
 // Common holds the settings that every process has. Embed it.
 type Common struct {
 	Environment       string `env:"ENVIRONMENT" enum:"demo,dev,prod" default:"dev" help:"demo: no database; dev: everything; prod: secured."`

@@ -55,7 +55,7 @@ func main() {
 
 // settle makes the settings whole, or says which cannot be.
 func (s *settings) settle() (recorder.Mode, error) {
-	if s.Environment == "demo" {
+	if s.Environment == config.Demo {
 		s.PersistenceTarget = ""
 	}
 	if s.ONNXRuntimeLib == "" {
@@ -116,7 +116,7 @@ func run(s *settings) error {
 	ready := func(context.Context) error { return models.Ready() }
 
 	grpcServer := grpcserver.New(grpcserver.Options{
-		Logger: log, Registry: metrics, Reflection: s.Environment != "prod", MaxMessageBytes: grpcclient.MaxMessageBytes,
+		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes,
 	})
 	futurisysv1.RegisterPredictionServiceServer(grpcServer, server.NewPrediction(models, scorer, employees))
 	futurisysv1.RegisterModelServiceServer(grpcServer, server.NewModel(models))

@@ -73,13 +73,13 @@ func committedPlan(t *testing.T) (*features.Plan, *futurisysv1.EmployeeProfile) 
 		t.Fatal(err)
 	}
 	return plan, &futurisysv1.EmployeeProfile{
-		MonthlyIncome: proto.Int32(5000), Department: proto.String("Consulting"), JobTitle: proto.String("Consultant"),
+		MonthlyIncome: proto.Int32(5000), Department: new("Consulting"), JobTitle: new("Consultant"),
 		PreviousEmployers: proto.Int32(1), TotalExperienceYears: proto.Int32(10), TenureYears: proto.Int32(5),
 		YearsInPosition: proto.Int32(2), EnvironmentSatisfaction: proto.Int32(3), JobSatisfaction: proto.Int32(3),
 		TeamSatisfaction: proto.Int32(3), WorkLifeBalance: proto.Int32(3), PreviousRating: proto.Int32(3), CurrentRating: proto.Int32(3),
-		JobLevel: proto.Int32(2), Overtime: proto.Bool(false), LastRaisePercent: proto.Int32(12),
+		JobLevel: proto.Int32(2), Overtime: new(false), LastRaisePercent: proto.Int32(12),
 		SavingsPlanParticipations: proto.Int32(0), TrainingsLastYear: proto.Int32(2), CommuteDistance: proto.Int32(5),
-		EducationLevel: proto.Int32(3), FieldOfStudy: proto.String("Marketing"), BusinessTravel: proto.String("Aucun"),
+		EducationLevel: proto.Int32(3), FieldOfStudy: new("Marketing"), BusinessTravel: new("Aucun"),
 		YearsSincePromotion: proto.Int32(1), YearsUnderManager: proto.Int32(2),
 	}
 }
@@ -89,8 +89,8 @@ func TestAllThatIsWrongIsSaidAtOnce(t *testing.T) {
 	if row, problems := plan.Encode(nil, profile); len(problems) != 0 || len(row) != plan.Width() {
 		t.Fatalf("a whole profile: %v", problems)
 	}
-	profile.Department = proto.String("<script>" + strings.Repeat("é", 60))
-	profile.JobTitle = proto.String("consultant") // another case is another value
+	profile.Department = new("<script>" + strings.Repeat("é", 60))
+	profile.JobTitle = new("consultant") // another case is another value
 	profile.Overtime, profile.CommuteDistance = nil, nil
 	_, problems := plan.Encode(nil, profile)
 	got := map[string]string{}

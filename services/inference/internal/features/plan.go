@@ -26,7 +26,14 @@ type Problem struct {
 // Plan encodes profiles for one version. It is made once, at load, and may be
 // used by many goroutines at once.
 type Plan struct {
-	columns []column
+	columns   []column
+	coherence []coherence
+}
+
+// coherence is years that cannot be more than other years.
+type coherence struct {
+	years, limit    string
+	read, readLimit func(*profile) *int32
 }
 
 // column is one float of the row.
@@ -55,6 +62,13 @@ func NewPlan(listed []modelpkg.Feature) (*Plan, error) {
 		}
 		plan.columns = append(plan.columns, newColumn(feature, field))
 	}
+	for years, limit := range map[string]string{
+		"tenure_years": "total_experience_years", "years_in_position": "tenure_years",
+		"years_since_promotion": "tenure_years", "years_under_manager": "tenure_years",
+	} {
+		plan.coherence = append(plan.coherence, coherence{years, limit, known[years].number, known[limit].number})
+	}
+	slices.SortFunc(plan.coherence, func(a, b coherence) int { return strings.Compare(a.years, b.years) })
 	return plan, nil
 }
 
@@ -141,32 +155,20 @@ func (p *Plan) Warnings(profile *futurisysv1.EmployeeProfile) []Problem {
 			out = append(out, Problem{c.name, fmt.Sprintf("%d is outside of the training range %g to %g", *value, c.min, c.max)})
 		}
 	}
-	return append(out, incoherences(profile)...)
+	return append(out, p.incoherences(profile)...)
 }
 
 // incoherences finds years that cannot all be true. No row of the training data
 // has any; they are warned of and not refused, because the record is HR's.
-func incoherences(profile *futurisysv1.EmployeeProfile) []Problem {
+func (p *Plan) incoherences(profile *futurisysv1.EmployeeProfile) []Problem {
 	var out []Problem
-	atMost := func(name string, value *int32, limitName string, limit *int32) {
-		if value != nil && limit != nil && *value > *limit {
-			out = append(out, Problem{name, fmt.Sprintf("%d is more than %s, %d", *value, limitName, *limit)})
+	for _, rule := range p.coherence {
+		years, limit := rule.read(profile), rule.readLimit(profile)
+		if years != nil && limit != nil && *years > *limit {
+			out = append(out, Problem{rule.years, fmt.Sprintf("%d is more than %s, %d", *years, rule.limit, *limit)})
 		}
 	}
-	atMost("tenure_years", profile.TenureYears, "total_experience_years", profile.TotalExperienceYears)
-	atMost("years_in_position", profile.YearsInPosition, "tenure_years", profile.TenureYears)
-	atMost("years_since_promotion", profile.YearsSincePromotion, "tenure_years", profile.TenureYears)
-	atMost("years_under_manager", profile.YearsUnderManager, "tenure_years", profile.TenureYears)
 	return out
-}
-
-// Names returns the names of the features, in the graph's order.
-func (p *Plan) Names() []string {
-	names := make([]string, len(p.columns))
-	for i := range p.columns {
-		names[i] = p.columns[i].name
-	}
-	return slices.Clip(names)
 }
 
 // quote shows a caller's text in a message, cut to a length that fits one.

@@ -4,6 +4,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -60,7 +61,7 @@ func missingEmployees(ids []int32) error {
 	const shown = 20
 	names := make([]string, 0, shown)
 	for _, id := range ids[:min(len(ids), shown)] {
-		names = append(names, fmt.Sprint(id))
+		names = append(names, strconv.Itoa(int(id)))
 	}
 	list := strings.Join(names, ", ")
 	if len(ids) > shown {

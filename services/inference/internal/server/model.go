@@ -141,7 +141,7 @@ func versionMessage(model *registry.Model, version *registry.Version, whole bool
 			out.Aliases = append(out.Aliases, alias)
 		}
 	}
-	slices.Sort(out.Aliases)
+	slices.Sort(out.GetAliases())
 	if version.Refusal != nil {
 		out.State = futurisysv1.ModelVersionState_MODEL_VERSION_STATE_REFUSED
 		out.StateReason = version.Refusal.Error()

@@ -193,7 +193,7 @@ func TestPredictIsRefused(t *testing.T) {
 	refused(t, predict(func(r *futurisysv1.PredictRequest) { r.Profile = nil }), codes.InvalidArgument, "INVALID_ARGUMENT")
 	fields := refused(t, predict(func(r *futurisysv1.PredictRequest) {
 		r.Profile.Age, r.Profile.JobLevel = proto.Int32(15), proto.Int32(6)
-		r.Profile.Department, r.Profile.Overtime = proto.String("X"), nil
+		r.Profile.Department, r.Profile.Overtime = new("X"), nil
 	}), codes.InvalidArgument, "INVALID_PROFILE")
 	for _, field := range []string{"profile.age", "profile.job_level", "profile.department", "profile.overtime"} {
 		if fields[field] == "" {
@@ -229,7 +229,7 @@ func TestBatchAnswersGoodRowsAndSaysWhatIsWrongWithBadOnes(t *testing.T) {
 	a := start(t, recorder.Required)
 	good := example(t, a)
 	unknown := proto.CloneOf(good)
-	unknown.JobTitle = proto.String("Astronaute")
+	unknown.JobTitle = new("Astronaute")
 	answer, err := a.predictions.BatchPredict(t.Context(), &futurisysv1.BatchPredictRequest{
 		Model: "attrition", Profiles: []*futurisysv1.EmployeeProfile{good, unknown, {}, good},
 	})

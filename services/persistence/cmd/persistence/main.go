@@ -54,14 +54,14 @@ func main() {
 // open connects to the database; outside prod it also brings the schema to the
 // newest version, in prod that is the migrate command's.
 func (s *settings) open(ctx context.Context) (*gormstore.Store, error) {
-	if s.Environment == "prod" && strings.HasPrefix(s.DatabaseURL, "sqlite:") {
+	if s.Environment == config.Prod && strings.HasPrefix(s.DatabaseURL, "sqlite:") {
 		return nil, errors.New("DATABASE_URL: prod needs PostgreSQL, not SQLite")
 	}
 	rows, err := gormstore.Open(s.DatabaseURL)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it names the key
 	}
-	if s.Environment != "prod" {
+	if s.Environment != config.Prod {
 		_, err = rows.Migrate(ctx)
 	}
 	if err == nil {
@@ -106,7 +106,7 @@ func (serveCommand) Run(s *settings) error {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 	grpcServer := grpcserver.New(grpcserver.Options{
-		Logger: log, Registry: metrics, Reflection: s.Environment != "prod", MaxMessageBytes: grpcclient.MaxMessageBytes,
+		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes,
 	})
 	futurisysv1.RegisterEmployeeServiceServer(grpcServer, employees)
 	futurisysv1.RegisterPredictionHistoryServiceServer(grpcServer, server.NewHistory(rows))

@@ -74,7 +74,7 @@ type Report struct {
 	Count    int
 }
 
-func (r *Report) add(kind Kind, line int, column, format string, args ...any) {
+func (r *Report) addf(kind Kind, line int, column, format string, args ...any) {
 	r.Count++
 	if len(r.Problems) < MaxProblems {
 		r.Problems = append(r.Problems, Problem{kind, line, column, fmt.Sprintf(format, args...)})
@@ -99,14 +99,14 @@ func Parse(files map[Kind][]byte, rule Rule) ([]store.Employee, *Report) {
 	if _, joined := files[Joined]; joined {
 		kinds = []Kind{Joined}
 		if len(files) > 1 {
-			report.add(Joined, 0, "", "a joined file comes alone")
+			report.addf(Joined, 0, "", "a joined file comes alone")
 		}
 	}
 	tables := make([]*table, 0, len(kinds))
 	for _, kind := range kinds {
 		data, ok := files[kind]
 		if !ok {
-			report.add(kind, 0, "", "this file is missing: an import takes the three extracts, or one joined file")
+			report.addf(kind, 0, "", "this file is missing: an import takes the three extracts, or one joined file")
 			continue
 		}
 		tables = append(tables, readTable(kind, data, report))
@@ -131,7 +131,7 @@ func join(tables []*table, rule Rule, report *Report) []store.Employee {
 	}
 	slices.Sort(sorted)
 	if len(sorted) == 0 {
-		report.add(tables[0].kind, 0, "", "the file has no employee")
+		report.addf(tables[0].kind, 0, "", "the file has no employee")
 	}
 	employees := make([]store.Employee, 0, len(sorted))
 	for _, id := range sorted {
@@ -140,7 +140,7 @@ func join(tables []*table, rule Rule, report *Report) []store.Employee {
 			line, ok := t.lines[id]
 			if !ok {
 				other, at := holder(tables, id)
-				report.add(other, at, other.key(), "employee %d is not in %s", id, t.kind)
+				report.addf(other, at, other.key(), "employee %d is not in %s", id, t.kind)
 				continue
 			}
 			t.fill(&employee.Profile, line)
@@ -168,13 +168,13 @@ func (r *Report) addField(tables []*table, id int32, wrong FieldProblem) {
 	for _, t := range tables {
 		for _, bound := range t.columns {
 			if bound.field == wrong.Field {
-				r.add(t.kind, t.lines[id].number, bound.header, "%s", wrong.Message)
+				r.addf(t.kind, t.lines[id].number, bound.header, "%s", wrong.Message)
 				return
 			}
 		}
 	}
 	kind, line := holder(tables, id)
-	r.add(kind, line, wrong.Field, "%s", wrong.Message)
+	r.addf(kind, line, wrong.Field, "%s", wrong.Message)
 }
 
 // parseID reads an employee's id from the key column of a kind of file.

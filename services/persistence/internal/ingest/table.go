@@ -82,17 +82,17 @@ func readTable(kind Kind, data []byte, report *Report) *table {
 // checkText refuses a file that is not clean UTF-8 text, and says where.
 func checkText(kind Kind, data []byte, report *Report) bool {
 	if len(bytes.TrimSpace(data)) == 0 {
-		report.add(kind, 0, "", "the file is empty")
+		report.addf(kind, 0, "", "the file is empty")
 		return false
 	}
 	before := report.Count
 	number := 1
 	for text := range bytes.Lines(data) {
 		if !utf8.Valid(text) {
-			report.add(kind, number, "", "not UTF-8, perhaps Windows-1252: save the file as UTF-8")
+			report.addf(kind, number, "", "not UTF-8, perhaps Windows-1252: save the file as UTF-8")
 		}
 		if bytes.IndexByte(text, 0) >= 0 {
-			report.add(kind, number, "", "holds a zero byte: this is not a CSV file")
+			report.addf(kind, number, "", "holds a zero byte: this is not a CSV file")
 		}
 		number++
 	}
@@ -110,25 +110,16 @@ func separator(data []byte) rune {
 }
 
 func reportCSV(kind Kind, err error, report *Report) {
-	var parse *csv.ParseError
-	if errors.As(err, &parse) {
-		report.add(kind, parse.Line, "", "not CSV: %s", parse.Err)
+	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
+		report.addf(kind, parse.Line, "", "not CSV: %s", parse.Err)
 		return
 	}
-	report.add(kind, 0, "", "cannot be read: %s", err)
+	report.addf(kind, 0, "", "cannot be read: %s", err)
 }
 
 // bindHeader finds the stored columns in the header and returns where the key is.
 func (t *table) bindHeader(header []string, report *Report) int {
-	known := map[string]column{}
-	for _, c := range columns() {
-		if t.kind == Joined || c.kind == t.kind {
-			known[c.source] = c
-			if t.kind == Joined {
-				known[c.field] = c // a joined file may have the API's names
-			}
-		}
-	}
+	known := t.known()
 	key, seen := -1, map[string]bool{}
 	for at, cell := range header {
 		name := strings.TrimSpace(cell)
@@ -139,31 +130,46 @@ func (t *table) bindHeader(header []string, report *Report) int {
 		}
 		switch {
 		case seen[identity]:
-			report.add(t.kind, 1, name, "this column stands twice")
+			report.addf(t.kind, 1, name, "this column stands twice")
 		case name == t.kind.key():
 			key = at
 		case stored:
 			t.columns = append(t.columns, bound{c, name, at})
 		case !slices.Contains(ignored(), name):
-			report.add(t.kind, 1, name, "unknown column")
+			report.addf(t.kind, 1, name, "unknown column")
 		}
 		seen[identity] = true
 	}
 	if key < 0 {
-		report.add(t.kind, 1, t.kind.key(), "this column is missing")
+		report.addf(t.kind, 1, t.kind.key(), "this column is missing")
 	}
 	for _, c := range columns() {
-		if (t.kind == Joined || c.kind == t.kind) && !seen[c.field] {
-			report.add(t.kind, 1, c.source, "this column is missing")
+		if _, wanted := known[c.source]; wanted && !seen[c.field] {
+			report.addf(t.kind, 1, c.source, "this column is missing")
 		}
 	}
 	return key
 }
 
+// known are the stored columns that this kind of file has, by each name that it
+// may give them.
+func (t *table) known() map[string]column {
+	known := map[string]column{}
+	for _, c := range columns() {
+		if t.kind == Joined {
+			known[c.field] = c // a joined file may have the API's names
+		}
+		if t.kind == Joined || c.kind == t.kind {
+			known[c.source] = c
+		}
+	}
+	return known
+}
+
 // addLine checks a line and keeps it under its employee.
 func (t *table) addLine(number int, record []string, width, key int, report *Report) {
 	if len(record) != width {
-		report.add(t.kind, number, "", "has %d fields, the header has %d", len(record), width)
+		report.addf(t.kind, number, "", "has %d fields, the header has %d", len(record), width)
 		return
 	}
 	for i := range record {
@@ -171,17 +177,17 @@ func (t *table) addLine(number int, record []string, width, key int, report *Rep
 	}
 	id, err := parseID(t.kind, record[key])
 	if err != nil {
-		report.add(t.kind, number, t.kind.key(), "%s", err)
+		report.addf(t.kind, number, t.kind.key(), "%s", err)
 		return
 	}
 	if before, twice := t.lines[id]; twice {
-		report.add(t.kind, number, t.kind.key(), "employee %d stands in line %d already", id, before.number)
+		report.addf(t.kind, number, t.kind.key(), "employee %d stands in line %d already", id, before.number)
 		return
 	}
 	var scratch store.Profile
 	for _, c := range t.columns {
 		if err := c.set(&scratch, record[c.at]); err != nil {
-			report.add(t.kind, number, c.header, "%s", err)
+			report.addf(t.kind, number, c.header, "%s", err)
 		}
 	}
 	t.lines[id] = line{number, record}

@@ -40,8 +40,9 @@ func newProfileRule() (profileRule, error) {
 }
 
 func (r profileRule) check(profile store.Profile) []ingest.FieldProblem {
-	var out []ingest.FieldProblem
-	for _, v := range grpcserver.Violations(r.validator.Validate(profileMessage(profile))) {
+	violations := grpcserver.Violations(r.validator.Validate(profileMessage(profile)))
+	out := make([]ingest.FieldProblem, 0, len(violations))
+	for _, v := range violations {
 		out = append(out, ingest.FieldProblem{Field: v.Field, Message: v.Description})
 	}
 	return out

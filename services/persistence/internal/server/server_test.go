@@ -182,7 +182,7 @@ func TestEmployeeIsRefused(t *testing.T) {
 	}
 	fields := refused(t, create(&futurisysv1.Employee{
 		Id: -1, DisplayName: strings.Repeat("x", 201),
-		Profile: &futurisysv1.EmployeeProfile{Age: proto.Int32(5), Department: proto.String(""), JobTitle: proto.String("a\x00b")},
+		Profile: &futurisysv1.EmployeeProfile{Age: proto.Int32(5), Department: new(""), JobTitle: new("a\x00b")},
 	}), codes.InvalidArgument, "INVALID_ARGUMENT")
 	for _, field := range []string{"employee.id", "employee.display_name", "employee.profile.age", "employee.profile.department", "employee.profile.job_title"} {
 		if fields[field] == "" {
@@ -206,7 +206,7 @@ func TestEmployeeIsRefused(t *testing.T) {
 func TestEmployeeUpdate(t *testing.T) {
 	a := start(t)
 	before := mustCreate(t, a, &futurisysv1.Employee{Id: 1, DisplayName: "Ada", Profile: &futurisysv1.EmployeeProfile{
-		Age: proto.Int32(30), Overtime: proto.Bool(true), Department: proto.String("Consulting"),
+		Age: proto.Int32(30), Overtime: new(true), Department: new("Consulting"),
 	}})
 	update := func(e *futurisysv1.Employee, paths ...string) (*futurisysv1.Employee, error) {
 		request := &futurisysv1.UpdateEmployeeRequest{Employee: e}
@@ -216,7 +216,7 @@ func TestEmployeeUpdate(t *testing.T) {
 		return a.employees.UpdateEmployee(t.Context(), request)
 	}
 	// Without a mask: what is given, false included.
-	after, err := update(&futurisysv1.Employee{Id: 1, Etag: before.GetEtag(), Profile: &futurisysv1.EmployeeProfile{Overtime: proto.Bool(false)}})
+	after, err := update(&futurisysv1.Employee{Id: 1, Etag: before.GetEtag(), Profile: &futurisysv1.EmployeeProfile{Overtime: new(false)}})
 	if err != nil || after.GetProfile().GetOvertime() || after.GetProfile().GetAge() != 30 || after.GetDisplayName() != "Ada" {
 		t.Fatalf("got %v, %v", after, err)
 	}
@@ -266,7 +266,7 @@ func TestBatchGetSaysWhoIsMissing(t *testing.T) {
 func TestPageTokensBelongToTheirList(t *testing.T) {
 	a := start(t)
 	for id := int32(1); id <= 3; id++ {
-		mustCreate(t, a, &futurisysv1.Employee{Id: id, Profile: &futurisysv1.EmployeeProfile{Department: proto.String("Consulting")}})
+		mustCreate(t, a, &futurisysv1.Employee{Id: id, Profile: &futurisysv1.EmployeeProfile{Department: new("Consulting")}})
 	}
 	first, err := a.employees.ListEmployees(t.Context(), &futurisysv1.ListEmployeesRequest{PageSize: 2})
 	if err != nil || first.GetNextPageToken() == "" || first.GetTotalSize() != 3 {
@@ -277,8 +277,10 @@ func TestPageTokensBelongToTheirList(t *testing.T) {
 		t.Fatalf("got %v, %v", second, err)
 	}
 	for _, request := range []*futurisysv1.ListEmployeesRequest{
-		{PageToken: "nonsense"}, {PageToken: first.GetNextPageToken() + "AA"},
-		{PageToken: first.GetNextPageToken(), Department: "Consulting"}, {PageToken: first.GetNextPageToken(), OrderBy: "id desc"},
+		{PageToken: "nonsense"},
+		{PageToken: first.GetNextPageToken() + "AA"},
+		{PageToken: first.GetNextPageToken(), Department: "Consulting"},
+		{PageToken: first.GetNextPageToken(), OrderBy: "id desc"},
 	} {
 		_, err = a.employees.ListEmployees(t.Context(), request)
 		refused(t, err, codes.InvalidArgument, "INVALID_PAGE_TOKEN")

@@ -22,26 +22,9 @@ func changeOf(given *futurisysv1.Employee, paths []string) (func(*store.Employee
 	if len(paths) == 0 {
 		paths = givenPaths(given)
 	}
-	var fields []protoreflect.FieldDescriptor
-	all := (&futurisysv1.EmployeeProfile{}).ProtoReflect().Descriptor().Fields()
-	setName := false
-	for _, path := range paths {
-		path = protoNames(path)
-		name, inProfile := strings.CutPrefix(path, profilePath+".")
-		switch {
-		case path == "display_name":
-			setName = true
-		case path == profilePath:
-			for i := range all.Len() {
-				fields = append(fields, all.Get(i))
-			}
-		case inProfile && all.ByName(protoreflect.Name(name)) != nil:
-			fields = append(fields, all.ByName(protoreflect.Name(name)))
-		case path == "etag" || path == "id":
-			// They say which record is meant, and change nothing.
-		default:
-			return nil, invalidArgument("update_mask", fmt.Sprintf("%q cannot be changed", path))
-		}
+	setName, fields, err := readMask(paths)
+	if err != nil {
+		return nil, err
 	}
 	return func(employee *store.Employee) {
 		if setName {
@@ -58,6 +41,31 @@ func changeOf(given *futurisysv1.Employee, paths []string) (func(*store.Employee
 		}
 		employee.Profile = profileFromMessage(profile.Interface().(*futurisysv1.EmployeeProfile)) //nolint:forcetypeassert // it was made so above
 	}, nil
+}
+
+// readMask says which fields a mask names.
+func readMask(paths []string) (setName bool, fields []protoreflect.FieldDescriptor, err error) {
+	all := (&futurisysv1.EmployeeProfile{}).ProtoReflect().Descriptor().Fields()
+	for _, path := range paths {
+		path = protoNames(path)
+		name, inProfile := strings.CutPrefix(path, profilePath+".")
+		field := all.ByName(protoreflect.Name(name))
+		switch {
+		case path == "display_name":
+			setName = true
+		case path == profilePath:
+			for i := range all.Len() {
+				fields = append(fields, all.Get(i))
+			}
+		case inProfile && field != nil:
+			fields = append(fields, field)
+		case path == "etag" || path == "id":
+			// They say which record is meant, and change nothing.
+		default:
+			return false, nil, invalidArgument("update_mask", fmt.Sprintf("%q cannot be changed", path))
+		}
+	}
+	return setName, fields, nil
 }
 
 // givenPaths names the fields that an update without a mask means.

@@ -100,7 +100,7 @@ func (s *Store) UpdateEmployee(ctx context.Context, id int32, change func(*store
 		row := employeeToRow(employee)
 		// The revision in the condition makes a change in between visible even
 		// where the database let both read.
-		done := tx.Model(&employeeRow{}).Where("id = ? AND revision = ?", id, before).Select("*").Updates(&row)
+		done := tx.Model(&employeeRow{}).Where("id = ? AND revision = ?", id, before).Select("*").Updates(&row) //nolint:unqueryvet // Select names what is written: all, empty ones too
 		if done.Error != nil {
 			return fmt.Errorf("update employee %d: %w", id, done.Error)
 		}

@@ -23,7 +23,7 @@ func (instant) GormDataType() string { return "instant" }
 
 // GormValue writes the time.
 func (t instant) GormValue(_ context.Context, db *gorm.DB) clause.Expr {
-	if db.Dialector.Name() == SQLite {
+	if db.Name() == SQLite {
 		return clause.Expr{SQL: "?", Vars: []any{t.UnixMicro()}}
 	}
 	return clause.Expr{SQL: "?", Vars: []any{t.Time}}

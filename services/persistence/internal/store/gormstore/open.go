@@ -140,8 +140,7 @@ func tune(database *sql.DB, connections int) {
 
 // redact keeps a password out of the message of a URL that cannot be read.
 func redact(err error) error {
-	var bad *url.Error
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*url.Error](err); ok {
 		return bad.Err
 	}
 	return err

@@ -9,12 +9,13 @@ import (
 
 // employeeRow is a row of employees.
 type employeeRow struct {
+	store.Profile
+
 	ID          int32 `gorm:"primaryKey;autoIncrement:false"`
 	DisplayName string
-	store.Profile
-	CreateTime instant
-	UpdateTime instant
-	Revision   int32
+	CreateTime  instant
+	UpdateTime  instant
+	Revision    int32
 }
 
 // TableName is the table's name.
@@ -36,6 +37,8 @@ func (r *employeeRow) employee() store.Employee {
 
 // predictionRow is a row of predictions.
 type predictionRow struct {
+	store.Profile
+
 	ID             string `gorm:"primaryKey"`
 	BatchID        *string
 	EmployeeID     *int32
@@ -47,9 +50,8 @@ type predictionRow struct {
 	PredictedLabel string
 	Positive       bool
 	RiskBand       string
-	store.Profile
-	Warnings   string // JSON
-	CreateTime instant
+	Warnings       string // JSON
+	CreateTime     instant
 }
 
 // TableName is the table's name.

@@ -49,19 +49,20 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}
 }
 
-func of[T any](value T) *T { return &value }
+//go:fix inline
+func of[T any](value T) *T { return new(value) }
 
 // whole is a profile with every field set, differently for each seed.
 func whole(seed int32) store.Profile {
 	return store.Profile{
-		Age: of(20 + seed%50), Gender: of("F"), MaritalStatus: of("Célibataire"), MonthlyIncome: of(1000 + seed),
-		Department: of("Ressources Humaines"), JobTitle: of("Représentant Commercial"), PreviousEmployers: of(int32(0)),
-		TotalExperienceYears: of(int32(8)), TenureYears: of(int32(6)), YearsInPosition: of(int32(4)),
-		EnvironmentSatisfaction: of(int32(2)), JobSatisfaction: of(int32(4)), TeamSatisfaction: of(int32(1)), WorkLifeBalance: of(int32(3)),
-		PreviousRating: of(int32(3)), CurrentRating: of(int32(4)), JobLevel: of(int32(5)), Overtime: of(false),
-		LastRaisePercent: of(int32(11)), SavingsPlanParticipations: of(int32(0)), TrainingsLastYear: of(int32(2)),
-		CommuteDistance: of(int32(29)), EducationLevel: of(int32(1)), FieldOfStudy: of("Infra & Cloud"),
-		BusinessTravel: of("Frequent"), YearsSincePromotion: of(int32(0)), YearsUnderManager: of(int32(5)),
+		Age: new(20 + seed%50), Gender: new("F"), MaritalStatus: new("Célibataire"), MonthlyIncome: new(1000 + seed),
+		Department: new("Ressources Humaines"), JobTitle: new("Représentant Commercial"), PreviousEmployers: new(int32(0)),
+		TotalExperienceYears: new(int32(8)), TenureYears: new(int32(6)), YearsInPosition: new(int32(4)),
+		EnvironmentSatisfaction: new(int32(2)), JobSatisfaction: new(int32(4)), TeamSatisfaction: new(int32(1)), WorkLifeBalance: new(int32(3)),
+		PreviousRating: new(int32(3)), CurrentRating: new(int32(4)), JobLevel: new(int32(5)), Overtime: new(false),
+		LastRaisePercent: new(int32(11)), SavingsPlanParticipations: new(int32(0)), TrainingsLastYear: new(int32(2)),
+		CommuteDistance: new(int32(29)), EducationLevel: new(int32(1)), FieldOfStudy: new("Infra & Cloud"),
+		BusinessTravel: new("Frequent"), YearsSincePromotion: new(int32(0)), YearsUnderManager: new(int32(5)),
 	}
 }
 
@@ -109,7 +110,7 @@ func fails(t *testing.T, err, want error) {
 }
 
 func employeeRoundTrip(t *testing.T, s store.Store) {
-	for id, profile := range map[int32]store.Profile{7: whole(3), 8: {}, 9: {Age: of(int32(40)), Overtime: of(true)}} {
+	for id, profile := range map[int32]store.Profile{7: whole(3), 8: {}, 9: {Age: new(int32(40)), Overtime: new(true)}} {
 		created := mustCreate(t, s, store.Employee{ID: id, DisplayName: "Zoé <b>'); DROP TABLE employees;--", Profile: profile})
 		read, err := s.Employee(t.Context(), id)
 		if err != nil {
@@ -157,7 +158,7 @@ func updateRefusesAndChanges(t *testing.T, s store.Store) {
 	_, err := s.UpdateEmployee(t.Context(), 1, func(*store.Employee) error { return refusal })
 	fails(t, err, refusal)
 	changed, err := s.UpdateEmployee(t.Context(), 1, func(e *store.Employee) error {
-		e.Profile.Overtime, e.Profile.Age = of(true), nil
+		e.Profile.Overtime, e.Profile.Age = new(true), nil
 		return nil
 	})
 	if err != nil {
@@ -177,7 +178,7 @@ func updateRefusesAndChanges(t *testing.T, s store.Store) {
 }
 
 func updatesAtOnceLoseNothing(t *testing.T, s store.Store) {
-	mustCreate(t, s, store.Employee{ID: 1, Profile: store.Profile{MonthlyIncome: of(int32(0))}})
+	mustCreate(t, s, store.Employee{ID: 1, Profile: store.Profile{MonthlyIncome: new(int32(0))}})
 	const workers, each = 4, 10
 	var all sync.WaitGroup
 	for range workers {
@@ -270,9 +271,9 @@ func employeesPageByPage(t *testing.T, s store.Store) {
 }
 
 func employeesFiltered(t *testing.T, s store.Store) {
-	mustCreate(t, s, store.Employee{ID: 1, DisplayName: "Ada", Profile: store.Profile{Department: of("Consulting"), JobTitle: of("Tech Lead")}})
-	mustCreate(t, s, store.Employee{ID: 2, DisplayName: "Bob", Profile: store.Profile{Department: of("Commercial"), JobTitle: of("Manager")}})
-	mustCreate(t, s, store.Employee{ID: 30, Profile: store.Profile{Department: of("Consulting"), JobTitle: of("Manager")}})
+	mustCreate(t, s, store.Employee{ID: 1, DisplayName: "Ada", Profile: store.Profile{Department: new("Consulting"), JobTitle: new("Tech Lead")}})
+	mustCreate(t, s, store.Employee{ID: 2, DisplayName: "Bob", Profile: store.Profile{Department: new("Commercial"), JobTitle: new("Manager")}})
+	mustCreate(t, s, store.Employee{ID: 30, Profile: store.Profile{Department: new("Consulting"), JobTitle: new("Manager")}})
 	for name, test := range map[string]struct {
 		query store.EmployeeQuery
 		want  []int32
@@ -397,7 +398,7 @@ func importOfMany(t *testing.T, s store.Store) {
 
 func predictionRoundTrip(t *testing.T, s store.Store) {
 	full := prediction(12, time.Date(2026, 2, 28, 23, 59, 59, 123456000, time.UTC))
-	full.BatchID = of(uuid.NewString())
+	full.BatchID = new(uuid.NewString())
 	full.Positive = true
 	full.Warnings = []store.Warning{{Field: "age", Message: `"é" <script>`}}
 	bare := prediction(0, time.Now())

@@ -80,7 +80,7 @@ lint: $(TOOLS) $(VENV)/training.done ## golangci-lint, go vet, buf lint, buf bre
 	buf lint
 	buf format --diff --exit-code
 	@$(MAKE) --no-print-directory breaking check-generated
-	cd scripts && ../$(VENV)/bin/ruff check --config training/pyproject.toml . && ../$(VENV)/bin/ruff format --check --config training/pyproject.toml .
+	cd scripts && ../$(VENV)/bin/ruff check . && ../$(VENV)/bin/ruff format --check .
 
 .PHONY: breaking
 breaking: $(TOOLS) ## Compare the API with the last release
@@ -101,7 +101,7 @@ check-generated: generate ## Fail when the committed generated code is not what 
 fmt: $(TOOLS) $(VENV)/training.done ## Format Go, protos and Python
 	@for module in $(MODULES) $(LONE_MODULES); do (cd $$module && golangci-lint fmt ./...); done
 	buf format -w
-	cd scripts && ../$(VENV)/bin/ruff format --config training/pyproject.toml .
+	cd scripts && ../$(VENV)/bin/ruff format .
 
 # --- Model -------------------------------------------------------------------
 

@@ -52,7 +52,7 @@ func TestBadProfiles(t *testing.T) {
 			"SQL in a category":       {with(example, "jobTitle", `"'; DROP TABLE predictions; --"`), 400, "INVALID_PROFILE", "profile.jobTitle", "unknown value"},
 			"HTML in a category":      {with(example, "jobTitle", `"<script>alert(1)</script>"`), 400, "INVALID_PROFILE", "profile.jobTitle", "unknown value"},
 			"zero in a text":          {with(example, "gender", `"a\u0000"`), 400, "INVALID_PROFILE", "profile.gender", "contains substring"},
-			"empty body":              {"", 400, "INVALID_ARGUMENT", "profile", "required"},
+			"empty body":              {"", 400, "INVALID_ARGUMENT", "", "empty"},
 			"empty object":            {"{}", 400, "INVALID_ARGUMENT", "profile", "required"},
 			"no object":               {"[]", 400, "INVALID_ARGUMENT", "", "object"},
 			"cut":                     {`{"profile": {"age": 3`, 400, "INVALID_ARGUMENT", "", ""},
@@ -139,6 +139,8 @@ func TestBadRequests(t *testing.T) {
 			"another method of import":   {"GET", "/v1/employees:import", "", 405, "METHOD_NOT_ALLOWED", ""},
 			"create who exists":          {"POST", "/v1/employees", `{"id": 4}`, 409, "EMPLOYEE_ALREADY_EXISTS", ""},
 			"create with a bad range":    {"POST", "/v1/employees", `{"profile": {"age": 5}}`, 400, "INVALID_ARGUMENT", "employee.profile.age"},
+			"create with nothing":        {"POST", "/v1/employees", "", 400, "INVALID_ARGUMENT", "empty"},
+			"change with nothing":        {"PATCH", "/v1/employees/4", "", 400, "INVALID_ARGUMENT", "empty"},
 			"change with an old etag":    {"PATCH", "/v1/employees/4", `{"etag": "old", "displayName": "x"}`, 412, "ETAG_MISMATCH", ""},
 			"change what is not there":   {"PATCH", "/v1/employees/999999", `{"displayName": "x"}`, 404, "EMPLOYEE_NOT_FOUND", ""},
 			"change what cannot be":      {"PATCH", "/v1/employees/4?updateMask=createTime", `{}`, 400, "INVALID_ARGUMENT", "updateMask"},
@@ -152,6 +154,11 @@ func TestBadRequests(t *testing.T) {
 			}
 			if !strings.Contains(got.text+fmt.Sprint(got.fields), test.says) {
 				t.Errorf("%s: %q is not said in %q, %v", name, test.says, got.text, got.fields)
+			}
+		}
+		for path, allow := range map[string]string{"/v1/employees": "GET, POST", "/v1/employees/4": "DELETE, GET, PATCH", "/v1/employees:import": "POST"} {
+			if got := s.call("PUT", path, "{}").header.Get("Allow"); got != allow {
+				t.Errorf("%s: got Allow %q, want %q", path, got, allow)
 			}
 		}
 		s.send("POST", "/v1/models/attrition:predict", "text/plain", strings.NewReader("{}")).refused(t, 415, "UNSUPPORTED_MEDIA_TYPE")

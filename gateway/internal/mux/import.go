@@ -21,6 +21,7 @@ const importChunk = 256 << 10
 // importHandler passes the files of a form on to persistence, piece by piece.
 type importHandler struct {
 	employees futurisysv1.EmployeeServiceClient
+	methods   methods
 }
 
 // partKinds are the form's parts.
@@ -36,8 +37,7 @@ func partKinds() map[string]futurisysv1.ImportFileKind {
 // ServeHTTP answers POST ImportPath.
 func (h importHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		WriteError(w, apierr.New(codes.Unimplemented, futurisysv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED, "this route does not take %s", r.Method))
+		h.methods.refuseMethod(w, r)
 		return
 	}
 	report, err := h.run(r)

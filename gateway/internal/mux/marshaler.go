@@ -29,8 +29,8 @@ func newMarshaler() *marshaler {
 	}
 }
 
-// NewDecoder returns a decoder of one body. io.EOF: there is none, which
-// grpc-gateway takes for an empty message.
+// NewDecoder returns a decoder of one body. Routes that take a body need one:
+// grpc-gateway would take io.EOF for an empty message.
 func (m *marshaler) NewDecoder(body io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(into any) error {
 		data, err := io.ReadAll(body)
@@ -38,7 +38,7 @@ func (m *marshaler) NewDecoder(body io.Reader) runtime.Decoder {
 			return fmt.Errorf("read the body: %w", err)
 		}
 		if len(data) == 0 {
-			return io.EOF
+			return bodyError{[]jsoncodec.Problem{{Description: "the body is empty"}}}
 		}
 		return m.Unmarshal(data, into)
 	})

@@ -29,10 +29,14 @@ type Services struct {
 
 // New returns the handler of /v1/.
 func New(ctx context.Context, services Services) (http.Handler, error) {
+	known, err := readMethods()
+	if err != nil {
+		return nil, err
+	}
 	routes := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
 		runtime.WithErrorHandler(errorHandler),
-		runtime.WithRoutingErrorHandler(routingErrorHandler),
+		runtime.WithRoutingErrorHandler(known.routingErrorHandler),
 		runtime.SetQueryParameterParser(&queryParser{}),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
@@ -58,7 +62,7 @@ func New(ctx context.Context, services Services) (http.Handler, error) {
 	if services.Persistence == nil {
 		return withoutDatabase(routes), nil
 	}
-	return withImport(routes, futurisysv1.NewEmployeeServiceClient(services.Persistence)), nil
+	return withImport(routes, importHandler{employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), methods: known}), nil
 }
 
 // withoutDatabase says on the routes of a database that there is none.
@@ -75,8 +79,7 @@ func withoutDatabase(routes http.Handler) http.Handler {
 	})
 }
 
-func withImport(routes http.Handler, employees futurisysv1.EmployeeServiceClient) http.Handler {
-	importer := importHandler{employees: employees}
+func withImport(routes, importer http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == ImportPath {
 			importer.ServeHTTP(w, r)

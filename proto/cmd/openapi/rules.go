@@ -92,11 +92,35 @@ func constrain(schema object, message protoreflect.MessageDescriptor) {
 		if string(message.Name()) == "PredictRequest" && name == "profile" {
 			required = append(required, name)
 		}
+		if isInput(message) && !slices.Contains(required, name) {
+			properties[name] = nullable(property.(object))
+		}
 	}
 	if len(required) > 0 {
 		slices.Sort(required)
 		schema["required"] = required
 	}
+}
+
+// isInput says whether callers send the message.
+func isInput(message protoreflect.MessageDescriptor) bool {
+	name := string(message.Name())
+	return strings.HasSuffix(name, "Request") || name == "Employee" || name == "EmployeeProfile"
+}
+
+// nullable lets a property be null, which is taken as absent; in an update it
+// empties the field.
+func nullable(property object) object {
+	if reference, ok := property["$ref"]; ok {
+		return object{
+			"description": property["description"],
+			"anyOf":       []any{object{"$ref": reference}, object{"type": "null"}},
+		}
+	}
+	if kind, ok := property["type"].(string); ok {
+		property["type"] = []any{kind, "null"}
+	}
+	return property
 }
 
 // ruleOf is the JSON schema of a field's protovalidate rules.
@@ -122,6 +146,10 @@ func ruleOf(field protoreflect.FieldDescriptor) object {
 	}
 	if text := rules.GetString(); text != nil {
 		addText(out, text)
+		if out["format"] == "uuid" && rules.GetIgnore() == validate.Ignore_IGNORE_IF_ZERO_VALUE {
+			delete(out, "format") // empty is as good as absent
+			out["pattern"] = `^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$`
+		}
 	}
 	if repeated := rules.GetRepeated(); repeated != nil {
 		if repeated.MinItems != nil {

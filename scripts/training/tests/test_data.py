@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from futurisys_training import extracts
 
 DATA = Path(__file__).parents[1] / "data"

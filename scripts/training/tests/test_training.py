@@ -8,7 +8,6 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
-
 from futurisys_training import __main__ as command
 from futurisys_training import evaluate, extracts, package
 

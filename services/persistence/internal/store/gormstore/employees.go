@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -62,11 +63,10 @@ func (s *Store) CreateEmployee(ctx context.Context, employee store.Employee) (*s
 	var row employeeRow
 	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		if employee.ID == 0 {
-			var highest int32
-			if err := tx.Model(&employeeRow{}).Select("coalesce(max(id), 0)").Scan(&highest).Error; err != nil {
-				return fmt.Errorf("find the next id: %w", err)
+			var err error
+			if employee.ID, err = nextID(tx); err != nil {
+				return err
 			}
-			employee.ID = highest + 1
 		}
 		row = employeeToRow(&employee)
 		if err := tx.Create(&row).Error; err != nil {
@@ -82,6 +82,26 @@ func (s *Store) CreateEmployee(ctx context.Context, employee store.Employee) (*s
 	}
 	created := row.employee()
 	return &created, nil
+}
+
+// nextID is the number after the highest; when that is the highest there can be,
+// the first gap.
+func nextID(tx *gorm.DB) (int32, error) {
+	var highest int32
+	if err := tx.Model(&employeeRow{}).Select("coalesce(max(id), 0)").Scan(&highest).Error; err != nil {
+		return 0, fmt.Errorf("find the next id: %w", err)
+	}
+	if highest < math.MaxInt32 {
+		return highest + 1, nil
+	}
+	var gap int32
+	err := tx.Raw(`SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM employees WHERE id = 1) THEN 1 ELSE (
+		SELECT min(id) + 1 FROM employees AS e WHERE id < ? AND NOT EXISTS (SELECT 1 FROM employees AS n WHERE n.id = e.id + 1)
+	) END`, math.MaxInt32).Scan(&gap).Error
+	if err != nil {
+		return 0, fmt.Errorf("find a free id: %w", err)
+	}
+	return gap, nil
 }
 
 // UpdateEmployee changes one; see store.Employees.

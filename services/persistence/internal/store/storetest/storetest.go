@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -128,6 +129,12 @@ func employeeIDIsGiven(t *testing.T, s store.Store) {
 	mustCreate(t, s, store.Employee{ID: 41})
 	if next := mustCreate(t, s, store.Employee{}); next.ID != 42 {
 		t.Errorf("the next free id is 42, not %d", next.ID)
+	}
+	mustCreate(t, s, store.Employee{ID: math.MaxInt32})
+	for _, want := range []int32{1, 2, 3} {
+		if next := mustCreate(t, s, store.Employee{}); next.ID != want {
+			t.Errorf("after the highest number there can be, the first gap is %d, not %d", want, next.ID)
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
 -- +goose Up
 CREATE TABLE employees (
-    id integer PRIMARY KEY,
+    id integer PRIMARY KEY CHECK (id >= 1),
     display_name text NOT NULL DEFAULT '',
     age integer,
     gender text,

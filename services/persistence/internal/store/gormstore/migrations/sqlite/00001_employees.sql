@@ -1,7 +1,7 @@
 -- +goose Up
 -- Times are microseconds since 1970, UTC, so that they sort and compare as numbers.
 CREATE TABLE employees (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY CHECK (id >= 1),
     display_name TEXT NOT NULL DEFAULT '',
     age INTEGER,
     gender TEXT,

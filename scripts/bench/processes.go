@@ -1,0 +1,115 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// processes are what runs besides the generator.
+type processes struct {
+	root    string
+	folder  string
+	running []*exec.Cmd
+}
+
+// stack is where the three programs answer.
+type stack struct {
+	web  string // URL of the gateway
+	grpc string // address of inference
+}
+
+// startEcho starts the no-op servers: this program again, in a process of its own.
+func (p *processes) startEcho() (*stack, error) {
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	environment := []string{"ECHO_HTTP_ADDR=" + ports[0], "ECHO_GRPC_ADDR=" + ports[1]}
+	if err := p.start(self, []string{"echo"}, environment, "http://"+ports[0]); err != nil {
+		return nil, err
+	}
+	return &stack{web: "http://" + ports[0], grpc: ports[1]}, nil
+}
+
+// startStack starts the three programs; without a database nothing is recorded.
+func (p *processes) startStack(database string) (*stack, error) {
+	ports, err := freePorts(6)
+	if err != nil {
+		return nil, err
+	}
+	environment := []string{
+		"GATEWAY_HTTP_ADDR=" + ports[0], "GATEWAY_ADMIN_ADDR=" + ports[1],
+		"INFERENCE_GRPC_ADDR=" + ports[2], "INFERENCE_ADMIN_ADDR=" + ports[3], "INFERENCE_TARGET=" + ports[2],
+		"PERSISTENCE_GRPC_ADDR=" + ports[4], "PERSISTENCE_ADMIN_ADDR=" + ports[5], "PERSISTENCE_TARGET=" + ports[4],
+		"DATABASE_URL=" + database, "MODEL_REPOSITORY=" + filepath.Join(p.root, "deploy/models"), "LOG_LEVEL=warn", "RECORDING=required",
+	}
+	if database == "" {
+		environment = append(environment, "PERSISTENCE_TARGET=", "RECORDING=off")
+	} else if err := p.start(p.binary("persistence"), nil, environment, "http://"+ports[5]+"/readyz"); err != nil {
+		return nil, err
+	}
+	if err := p.start(p.binary("inference"), nil, environment, "http://"+ports[3]+"/readyz"); err != nil {
+		return nil, err
+	}
+	if err := p.start(p.binary("gateway"), nil, environment, "http://"+ports[0]+"/readyz"); err != nil {
+		return nil, err
+	}
+	return &stack{web: "http://" + ports[0], grpc: ports[2]}, nil
+}
+
+func (p *processes) binary(name string) string { return filepath.Join(p.root, "bin", name) }
+
+// start starts a program and waits until it is ready.
+func (p *processes) start(path string, arguments, environment []string, ready string) error {
+	command := exec.Command(path, arguments...)
+	command.Env = append(os.Environ(), environment...)
+	command.Dir = p.folder
+	command.Stderr = os.Stderr
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", path, err)
+	}
+	p.running = append(p.running, command)
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		answer, err := http.Get(ready) //nolint:gosec // our own address
+		if err != nil {
+			continue
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			return nil
+		}
+	}
+	return errors.New(path + " was not ready in time")
+}
+
+func (p *processes) stop() {
+	for _, command := range slices.Backward(p.running) {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		_ = command.Wait()
+	}
+}
+
+func freePorts(count int) ([]string, error) {
+	var ports []string
+	for range count {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("find a free port: %w", err)
+		}
+		defer listener.Close() // all at the end, so that none is given twice
+		ports = append(ports, listener.Addr().String())
+	}
+	return ports, nil
+}

@@ -48,7 +48,7 @@ func run(ctx context.Context) (err error) {
 		return fmt.Errorf("make a scratch folder: %w", err)
 	}
 	defer os.RemoveAll(scratch)
-	postgres, err := pgtest.Start()
+	postgres, err := pgtest.Start() //nolint:contextcheck // it has its own bound
 	if err != nil {
 		return err //nolint:wrapcheck // it says what is missing
 	}

@@ -24,7 +24,7 @@ func (t *table) add(c aCase, r result) {
 
 // rate is the median of the rounds, rows a second.
 func (t *table) rate(name string, callers int) float64 {
-	var rates []float64
+	rates := make([]float64, 0, rounds)
 	for _, r := range t.results[key(name, callers)] {
 		rates = append(rates, r.rate)
 	}
@@ -33,7 +33,7 @@ func (t *table) rate(name string, callers int) float64 {
 
 // latency is the median of the rounds of one percentile.
 func (t *table) latency(c aCase, of func(result) time.Duration) string {
-	var times []float64
+	times := make([]float64, 0, rounds)
 	for _, r := range t.results[key(c.name, c.callers)] {
 		times = append(times, float64(of(r)))
 	}

@@ -133,17 +133,7 @@ func ruleOf(field protoreflect.FieldDescriptor) object {
 	if !ok || rules == nil {
 		return out
 	}
-	if number := rules.GetInt32(); number != nil {
-		if _, has := number.GetGreaterThan().(*validate.Int32Rules_Gte); has {
-			out["minimum"] = number.GetGte()
-		}
-		if _, has := number.GetLessThan().(*validate.Int32Rules_Lte); has {
-			out["maximum"] = number.GetLte()
-		}
-	}
-	if number := rules.GetDouble(); number != nil {
-		out["minimum"], out["maximum"] = number.GetGte(), number.GetLte()
-	}
+	addNumbers(out, rules)
 	if text := rules.GetString(); text != nil {
 		addText(out, text)
 		if out["format"] == "uuid" && rules.GetIgnore() == validate.Ignore_IGNORE_IF_ZERO_VALUE {
@@ -163,6 +153,20 @@ func ruleOf(field protoreflect.FieldDescriptor) object {
 		}
 	}
 	return out
+}
+
+func addNumbers(out object, rules *validate.FieldRules) {
+	if number := rules.GetInt32(); number != nil {
+		if _, has := number.GetGreaterThan().(*validate.Int32Rules_Gte); has {
+			out["minimum"] = number.GetGte()
+		}
+		if _, has := number.GetLessThan().(*validate.Int32Rules_Lte); has {
+			out["maximum"] = number.GetLte()
+		}
+	}
+	if number := rules.GetDouble(); number != nil {
+		out["minimum"], out["maximum"] = number.GetGte(), number.GetLte()
+	}
 }
 
 func addText(out object, text *validate.StringRules) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,8 +15,13 @@ import (
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 )
 
-// idsPerQuery keeps a list of ids under the databases' bound on parameters.
-const idsPerQuery = 10_000
+// idsPerQuery is how many ids one query has: see rowsPerInsert.
+func idsPerQuery(db *gorm.DB) int {
+	if db.Name() == SQLite {
+		return 500
+	}
+	return 10_000
+}
 
 // Employee reads one; see store.Employees.
 func (s *Store) Employee(ctx context.Context, id int32) (*store.Employee, error) {
@@ -173,9 +179,8 @@ func employeeByID(db *gorm.DB, id int32) (*store.Employee, error) {
 
 func employeesByID(db *gorm.DB, ids []int32) ([]store.Employee, error) {
 	out := make([]store.Employee, 0, len(ids))
-	for start := 0; start < len(ids); start += idsPerQuery {
+	for part := range slices.Chunk(ids, idsPerQuery(db)) {
 		var rows []employeeRow
-		part := ids[start:min(start+idsPerQuery, len(ids))]
 		if err := db.Where("id IN ?", part).Order("id").Find(&rows).Error; err != nil {
 			return nil, fmt.Errorf("read %d employees: %w", len(part), err)
 		}

@@ -70,6 +70,19 @@ func execute(t *testing.T, url, statement string) {
 	}
 }
 
+func openBenchmark(b *testing.B, url string) *gormstore.Store {
+	b.Helper()
+	rows, err := gormstore.Open(url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = rows.Close() })
+	if _, err := rows.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	return rows
+}
+
 func open(t *testing.T, url string) *gormstore.Store {
 	t.Helper()
 	rows, err := gormstore.Open(url)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -23,8 +24,7 @@ func (s *Store) RecordPredictions(ctx context.Context, predictions []store.Predi
 	}
 	added := 0
 	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		for start := 0; start < len(rows); start += rowsPerInsert {
-			part := rows[start:min(start+rowsPerInsert, len(rows))]
+		for part := range slices.Chunk(rows, s.rowsPerInsert()) {
 			done := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&part)
 			if done.Error != nil {
 				return fmt.Errorf("record %d predictions: %w", len(part), done.Error)

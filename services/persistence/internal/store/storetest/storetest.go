@@ -50,9 +50,6 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}
 }
 
-//go:fix inline
-func of[T any](value T) *T { return new(value) }
-
 // whole is a profile with every field set, differently for each seed.
 func whole(seed int32) store.Profile {
 	return store.Profile{

@@ -1,0 +1,114 @@
+package middleware_test
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/futurisys/futurisys/gateway/internal/middleware"
+)
+
+const importPath = "/v1/employees:import"
+
+// fail notes the error where a test can read it.
+func fail(w http.ResponseWriter, err error) {
+	w.WriteHeader(http.StatusTeapot)
+	_, _ = io.WriteString(w, err.Error())
+}
+
+func serve(t *testing.T, handler http.Handler, method, target, contentType, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), method, "/", strings.NewReader(body))
+	path, query, _ := strings.Cut(target, "?")
+	request.URL.Path, request.URL.RawQuery = path, query
+	request.Header.Set("Content-Type", contentType)
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	return recorder
+}
+
+func TestBodyIsBoundedByRoute(t *testing.T) {
+	read := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err != nil {
+			fail(w, err)
+		}
+	})
+	handler := middleware.Chain(read, middleware.Body(middleware.Limits{JSON: 10, Batch: 20, Import: 30}, importPath, fail))
+	for name, test := range map[string]struct {
+		path, contentType string
+		size, want        int
+	}{
+		"JSON at its limit":      {"/v1/x", "application/json", 10, 200},
+		"JSON over it":           {"/v1/x", "application/json", 11, 418},
+		"batch at its limit":     {"/v1/models/m:batchPredict", "application/json", 20, 200},
+		"batch over it":          {"/v1/models/m:batchPredict", "application/json", 21, 418},
+		"form at its limit":      {importPath, "multipart/form-data; boundary=x", 30, 200},
+		"form over it":           {importPath, "multipart/form-data; boundary=x", 31, 418},
+		"JSON with its charset":  {"/v1/x", "application/json; charset=UTF-8", 5, 200},
+		"JSON in another one":    {"/v1/x", "application/json; charset=latin1", 5, 418},
+		"a form where JSON goes": {"/v1/x", "application/x-www-form-urlencoded", 5, 418},
+		"no type":                {"/v1/x", "", 5, 200},
+	} {
+		if got := serve(t, handler, http.MethodPost, test.path, test.contentType, strings.Repeat("x", test.size)); got.Code != test.want {
+			t.Errorf("%s: got %d %s", name, got.Code, got.Body)
+		}
+	}
+}
+
+func TestURLMustBeText(t *testing.T) {
+	handler := middleware.Chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), middleware.URLText(fail))
+	for target, want := range map[string]int{
+		"/v1/é?search=Ressources+Humaines": 200, "/v1/\xff": 418, "/v1/x?a=%ff": 418, "/v1/x?a=%00": 418, "/v1/x?%ff=a": 418, "/v1/x?a=%zz": 418,
+	} {
+		if got := serve(t, handler, http.MethodGet, target, "", ""); got.Code != want {
+			t.Errorf("%q: got %d", target, got.Code)
+		}
+	}
+}
+
+func TestPanicShowsNothing(t *testing.T) {
+	var lines strings.Builder
+	handler := middleware.Chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("at the disco") }),
+		middleware.Guard(slog.New(slog.NewTextHandler(&lines, nil)), func(w http.ResponseWriter, _ error) { w.WriteHeader(http.StatusInternalServerError) }))
+	if got := serve(t, handler, http.MethodGet, "/", "", ""); got.Code != http.StatusInternalServerError || got.Body.Len() != 0 {
+		t.Errorf("got %d %s", got.Code, got.Body)
+	}
+	if !strings.Contains(lines.String(), "at the disco") {
+		t.Errorf("the log does not say what happened: %s", lines.String())
+	}
+}
+
+func TestRequestHasADeadline(t *testing.T) {
+	var left time.Duration
+	handler := middleware.Chain(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		deadline, _ := r.Context().Deadline()
+		left = time.Until(deadline)
+	}), middleware.Deadline(time.Minute, importPath))
+	for path, most := range map[string]time.Duration{"/v1/x": time.Minute, importPath: 10 * time.Minute} {
+		serve(t, handler, http.MethodGet, path, "", "")
+		if left > most || left < most-time.Minute/2 {
+			t.Errorf("%s: %s are left", path, left)
+		}
+	}
+}
+
+func TestFirstMiddlewareSeesARequestFirst(t *testing.T) {
+	var order []string
+	note := func(name string) middleware.Middleware {
+		return func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				order = append(order, name)
+				next.ServeHTTP(w, r)
+			})
+		}
+	}
+	handler := middleware.Chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), note("a"), note("b"), middleware.Headers)
+	got := serve(t, handler, http.MethodGet, "/", "", "")
+	if strings.Join(order, "") != "ab" || got.Header().Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("got %v, %v", order, got.Header())
+	}
+}

@@ -32,12 +32,14 @@ func TestErrorsAsHTTP(t *testing.T) {
 		"field in proto names": {
 			apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_PROFILE, []apierr.Violation{{Field: "profile.monthly_income", Description: "is wrong"}}),
 			400,
-			[]string{`"profile.monthlyIncome"`, "INVALID_PROFILE"}, "",
+			[]string{`"profile.monthlyIncome"`, "INVALID_PROFILE"},
+			"",
 		},
 		"place in a file keeps its name": {
 			apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_IMPORT, []apierr.Violation{{Field: "extrait_sirh:3:id_employee", Description: "is wrong"}}),
 			400,
-			[]string{`"extrait_sirh:3:id_employee"`}, "",
+			[]string{`"extrait_sirh:3:id_employee"`},
+			"",
 		},
 		"stale etag": {
 			apierr.New(codes.Aborted, futurisysv1.ErrorReason_ERROR_REASON_ETAG_MISMATCH, "changed"), 412, []string{"ETAG_MISMATCH"}, "",
@@ -45,7 +47,8 @@ func TestErrorsAsHTTP(t *testing.T) {
 		"path that grpc-gateway cannot read": {
 			status.Error(codes.InvalidArgument, `type mismatch, parameter: employee, error: strconv.ParseInt: parsing "x": invalid syntax`),
 			400,
-			[]string{`"field":"employee"`, "invalid syntax"}, "",
+			[]string{`"field":"employee"`, "invalid syntax"},
+			"",
 		},
 	} {
 		recorder := httptest.NewRecorder()
@@ -77,4 +80,3 @@ func TestReasonsOfThePlumbingAreInTheEnum(t *testing.T) {
 		}
 	}
 }
-

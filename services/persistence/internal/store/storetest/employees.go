@@ -1,0 +1,307 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
+)
+
+func employeeRoundTrip(t *testing.T, s store.Store) {
+	for id, profile := range map[int32]store.Profile{7: whole(3), 8: {}, 9: {Age: new(int32(40)), Overtime: new(true)}} {
+		created := mustCreate(t, s, store.Employee{ID: id, DisplayName: "Zoé <b>'); DROP TABLE employees;--", Profile: profile})
+		read, err := s.Employee(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, read, created)
+		equal(t, read.Profile, profile)
+		if read.Revision != 1 || read.CreateTime.IsZero() || time.Since(read.CreateTime) > time.Minute {
+			t.Errorf("record starts with revision %d at %s", read.Revision, read.CreateTime)
+		}
+	}
+}
+
+func employeeIDIsGiven(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{ID: 41})
+	if next := mustCreate(t, s, store.Employee{}); next.ID != 42 {
+		t.Errorf("the next free id is 42, not %d", next.ID)
+	}
+	mustCreate(t, s, store.Employee{ID: math.MaxInt32})
+	for _, want := range []int32{1, 2, 3} {
+		if next := mustCreate(t, s, store.Employee{}); next.ID != want {
+			t.Errorf("after the highest number there can be, the first gap is %d, not %d", want, next.ID)
+		}
+	}
+}
+
+func employeeIDIsTaken(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{ID: 1, DisplayName: "first"})
+	_, err := s.CreateEmployee(t.Context(), store.Employee{ID: 1, DisplayName: "second"})
+	fails(t, err, store.ErrExists)
+	if kept, _ := s.Employee(t.Context(), 1); kept.DisplayName != "first" {
+		t.Errorf("the first record became %q", kept.DisplayName)
+	}
+}
+
+func employeeIsMissing(t *testing.T, s store.Store) {
+	_, err := s.Employee(t.Context(), 404)
+	fails(t, err, store.ErrNotFound)
+	_, err = s.UpdateEmployee(t.Context(), 404, func(*store.Employee) error { return nil })
+	fails(t, err, store.ErrNotFound)
+	fails(t, s.DeleteEmployee(t.Context(), 404, func(*store.Employee) error { return nil }), store.ErrNotFound)
+	found, err := s.EmployeesByID(t.Context(), []int32{404})
+	if err != nil || len(found) != 0 {
+		t.Errorf("got %v, %v", found, err)
+	}
+}
+
+func updateRefusesAndChanges(t *testing.T, s store.Store) {
+	before := mustCreate(t, s, store.Employee{ID: 1, Profile: whole(1)})
+	refusal := errors.New("no")
+	_, err := s.UpdateEmployee(t.Context(), 1, func(*store.Employee) error { return refusal })
+	fails(t, err, refusal)
+	changed, err := s.UpdateEmployee(t.Context(), 1, func(e *store.Employee) error {
+		e.Profile.Overtime, e.Profile.Age = new(true), nil
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := s.Employee(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, read, changed)
+	if !*read.Profile.Overtime || read.Profile.Age != nil || *read.Profile.MonthlyIncome != 1001 {
+		t.Errorf("the change is not what was asked for: %+v", read.Profile)
+	}
+	if read.Etag() == before.Etag() || !read.CreateTime.Equal(before.CreateTime) {
+		t.Error("a change gives another etag and keeps the time of creation")
+	}
+}
+
+func updatesAtOnceLoseNothing(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{ID: 1, Profile: store.Profile{MonthlyIncome: new(int32(0))}})
+	const workers, each = 4, 10
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			for done := 0; done < each; {
+				_, err := s.UpdateEmployee(context.Background(), 1, func(e *store.Employee) error {
+					*e.Profile.MonthlyIncome++
+					return nil
+				})
+				if err == nil {
+					done++
+				} else if !errors.Is(err, store.ErrChanged) {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if read, _ := s.Employee(t.Context(), 1); *read.Profile.MonthlyIncome != workers*each || read.Revision != workers*each+1 {
+		t.Errorf("%d changes became %d, revision %d", workers*each, *read.Profile.MonthlyIncome, read.Revision)
+	}
+}
+
+func deleteKeepsPredictions(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{ID: 1})
+	kept := prediction(1, time.Now())
+	mustRecord(t, s, kept)
+	refusal := errors.New("no")
+	fails(t, s.DeleteEmployee(t.Context(), 1, func(*store.Employee) error { return refusal }), refusal)
+	if err := s.DeleteEmployee(t.Context(), 1, func(*store.Employee) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Employee(t.Context(), 1)
+	fails(t, err, store.ErrNotFound)
+	read, err := s.Prediction(t.Context(), kept.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, *read, kept)
+}
+
+func newEtagAfterNewRecord(t *testing.T, s store.Store) {
+	first := mustCreate(t, s, store.Employee{ID: 1})
+	if err := s.DeleteEmployee(t.Context(), 1, func(*store.Employee) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if second := mustCreate(t, s, store.Employee{ID: 1}); second.Etag() == first.Etag() {
+		t.Error("a record that takes an id again must not have the old one's etag")
+	}
+}
+
+func employeesPageByPage(t *testing.T, s store.Store) {
+	for id := int32(1); id <= 7; id++ {
+		mustCreate(t, s, store.Employee{ID: id})
+	}
+	if _, err := s.UpdateEmployee(t.Context(), 3, func(*store.Employee) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		query store.EmployeeQuery
+		want  []int32
+	}{
+		"by id":                 {store.EmployeeQuery{}, []int32{1, 2, 3, 4, 5, 6, 7}},
+		"by id, descending":     {store.EmployeeQuery{Descending: true}, []int32{7, 6, 5, 4, 3, 2, 1}},
+		"by update":             {store.EmployeeQuery{ByUpdate: true}, []int32{1, 2, 4, 5, 6, 7, 3}},
+		"by update, descending": {store.EmployeeQuery{ByUpdate: true, Descending: true}, []int32{3, 7, 6, 5, 4, 2, 1}},
+	} {
+		var got []int32
+		test.query.Limit = 3
+		for {
+			page, err := s.ListEmployees(t.Context(), test.query)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if page.Total != 7 || page.Estimated {
+				t.Errorf("%s: total %d, estimated %v", name, page.Total, page.Estimated)
+			}
+			for _, e := range page.Rows {
+				got = append(got, e.ID)
+			}
+			if !page.More {
+				break
+			}
+			last := page.Rows[len(page.Rows)-1]
+			test.query.After = &store.EmployeeKey{ID: last.ID, UpdateTime: last.UpdateTime}
+		}
+		equal(t, got, test.want)
+	}
+}
+
+func employeesFiltered(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{ID: 1, DisplayName: "Ada", Profile: store.Profile{Department: new("Consulting"), JobTitle: new("Tech Lead")}})
+	mustCreate(t, s, store.Employee{ID: 2, DisplayName: "Bob", Profile: store.Profile{Department: new("Commercial"), JobTitle: new("Manager")}})
+	mustCreate(t, s, store.Employee{ID: 30, Profile: store.Profile{Department: new("Consulting"), JobTitle: new("Manager")}})
+	for name, test := range map[string]struct {
+		query store.EmployeeQuery
+		want  []int32
+	}{
+		"department":          {store.EmployeeQuery{Department: "Consulting"}, []int32{1, 30}},
+		"job title":           {store.EmployeeQuery{JobTitle: "Manager"}, []int32{2, 30}},
+		"both":                {store.EmployeeQuery{Department: "Consulting", JobTitle: "Manager"}, []int32{30}},
+		"name":                {store.EmployeeQuery{Search: "ada"}, []int32{1}},
+		"part of a job title": {store.EmployeeQuery{Search: "LEAD"}, []int32{1}},
+		"id":                  {store.EmployeeQuery{Search: "30"}, []int32{30}},
+		"nobody":              {store.EmployeeQuery{Search: "xyz"}, nil},
+		"search and filter":   {store.EmployeeQuery{Search: "man", Department: "Commercial"}, []int32{2}},
+	} {
+		test.query.Limit = 10
+		page, err := s.ListEmployees(t.Context(), test.query)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var got []int32
+		for _, e := range page.Rows {
+			got = append(got, e.ID)
+		}
+		if difference := cmp.Diff(test.want, got); difference != "" || page.Total != len(test.want) {
+			t.Errorf("%s: total %d, %s", name, page.Total, difference)
+		}
+	}
+}
+
+func searchTakesTextLiterally(t *testing.T, s store.Store) {
+	for id, name := range map[int32]string{1: "100% sure", 2: "100 x", 3: "a_b", 4: "axb", 5: "hé! là"} {
+		mustCreate(t, s, store.Employee{ID: id, DisplayName: name})
+	}
+	for search, want := range map[string]int32{"100%": 1, "a_b": 3, "!": 5} {
+		page, err := s.ListEmployees(t.Context(), store.EmployeeQuery{Search: search, Limit: 10})
+		if err != nil || len(page.Rows) != 1 || page.Rows[0].ID != want {
+			t.Errorf("%q finds %v, %v, want employee %d", search, page, err, want)
+		}
+	}
+	page, err := s.ListEmployees(t.Context(), store.EmployeeQuery{Search: "' OR 1=1 --", Limit: 10})
+	if err != nil || len(page.Rows) != 0 {
+		t.Errorf("SQL in a search finds %v, %v", page, err)
+	}
+}
+
+func newestPredictionIsShown(t *testing.T, s store.Store) {
+	for id := int32(1); id <= 3; id++ {
+		mustCreate(t, s, store.Employee{ID: id})
+	}
+	now := time.Now()
+	old, newest, other := prediction(1, now.Add(-time.Hour)), prediction(1, now), prediction(2, now.Add(-time.Minute))
+	mustRecord(t, s, newest, old, other)
+	page, err := s.ListEmployees(t.Context(), store.EmployeeQuery{Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, page.Rows[0].Latest, &newest)
+	equal(t, page.Rows[1].Latest, &other)
+	if page.Rows[2].Latest != nil {
+		t.Error("an employee without predictions has no newest one")
+	}
+	one, err := s.Employee(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, one.Latest, &newest)
+}
+
+func importCountsAndIsRepeated(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{ID: 1, DisplayName: "kept", Profile: whole(1)})
+	before := mustCreate(t, s, store.Employee{ID: 2, DisplayName: "kept", Profile: whole(2)})
+	files := []store.Employee{{ID: 1, Profile: whole(1)}, {ID: 2, Profile: whole(99)}, {ID: 3, Profile: whole(3)}}
+	var steps []int
+	counts, err := s.ImportEmployees(t.Context(), files, true, func(done int) { steps = append(steps, done) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, counts, store.ImportCounts{Created: 1, Updated: 1, Unchanged: 1})
+	equal(t, steps, []int{1, 3})
+	changed, err := s.Employee(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changed.DisplayName != "kept" || changed.Revision != 2 || !changed.CreateTime.Equal(before.CreateTime) {
+		t.Errorf("an import keeps name and creation, and counts as a change: %+v", changed)
+	}
+	equal(t, changed.Profile, whole(99))
+	if counts, err = s.ImportEmployees(t.Context(), files, true, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, counts, store.ImportCounts{Unchanged: 3})
+}
+
+func importWithoutWriting(t *testing.T, s store.Store) {
+	counts, err := s.ImportEmployees(t.Context(), []store.Employee{{ID: 1, Profile: whole(1)}}, false, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, counts, store.ImportCounts{Created: 1})
+	_, err = s.Employee(t.Context(), 1)
+	fails(t, err, store.ErrNotFound)
+}
+
+func importOfMany(t *testing.T, s store.Store) {
+	const many = 2345 // more than one statement holds
+	files := make([]store.Employee, many)
+	ids := make([]int32, many)
+	for i := range files {
+		files[i] = store.Employee{ID: int32(i + 1), Profile: whole(int32(i))}
+		ids[i] = int32(i + 1)
+	}
+	if _, err := s.ImportEmployees(t.Context(), files, true, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	read, err := s.EmployeesByID(t.Context(), ids)
+	if err != nil || len(read) != many {
+		t.Fatalf("read %d of %d: %v", len(read), many, err)
+	}
+	for i := range read {
+		equal(t, read[i].Profile, files[i].Profile)
+	}
+}

@@ -1,0 +1,196 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
+)
+
+func predictionRoundTrip(t *testing.T, s store.Store) {
+	full := prediction(12, time.Date(2026, 2, 28, 23, 59, 59, 123456000, time.UTC))
+	full.BatchID = new(uuid.NewString())
+	full.Positive = true
+	full.Warnings = []store.Warning{{Field: "age", Message: `"é" <script>`}}
+	bare := prediction(0, time.Now())
+	bare.Profile = store.Profile{}
+	mustRecord(t, s, full, bare)
+	for _, want := range []store.Prediction{full, bare} {
+		got, err := s.Prediction(t.Context(), want.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, *got, want)
+	}
+	_, err := s.Prediction(t.Context(), uuid.NewString())
+	fails(t, err, store.ErrNotFound)
+}
+
+func recordingTwiceAddsOnce(t *testing.T, s store.Store) {
+	first, second := prediction(1, time.Now()), prediction(1, time.Now())
+	mustRecord(t, s, first)
+	again := first
+	again.Probability = 0.99
+	added, err := s.RecordPredictions(t.Context(), []store.Prediction{again, second, second})
+	if err != nil || added != 1 {
+		t.Fatalf("added %d, %v", added, err)
+	}
+	kept, err := s.Prediction(t.Context(), first.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, *kept, first)
+}
+
+func recordingIsAllOrNone(t *testing.T, s store.Store) {
+	good, bad := prediction(1, time.Now()), prediction(1, time.Now())
+	bad.Probability = 1.5 // which no row may hold
+	if _, err := s.RecordPredictions(t.Context(), []store.Prediction{good, bad}); err == nil {
+		t.Error("a row that the schema refuses must fail the call")
+	}
+	_, err := s.Prediction(t.Context(), good.ID)
+	fails(t, err, store.ErrNotFound)
+}
+
+func predictionsPageByPage(t *testing.T, s store.Store) {
+	base := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var all []store.Prediction
+	for i := range 9 {
+		// Three at the same microsecond: the id decides.
+		all = append(all, prediction(1, base.Add(time.Duration(i/3)*time.Microsecond*100001)))
+	}
+	mustRecord(t, s, all...)
+	for _, ascending := range []bool{false, true} {
+		query := store.PredictionQuery{Ascending: ascending, Limit: 2}
+		var got []string
+		for {
+			page, err := s.ListPredictions(t.Context(), query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range page.Rows {
+				got = append(got, p.ID)
+			}
+			if !page.More {
+				break
+			}
+			last := page.Rows[len(page.Rows)-1]
+			query.After = &store.PredictionKey{CreateTime: last.CreateTime, ID: last.ID}
+		}
+		want := make([]string, len(all))
+		for i := range all { // UUIDs of version 7 ascend as they are made
+			want[i] = all[i].ID
+			if !ascending {
+				want[i] = all[len(all)-1-i].ID
+			}
+		}
+		equal(t, got, want)
+	}
+}
+
+func pagesAreStableWhileGrowing(t *testing.T, s store.Store) {
+	base := time.Now()
+	for i := range 4 {
+		mustRecord(t, s, prediction(1, base.Add(time.Duration(i)*time.Second)))
+	}
+	first, err := s.ListPredictions(t.Context(), store.PredictionQuery{Limit: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustRecord(t, s, prediction(1, base.Add(time.Hour))) // newer than the page
+	last := first.Rows[1]
+	second, err := s.ListPredictions(t.Context(), store.PredictionQuery{
+		Limit: 2, After: &store.PredictionKey{CreateTime: last.CreateTime, ID: last.ID},
+	})
+	if err != nil || len(second.Rows) != 2 || second.More {
+		t.Fatalf("second page: %+v, %v", second, err)
+	}
+	if !second.Rows[0].CreateTime.Before(last.CreateTime) {
+		t.Error("the second page repeats rows of the first")
+	}
+}
+
+func predictionsFiltered(t *testing.T, s store.Store) {
+	base := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	batch := uuid.NewString()
+	rows := make([]store.Prediction, 4)
+	for i := range rows {
+		rows[i] = prediction(int32(i%2+1), base.Add(time.Duration(i)*time.Hour))
+	}
+	rows[1].Model, rows[2].ModelVersion, rows[3].RiskBand = "other", 2, "HIGH"
+	rows[0].BatchID, rows[3].BatchID = &batch, &batch
+	rows[2].Probability, rows[3].Probability = 0.5, 0.9
+	mustRecord(t, s, rows...)
+	for name, test := range map[string]struct {
+		query store.PredictionQuery
+		want  []int
+	}{
+		"all, newest first": {store.PredictionQuery{}, []int{3, 2, 1, 0}},
+		"employee":          {store.PredictionQuery{EmployeeID: 1}, []int{2, 0}},
+		"model":             {store.PredictionQuery{Model: "other"}, []int{1}},
+		"version":           {store.PredictionQuery{ModelVersion: 2}, []int{2}},
+		"band":              {store.PredictionQuery{RiskBand: "HIGH"}, []int{3}},
+		"batch":             {store.PredictionQuery{BatchID: batch}, []int{3, 0}},
+		"probability":       {store.PredictionQuery{MinProbability: 0.5}, []int{3, 2}},
+		"from":              {store.PredictionQuery{From: rows[2].CreateTime}, []int{3, 2}},
+		"to, excluded":      {store.PredictionQuery{To: rows[2].CreateTime}, []int{1, 0}},
+		"two at once":       {store.PredictionQuery{EmployeeID: 2, BatchID: batch}, []int{3}},
+	} {
+		test.query.Limit = 10
+		page, err := s.ListPredictions(t.Context(), test.query)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var got, want []string
+		for _, p := range page.Rows {
+			got = append(got, p.ID)
+		}
+		for _, i := range test.want {
+			want = append(want, rows[i].ID)
+		}
+		if difference := cmp.Diff(want, got); difference != "" || page.Total != len(want) {
+			t.Errorf("%s: total %d: %s", name, page.Total, difference)
+		}
+	}
+}
+
+func longListIsEstimated(t *testing.T, s store.Store) {
+	const many = store.CountLimit + 500
+	base := time.Now()
+	rows := make([]store.Prediction, many)
+	for i := range rows {
+		rows[i] = prediction(int32(i%100+1), base.Add(time.Duration(i)*time.Millisecond))
+	}
+	mustRecord(t, s, rows...)
+	page, err := s.ListPredictions(t.Context(), store.PredictionQuery{Limit: 1})
+	if err != nil || !page.Estimated || page.Total <= store.CountLimit {
+		t.Fatalf("%d rows: total %d, estimated %v, %v", many, page.Total, page.Estimated, err)
+	}
+	page, err = s.ListPredictions(t.Context(), store.PredictionQuery{Model: "attrition", Limit: 1})
+	if err != nil || !page.Estimated || page.Total <= store.CountLimit {
+		t.Fatalf("filtered: total %d, estimated %v, %v", page.Total, page.Estimated, err)
+	}
+	page, err = s.ListPredictions(t.Context(), store.PredictionQuery{EmployeeID: 1, Limit: 1})
+	if err != nil || page.Estimated || page.Total != many/100 {
+		t.Fatalf("one employee: total %d, estimated %v, %v", page.Total, page.Estimated, err)
+	}
+}
+
+func cancelledCallDoesNothing(t *testing.T, s store.Store) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	row := prediction(1, time.Now())
+	if _, err := s.RecordPredictions(ctx, []store.Prediction{row}); err == nil {
+		t.Error("a cancelled call must fail")
+	}
+	_, err := s.Prediction(t.Context(), row.ID)
+	fails(t, err, store.ErrNotFound)
+	if fmt.Sprint(s.Ping(t.Context())) != "<nil>" {
+		t.Error("the database must answer after a cancelled call")
+	}
+}

@@ -69,6 +69,9 @@ func httpCode(code codes.Code, reason string) int {
 	case "METHOD_NOT_ALLOWED":
 		return http.StatusMethodNotAllowed
 	}
+	if code == codes.FailedPrecondition { // a wrong state, which grpc-gateway would call 400
+		return http.StatusConflict
+	}
 	return runtime.HTTPStatusFromCode(code)
 }
 

@@ -44,6 +44,9 @@ func TestErrorsAsHTTP(t *testing.T) {
 		"stale etag": {
 			apierr.New(codes.Aborted, futurisysv1.ErrorReason_ERROR_REASON_ETAG_MISMATCH, "changed"), 412, []string{"ETAG_MISMATCH"}, "",
 		},
+		"wrong state": {
+			apierr.New(codes.FailedPrecondition, futurisysv1.ErrorReason_ERROR_REASON_MODEL_VERSION_IN_USE, "in use"), 409, []string{"MODEL_VERSION_IN_USE"}, "",
+		},
 		"path that grpc-gateway cannot read": {
 			status.Error(codes.InvalidArgument, `type mismatch, parameter: employee, error: strconv.ParseInt: parsing "x": invalid syntax`),
 			400,

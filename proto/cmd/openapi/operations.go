@@ -32,7 +32,7 @@ func failures() map[string]string {
 	return map[string]string{
 		"400": "The request is not right: BadRequest lists every field that is wrong.",
 		"404": "There is no such thing.",
-		"409": "It exists already.",
+		"409": "It exists already, or is in a state that does not allow this.",
 		"412": "The record changed since it was read.",
 		"413": "The body is larger than is taken.",
 		"415": "The body is of a type that is not taken.",
@@ -78,7 +78,8 @@ func codesOf(operation object) []string {
 	}
 	id := operation["operationId"].(string)
 	switch {
-	case strings.HasSuffix(id, "_CreateEmployee"):
+	case strings.HasSuffix(id, "_CreateEmployee"), strings.HasSuffix(id, "_LoadModelVersion"), strings.HasSuffix(id, "_UnloadModelVersion"),
+		strings.HasSuffix(id, "ModelAlias"):
 		codes = append(codes, "409")
 	case strings.HasSuffix(id, "_UpdateEmployee"), strings.HasSuffix(id, "_DeleteEmployee"), strings.HasSuffix(id, "_ImportEmployees"):
 		codes = append(codes, "412")

@@ -65,6 +65,14 @@ const (
 	ErrorReason_ERROR_REASON_CANCELLED ErrorReason = 18
 	// A fault of the service; its log says more. HTTP 500.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 19
+	// The version's package failed a check; the message says which. HTTP 409.
+	ErrorReason_ERROR_REASON_MODEL_VERSION_REFUSED ErrorReason = 20
+	// An alias stands for the version. HTTP 409.
+	ErrorReason_ERROR_REASON_MODEL_VERSION_IN_USE ErrorReason = 21
+	// The version takes or answers something else than the champion. HTTP 409.
+	ErrorReason_ERROR_REASON_MODEL_SCHEMA_CHANGED ErrorReason = 22
+	// The alias stood for nothing before. HTTP 409.
+	ErrorReason_ERROR_REASON_NO_EARLIER_VERSION ErrorReason = 23
 )
 
 // Enum value maps for ErrorReason.
@@ -90,6 +98,10 @@ var (
 		17: "ERROR_REASON_DEADLINE_EXCEEDED",
 		18: "ERROR_REASON_CANCELLED",
 		19: "ERROR_REASON_INTERNAL",
+		20: "ERROR_REASON_MODEL_VERSION_REFUSED",
+		21: "ERROR_REASON_MODEL_VERSION_IN_USE",
+		22: "ERROR_REASON_MODEL_SCHEMA_CHANGED",
+		23: "ERROR_REASON_NO_EARLIER_VERSION",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":             0,
@@ -112,6 +124,10 @@ var (
 		"ERROR_REASON_DEADLINE_EXCEEDED":       17,
 		"ERROR_REASON_CANCELLED":               18,
 		"ERROR_REASON_INTERNAL":                19,
+		"ERROR_REASON_MODEL_VERSION_REFUSED":   20,
+		"ERROR_REASON_MODEL_VERSION_IN_USE":    21,
+		"ERROR_REASON_MODEL_SCHEMA_CHANGED":    22,
+		"ERROR_REASON_NO_EARLIER_VERSION":      23,
 	}
 )
 
@@ -146,7 +162,7 @@ var File_futurisys_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1*\xbb\x05\n" +
+	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1*\xd6\x06\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x12 \n" +
@@ -168,7 +184,11 @@ const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"\x1fERROR_REASON_METHOD_NOT_ALLOWED\x10\x10\x12\"\n" +
 	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x10\x11\x12\x1a\n" +
 	"\x16ERROR_REASON_CANCELLED\x10\x12\x12\x19\n" +
-	"\x15ERROR_REASON_INTERNAL\x10\x13BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\x15ERROR_REASON_INTERNAL\x10\x13\x12&\n" +
+	"\"ERROR_REASON_MODEL_VERSION_REFUSED\x10\x14\x12%\n" +
+	"!ERROR_REASON_MODEL_VERSION_IN_USE\x10\x15\x12%\n" +
+	"!ERROR_REASON_MODEL_SCHEMA_CHANGED\x10\x16\x12#\n" +
+	"\x1fERROR_REASON_NO_EARLIER_VERSION\x10\x17BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_error_reason_proto_rawDescOnce sync.Once

@@ -22,6 +22,67 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What happened to an alias.
+type AliasChangeKind int32
+
+const (
+	// Never answered.
+	AliasChangeKind_ALIAS_CHANGE_KIND_UNSPECIFIED AliasChangeKind = 0
+	// Nobody had said what it stands for: the service chose.
+	AliasChangeKind_ALIAS_CHANGE_KIND_INITIAL AliasChangeKind = 1
+	// SetModelAlias.
+	AliasChangeKind_ALIAS_CHANGE_KIND_SET AliasChangeKind = 2
+	// RollbackModelAlias.
+	AliasChangeKind_ALIAS_CHANGE_KIND_ROLLBACK AliasChangeKind = 3
+	// SetModelAlias with version 0.
+	AliasChangeKind_ALIAS_CHANGE_KIND_REMOVED AliasChangeKind = 4
+)
+
+// Enum value maps for AliasChangeKind.
+var (
+	AliasChangeKind_name = map[int32]string{
+		0: "ALIAS_CHANGE_KIND_UNSPECIFIED",
+		1: "ALIAS_CHANGE_KIND_INITIAL",
+		2: "ALIAS_CHANGE_KIND_SET",
+		3: "ALIAS_CHANGE_KIND_ROLLBACK",
+		4: "ALIAS_CHANGE_KIND_REMOVED",
+	}
+	AliasChangeKind_value = map[string]int32{
+		"ALIAS_CHANGE_KIND_UNSPECIFIED": 0,
+		"ALIAS_CHANGE_KIND_INITIAL":     1,
+		"ALIAS_CHANGE_KIND_SET":         2,
+		"ALIAS_CHANGE_KIND_ROLLBACK":    3,
+		"ALIAS_CHANGE_KIND_REMOVED":     4,
+	}
+)
+
+func (x AliasChangeKind) Enum() *AliasChangeKind {
+	p := new(AliasChangeKind)
+	*p = x
+	return p
+}
+
+func (x AliasChangeKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AliasChangeKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_futurisys_v1_model_proto_enumTypes[0].Descriptor()
+}
+
+func (AliasChangeKind) Type() protoreflect.EnumType {
+	return &file_futurisys_v1_model_proto_enumTypes[0]
+}
+
+func (x AliasChangeKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AliasChangeKind.Descriptor instead.
+func (AliasChangeKind) EnumDescriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{0}
+}
+
 // Whether a version can be asked for.
 type ModelVersionState int32
 
@@ -32,6 +93,10 @@ const (
 	ModelVersionState_MODEL_VERSION_STATE_READY ModelVersionState = 1
 	// Its package failed a check at load: see state_reason.
 	ModelVersionState_MODEL_VERSION_STATE_REFUSED ModelVersionState = 2
+	// The repository has it, and it is not loaded: LoadModelVersion loads it.
+	ModelVersionState_MODEL_VERSION_STATE_AVAILABLE ModelVersionState = 3
+	// It is being fetched and checked.
+	ModelVersionState_MODEL_VERSION_STATE_LOADING ModelVersionState = 4
 )
 
 // Enum value maps for ModelVersionState.
@@ -40,11 +105,15 @@ var (
 		0: "MODEL_VERSION_STATE_UNSPECIFIED",
 		1: "MODEL_VERSION_STATE_READY",
 		2: "MODEL_VERSION_STATE_REFUSED",
+		3: "MODEL_VERSION_STATE_AVAILABLE",
+		4: "MODEL_VERSION_STATE_LOADING",
 	}
 	ModelVersionState_value = map[string]int32{
 		"MODEL_VERSION_STATE_UNSPECIFIED": 0,
 		"MODEL_VERSION_STATE_READY":       1,
 		"MODEL_VERSION_STATE_REFUSED":     2,
+		"MODEL_VERSION_STATE_AVAILABLE":   3,
+		"MODEL_VERSION_STATE_LOADING":     4,
 	}
 )
 
@@ -59,11 +128,11 @@ func (x ModelVersionState) String() string {
 }
 
 func (ModelVersionState) Descriptor() protoreflect.EnumDescriptor {
-	return file_futurisys_v1_model_proto_enumTypes[0].Descriptor()
+	return file_futurisys_v1_model_proto_enumTypes[1].Descriptor()
 }
 
 func (ModelVersionState) Type() protoreflect.EnumType {
-	return &file_futurisys_v1_model_proto_enumTypes[0]
+	return &file_futurisys_v1_model_proto_enumTypes[1]
 }
 
 func (x ModelVersionState) Number() protoreflect.EnumNumber {
@@ -72,7 +141,76 @@ func (x ModelVersionState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ModelVersionState.Descriptor instead.
 func (ModelVersionState) EnumDescriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{0}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{1}
+}
+
+// What a difference between the inputs of two versions is.
+type SchemaChangeKind int32
+
+const (
+	// Never answered.
+	SchemaChangeKind_SCHEMA_CHANGE_KIND_UNSPECIFIED SchemaChangeKind = 0
+	// The champion has no such input.
+	SchemaChangeKind_SCHEMA_CHANGE_KIND_FEATURE_ADDED SchemaChangeKind = 1
+	// Only the champion has it.
+	SchemaChangeKind_SCHEMA_CHANGE_KIND_FEATURE_REMOVED SchemaChangeKind = 2
+	// It is of another type.
+	SchemaChangeKind_SCHEMA_CHANGE_KIND_TYPE_CHANGED SchemaChangeKind = 3
+	// Its list of categories is another.
+	SchemaChangeKind_SCHEMA_CHANGE_KIND_CATEGORIES_CHANGED SchemaChangeKind = 4
+	// It became required, or ceased to be.
+	SchemaChangeKind_SCHEMA_CHANGE_KIND_REQUIRED_CHANGED SchemaChangeKind = 5
+	// The answer has other labels, or means another horizon.
+	SchemaChangeKind_SCHEMA_CHANGE_KIND_ANSWER_CHANGED SchemaChangeKind = 6
+)
+
+// Enum value maps for SchemaChangeKind.
+var (
+	SchemaChangeKind_name = map[int32]string{
+		0: "SCHEMA_CHANGE_KIND_UNSPECIFIED",
+		1: "SCHEMA_CHANGE_KIND_FEATURE_ADDED",
+		2: "SCHEMA_CHANGE_KIND_FEATURE_REMOVED",
+		3: "SCHEMA_CHANGE_KIND_TYPE_CHANGED",
+		4: "SCHEMA_CHANGE_KIND_CATEGORIES_CHANGED",
+		5: "SCHEMA_CHANGE_KIND_REQUIRED_CHANGED",
+		6: "SCHEMA_CHANGE_KIND_ANSWER_CHANGED",
+	}
+	SchemaChangeKind_value = map[string]int32{
+		"SCHEMA_CHANGE_KIND_UNSPECIFIED":        0,
+		"SCHEMA_CHANGE_KIND_FEATURE_ADDED":      1,
+		"SCHEMA_CHANGE_KIND_FEATURE_REMOVED":    2,
+		"SCHEMA_CHANGE_KIND_TYPE_CHANGED":       3,
+		"SCHEMA_CHANGE_KIND_CATEGORIES_CHANGED": 4,
+		"SCHEMA_CHANGE_KIND_REQUIRED_CHANGED":   5,
+		"SCHEMA_CHANGE_KIND_ANSWER_CHANGED":     6,
+	}
+)
+
+func (x SchemaChangeKind) Enum() *SchemaChangeKind {
+	p := new(SchemaChangeKind)
+	*p = x
+	return p
+}
+
+func (x SchemaChangeKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SchemaChangeKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_futurisys_v1_model_proto_enumTypes[2].Descriptor()
+}
+
+func (SchemaChangeKind) Type() protoreflect.EnumType {
+	return &file_futurisys_v1_model_proto_enumTypes[2]
+}
+
+func (x SchemaChangeKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SchemaChangeKind.Descriptor instead.
+func (SchemaChangeKind) EnumDescriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{2}
 }
 
 // A model: a name under which versions are served.
@@ -85,7 +223,12 @@ type Model struct {
 	// Which version each alias stands for.
 	Aliases map[string]int32 `protobuf:"bytes,3,rep,name=aliases,proto3" json:"aliases,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// The version that answers when none is named. Absent while none is ready.
-	Champion      *ModelVersion `protobuf:"bytes,4,opt,name=champion,proto3" json:"champion,omitempty"`
+	Champion *ModelVersion `protobuf:"bytes,4,opt,name=champion,proto3" json:"champion,omitempty"`
+	// Where the versions come from.
+	Source *ModelSource `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
+	// How the aliases came to stand for what they do, the newest first, 100 at
+	// most. Only in GetModel and in what a change of an alias answers.
+	AliasChanges  []*AliasChange `protobuf:"bytes,6,rep,name=alias_changes,json=aliasChanges,proto3" json:"alias_changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -148,12 +291,283 @@ func (x *Model) GetChampion() *ModelVersion {
 	return nil
 }
 
+func (x *Model) GetSource() *ModelSource {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *Model) GetAliasChanges() []*AliasChange {
+	if x != nil {
+		return x.AliasChanges
+	}
+	return nil
+}
+
+// Where the versions of a model come from, and how it was there last.
+type ModelSource struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "folder", or the Hub's repository as hf://org/name or hf://org/name@revision.
+	Repository string `protobuf:"bytes,1,opt,name=repository,proto3" json:"repository,omitempty"`
+	// Whether the Hub was away, so that what is served comes from the local cache.
+	FromCache bool `protobuf:"varint,2,opt,name=from_cache,json=fromCache,proto3" json:"from_cache,omitempty"`
+	// Why the cache was used, or what went wrong; empty when all is well.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When the versions were last looked for, UTC.
+	RefreshTime   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=refresh_time,json=refreshTime,proto3" json:"refresh_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelSource) Reset() {
+	*x = ModelSource{}
+	mi := &file_futurisys_v1_model_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelSource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelSource) ProtoMessage() {}
+
+func (x *ModelSource) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelSource.ProtoReflect.Descriptor instead.
+func (*ModelSource) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ModelSource) GetRepository() string {
+	if x != nil {
+		return x.Repository
+	}
+	return ""
+}
+
+func (x *ModelSource) GetFromCache() bool {
+	if x != nil {
+		return x.FromCache
+	}
+	return false
+}
+
+func (x *ModelSource) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ModelSource) GetRefreshTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RefreshTime
+	}
+	return nil
+}
+
+// One change of an alias, kept for ever.
+type AliasChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The alias.
+	Alias string `protobuf:"bytes,1,opt,name=alias,proto3" json:"alias,omitempty"`
+	// What happened.
+	Kind AliasChangeKind `protobuf:"varint,2,opt,name=kind,proto3,enum=futurisys.v1.AliasChangeKind" json:"kind,omitempty"`
+	// What it stood for before; 0: nothing.
+	FromVersion int32 `protobuf:"varint,3,opt,name=from_version,json=fromVersion,proto3" json:"from_version,omitempty"`
+	// What it stands for since; 0: nothing.
+	ToVersion int32 `protobuf:"varint,4,opt,name=to_version,json=toVersion,proto3" json:"to_version,omitempty"`
+	// The revision of to_version then; empty when it is 0.
+	ToRevision string `protobuf:"bytes,5,opt,name=to_revision,json=toRevision,proto3" json:"to_revision,omitempty"`
+	// Who changed it, as the caller said; empty: the caller did not say.
+	ChangedBy string `protobuf:"bytes,6,opt,name=changed_by,json=changedBy,proto3" json:"changed_by,omitempty"`
+	// Why, as the caller said.
+	Comment string `protobuf:"bytes,7,opt,name=comment,proto3" json:"comment,omitempty"`
+	// Whether a difference of the inputs was overruled.
+	Forced bool `protobuf:"varint,8,opt,name=forced,proto3" json:"forced,omitempty"`
+	// When, UTC.
+	ChangeTime    *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=change_time,json=changeTime,proto3" json:"change_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AliasChange) Reset() {
+	*x = AliasChange{}
+	mi := &file_futurisys_v1_model_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AliasChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AliasChange) ProtoMessage() {}
+
+func (x *AliasChange) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AliasChange.ProtoReflect.Descriptor instead.
+func (*AliasChange) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *AliasChange) GetAlias() string {
+	if x != nil {
+		return x.Alias
+	}
+	return ""
+}
+
+func (x *AliasChange) GetKind() AliasChangeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return AliasChangeKind_ALIAS_CHANGE_KIND_UNSPECIFIED
+}
+
+func (x *AliasChange) GetFromVersion() int32 {
+	if x != nil {
+		return x.FromVersion
+	}
+	return 0
+}
+
+func (x *AliasChange) GetToVersion() int32 {
+	if x != nil {
+		return x.ToVersion
+	}
+	return 0
+}
+
+func (x *AliasChange) GetToRevision() string {
+	if x != nil {
+		return x.ToRevision
+	}
+	return ""
+}
+
+func (x *AliasChange) GetChangedBy() string {
+	if x != nil {
+		return x.ChangedBy
+	}
+	return ""
+}
+
+func (x *AliasChange) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+func (x *AliasChange) GetForced() bool {
+	if x != nil {
+		return x.Forced
+	}
+	return false
+}
+
+func (x *AliasChange) GetChangeTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangeTime
+	}
+	return nil
+}
+
+// One difference between what a version and the champion take or answer: a
+// caller of the one may be refused, or misunderstand, the other.
+type SchemaChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What kind of difference.
+	Kind SchemaChangeKind `protobuf:"varint,1,opt,name=kind,proto3,enum=futurisys.v1.SchemaChangeKind" json:"kind,omitempty"`
+	// The input; empty when it is about the answer.
+	Feature string `protobuf:"bytes,2,opt,name=feature,proto3" json:"feature,omitempty"`
+	// The difference in English.
+	Description   string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SchemaChange) Reset() {
+	*x = SchemaChange{}
+	mi := &file_futurisys_v1_model_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SchemaChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SchemaChange) ProtoMessage() {}
+
+func (x *SchemaChange) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SchemaChange.ProtoReflect.Descriptor instead.
+func (*SchemaChange) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SchemaChange) GetKind() SchemaChangeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return SchemaChangeKind_SCHEMA_CHANGE_KIND_UNSPECIFIED
+}
+
+func (x *SchemaChange) GetFeature() string {
+	if x != nil {
+		return x.Feature
+	}
+	return ""
+}
+
+func (x *SchemaChange) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
 // One version of a model, as its package describes it.
 type ModelVersion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the model.
 	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	// The version: the integer of its folder, from 1.
+	// The version, from 1: the integer of its folder, or of its tag
+	// (model-vX.Y.Z is X * 1,000,000 + Y * 1,000 + Z).
 	Version int32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	// Semantic version that the training gave it.
 	SemanticVersion string `protobuf:"bytes,3,opt,name=semantic_version,json=semanticVersion,proto3" json:"semantic_version,omitempty"`
@@ -161,7 +575,7 @@ type ModelVersion struct {
 	Revision string `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Whether it can be asked for.
 	State ModelVersionState `protobuf:"varint,5,opt,name=state,proto3,enum=futurisys.v1.ModelVersionState" json:"state,omitempty"`
-	// Why it is refused; empty when ready.
+	// Why it is refused; else empty.
 	StateReason string `protobuf:"bytes,6,opt,name=state_reason,json=stateReason,proto3" json:"state_reason,omitempty"`
 	// The aliases that stand for it.
 	Aliases []string `protobuf:"bytes,7,rep,name=aliases,proto3" json:"aliases,omitempty"`
@@ -189,13 +603,20 @@ type ModelVersion struct {
 	Card string `protobuf:"bytes,18,opt,name=card,proto3" json:"card,omitempty"`
 	// A row that the version accepts, from its golden file. Only in GetModelVersion and in GetModel.
 	ExampleProfile *EmployeeProfile `protobuf:"bytes,19,opt,name=example_profile,json=exampleProfile,proto3" json:"example_profile,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The tag on the Hub, such as model-v1.2.0; empty when it came from elsewhere.
+	Tag string `protobuf:"bytes,20,opt,name=tag,proto3" json:"tag,omitempty"`
+	// By how much the process grew while it was loaded and warmed, in bytes, at
+	// least the size of its graph.
+	MemoryBytes int64 `protobuf:"varint,21,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
+	// How its inputs and answers differ from the champion's; empty for the champion.
+	SchemaChanges []*SchemaChange `protobuf:"bytes,22,rep,name=schema_changes,json=schemaChanges,proto3" json:"schema_changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ModelVersion) Reset() {
 	*x = ModelVersion{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[1]
+	mi := &file_futurisys_v1_model_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -207,7 +628,7 @@ func (x *ModelVersion) String() string {
 func (*ModelVersion) ProtoMessage() {}
 
 func (x *ModelVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[1]
+	mi := &file_futurisys_v1_model_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -220,7 +641,7 @@ func (x *ModelVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelVersion.ProtoReflect.Descriptor instead.
 func (*ModelVersion) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{1}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ModelVersion) GetModel() string {
@@ -356,6 +777,27 @@ func (x *ModelVersion) GetExampleProfile() *EmployeeProfile {
 	return nil
 }
 
+func (x *ModelVersion) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+func (x *ModelVersion) GetMemoryBytes() int64 {
+	if x != nil {
+		return x.MemoryBytes
+	}
+	return 0
+}
+
+func (x *ModelVersion) GetSchemaChanges() []*SchemaChange {
+	if x != nil {
+		return x.SchemaChanges
+	}
+	return nil
+}
+
 // One input of a model.
 type ModelFeature struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -383,7 +825,7 @@ type ModelFeature struct {
 
 func (x *ModelFeature) Reset() {
 	*x = ModelFeature{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[2]
+	mi := &file_futurisys_v1_model_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -395,7 +837,7 @@ func (x *ModelFeature) String() string {
 func (*ModelFeature) ProtoMessage() {}
 
 func (x *ModelFeature) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[2]
+	mi := &file_futurisys_v1_model_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -408,7 +850,7 @@ func (x *ModelFeature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelFeature.ProtoReflect.Descriptor instead.
 func (*ModelFeature) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{2}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ModelFeature) GetName() string {
@@ -493,7 +935,7 @@ type Threshold struct {
 
 func (x *Threshold) Reset() {
 	*x = Threshold{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[3]
+	mi := &file_futurisys_v1_model_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -505,7 +947,7 @@ func (x *Threshold) String() string {
 func (*Threshold) ProtoMessage() {}
 
 func (x *Threshold) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[3]
+	mi := &file_futurisys_v1_model_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -518,7 +960,7 @@ func (x *Threshold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Threshold.ProtoReflect.Descriptor instead.
 func (*Threshold) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{3}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Threshold) GetValue() float64 {
@@ -573,7 +1015,7 @@ type ThresholdPoint struct {
 
 func (x *ThresholdPoint) Reset() {
 	*x = ThresholdPoint{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[4]
+	mi := &file_futurisys_v1_model_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -585,7 +1027,7 @@ func (x *ThresholdPoint) String() string {
 func (*ThresholdPoint) ProtoMessage() {}
 
 func (x *ThresholdPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[4]
+	mi := &file_futurisys_v1_model_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -598,7 +1040,7 @@ func (x *ThresholdPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThresholdPoint.ProtoReflect.Descriptor instead.
 func (*ThresholdPoint) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{4}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ThresholdPoint) GetThreshold() float64 {
@@ -642,7 +1084,7 @@ type RiskBand struct {
 
 func (x *RiskBand) Reset() {
 	*x = RiskBand{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[5]
+	mi := &file_futurisys_v1_model_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -654,7 +1096,7 @@ func (x *RiskBand) String() string {
 func (*RiskBand) ProtoMessage() {}
 
 func (x *RiskBand) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[5]
+	mi := &file_futurisys_v1_model_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -667,7 +1109,7 @@ func (x *RiskBand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RiskBand.ProtoReflect.Descriptor instead.
 func (*RiskBand) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{5}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RiskBand) GetName() string {
@@ -699,7 +1141,7 @@ type Metric struct {
 
 func (x *Metric) Reset() {
 	*x = Metric{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[6]
+	mi := &file_futurisys_v1_model_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -711,7 +1153,7 @@ func (x *Metric) String() string {
 func (*Metric) ProtoMessage() {}
 
 func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[6]
+	mi := &file_futurisys_v1_model_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -724,7 +1166,7 @@ func (x *Metric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metric.ProtoReflect.Descriptor instead.
 func (*Metric) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{6}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Metric) GetName() string {
@@ -752,15 +1194,43 @@ var File_futurisys_v1_model_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\n" +
-	"\x18futurisys/v1/model.proto\x12\ffuturisys.v1\x1a\x1afuturisys/v1/profile.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x01\n" +
+	"\x18futurisys/v1/model.proto\x12\ffuturisys.v1\x1a\x1afuturisys/v1/profile.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\x02\n" +
 	"\x05Model\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bversions\x18\x02 \x03(\x05R\bversions\x12:\n" +
 	"\aaliases\x18\x03 \x03(\v2 .futurisys.v1.Model.AliasesEntryR\aaliases\x126\n" +
-	"\bchampion\x18\x04 \x01(\v2\x1a.futurisys.v1.ModelVersionR\bchampion\x1a:\n" +
+	"\bchampion\x18\x04 \x01(\v2\x1a.futurisys.v1.ModelVersionR\bchampion\x121\n" +
+	"\x06source\x18\x05 \x01(\v2\x19.futurisys.v1.ModelSourceR\x06source\x12>\n" +
+	"\ralias_changes\x18\x06 \x03(\v2\x19.futurisys.v1.AliasChangeR\faliasChanges\x1a:\n" +
 	"\fAliasesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xff\x05\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xa3\x01\n" +
+	"\vModelSource\x12\x1e\n" +
+	"\n" +
+	"repository\x18\x01 \x01(\tR\n" +
+	"repository\x12\x1d\n" +
+	"\n" +
+	"from_cache\x18\x02 \x01(\bR\tfromCache\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12=\n" +
+	"\frefresh_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vrefreshTime\"\xc7\x02\n" +
+	"\vAliasChange\x12\x14\n" +
+	"\x05alias\x18\x01 \x01(\tR\x05alias\x121\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x1d.futurisys.v1.AliasChangeKindR\x04kind\x12!\n" +
+	"\ffrom_version\x18\x03 \x01(\x05R\vfromVersion\x12\x1d\n" +
+	"\n" +
+	"to_version\x18\x04 \x01(\x05R\ttoVersion\x12\x1f\n" +
+	"\vto_revision\x18\x05 \x01(\tR\n" +
+	"toRevision\x12\x1d\n" +
+	"\n" +
+	"changed_by\x18\x06 \x01(\tR\tchangedBy\x12\x18\n" +
+	"\acomment\x18\a \x01(\tR\acomment\x12\x16\n" +
+	"\x06forced\x18\b \x01(\bR\x06forced\x12;\n" +
+	"\vchange_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"changeTime\"~\n" +
+	"\fSchemaChange\x122\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1e.futurisys.v1.SchemaChangeKindR\x04kind\x12\x18\n" +
+	"\afeature\x18\x02 \x01(\tR\afeature\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\"\xf7\x06\n" +
 	"\fModelVersion\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12)\n" +
@@ -782,7 +1252,10 @@ const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\x05bands\x18\x10 \x03(\v2\x16.futurisys.v1.RiskBandR\x05bands\x12.\n" +
 	"\ametrics\x18\x11 \x03(\v2\x14.futurisys.v1.MetricR\ametrics\x12\x12\n" +
 	"\x04card\x18\x12 \x01(\tR\x04card\x12F\n" +
-	"\x0fexample_profile\x18\x13 \x01(\v2\x1d.futurisys.v1.EmployeeProfileR\x0eexampleProfile\"\xfa\x01\n" +
+	"\x0fexample_profile\x18\x13 \x01(\v2\x1d.futurisys.v1.EmployeeProfileR\x0eexampleProfile\x12\x10\n" +
+	"\x03tag\x18\x14 \x01(\tR\x03tag\x12!\n" +
+	"\fmemory_bytes\x18\x15 \x01(\x03R\vmemoryBytes\x12A\n" +
+	"\x0eschema_changes\x18\x16 \x03(\v2\x1a.futurisys.v1.SchemaChangeR\rschemaChanges\"\xfa\x01\n" +
 	"\fModelFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1e\n" +
@@ -814,11 +1287,27 @@ const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\x06Metric\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04mean\x18\x02 \x01(\x01R\x04mean\x12\x0e\n" +
-	"\x02sd\x18\x03 \x01(\x01R\x02sd*x\n" +
+	"\x02sd\x18\x03 \x01(\x01R\x02sd*\xad\x01\n" +
+	"\x0fAliasChangeKind\x12!\n" +
+	"\x1dALIAS_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19ALIAS_CHANGE_KIND_INITIAL\x10\x01\x12\x19\n" +
+	"\x15ALIAS_CHANGE_KIND_SET\x10\x02\x12\x1e\n" +
+	"\x1aALIAS_CHANGE_KIND_ROLLBACK\x10\x03\x12\x1d\n" +
+	"\x19ALIAS_CHANGE_KIND_REMOVED\x10\x04*\xbc\x01\n" +
 	"\x11ModelVersionState\x12#\n" +
 	"\x1fMODEL_VERSION_STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19MODEL_VERSION_STATE_READY\x10\x01\x12\x1f\n" +
-	"\x1bMODEL_VERSION_STATE_REFUSED\x10\x02BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\x1bMODEL_VERSION_STATE_REFUSED\x10\x02\x12!\n" +
+	"\x1dMODEL_VERSION_STATE_AVAILABLE\x10\x03\x12\x1f\n" +
+	"\x1bMODEL_VERSION_STATE_LOADING\x10\x04*\xa4\x02\n" +
+	"\x10SchemaChangeKind\x12\"\n" +
+	"\x1eSCHEMA_CHANGE_KIND_UNSPECIFIED\x10\x00\x12$\n" +
+	" SCHEMA_CHANGE_KIND_FEATURE_ADDED\x10\x01\x12&\n" +
+	"\"SCHEMA_CHANGE_KIND_FEATURE_REMOVED\x10\x02\x12#\n" +
+	"\x1fSCHEMA_CHANGE_KIND_TYPE_CHANGED\x10\x03\x12)\n" +
+	"%SCHEMA_CHANGE_KIND_CATEGORIES_CHANGED\x10\x04\x12'\n" +
+	"#SCHEMA_CHANGE_KIND_REQUIRED_CHANGED\x10\x05\x12%\n" +
+	"!SCHEMA_CHANGE_KIND_ANSWER_CHANGED\x10\x06BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_model_proto_rawDescOnce sync.Once
@@ -832,37 +1321,49 @@ func file_futurisys_v1_model_proto_rawDescGZIP() []byte {
 	return file_futurisys_v1_model_proto_rawDescData
 }
 
-var file_futurisys_v1_model_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_futurisys_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_futurisys_v1_model_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_futurisys_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_futurisys_v1_model_proto_goTypes = []any{
-	(ModelVersionState)(0),        // 0: futurisys.v1.ModelVersionState
-	(*Model)(nil),                 // 1: futurisys.v1.Model
-	(*ModelVersion)(nil),          // 2: futurisys.v1.ModelVersion
-	(*ModelFeature)(nil),          // 3: futurisys.v1.ModelFeature
-	(*Threshold)(nil),             // 4: futurisys.v1.Threshold
-	(*ThresholdPoint)(nil),        // 5: futurisys.v1.ThresholdPoint
-	(*RiskBand)(nil),              // 6: futurisys.v1.RiskBand
-	(*Metric)(nil),                // 7: futurisys.v1.Metric
-	nil,                           // 8: futurisys.v1.Model.AliasesEntry
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*EmployeeProfile)(nil),       // 10: futurisys.v1.EmployeeProfile
+	(AliasChangeKind)(0),          // 0: futurisys.v1.AliasChangeKind
+	(ModelVersionState)(0),        // 1: futurisys.v1.ModelVersionState
+	(SchemaChangeKind)(0),         // 2: futurisys.v1.SchemaChangeKind
+	(*Model)(nil),                 // 3: futurisys.v1.Model
+	(*ModelSource)(nil),           // 4: futurisys.v1.ModelSource
+	(*AliasChange)(nil),           // 5: futurisys.v1.AliasChange
+	(*SchemaChange)(nil),          // 6: futurisys.v1.SchemaChange
+	(*ModelVersion)(nil),          // 7: futurisys.v1.ModelVersion
+	(*ModelFeature)(nil),          // 8: futurisys.v1.ModelFeature
+	(*Threshold)(nil),             // 9: futurisys.v1.Threshold
+	(*ThresholdPoint)(nil),        // 10: futurisys.v1.ThresholdPoint
+	(*RiskBand)(nil),              // 11: futurisys.v1.RiskBand
+	(*Metric)(nil),                // 12: futurisys.v1.Metric
+	nil,                           // 13: futurisys.v1.Model.AliasesEntry
+	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
+	(*EmployeeProfile)(nil),       // 15: futurisys.v1.EmployeeProfile
 }
 var file_futurisys_v1_model_proto_depIdxs = []int32{
-	8,  // 0: futurisys.v1.Model.aliases:type_name -> futurisys.v1.Model.AliasesEntry
-	2,  // 1: futurisys.v1.Model.champion:type_name -> futurisys.v1.ModelVersion
-	0,  // 2: futurisys.v1.ModelVersion.state:type_name -> futurisys.v1.ModelVersionState
-	9,  // 3: futurisys.v1.ModelVersion.load_time:type_name -> google.protobuf.Timestamp
-	3,  // 4: futurisys.v1.ModelVersion.features:type_name -> futurisys.v1.ModelFeature
-	4,  // 5: futurisys.v1.ModelVersion.threshold:type_name -> futurisys.v1.Threshold
-	6,  // 6: futurisys.v1.ModelVersion.bands:type_name -> futurisys.v1.RiskBand
-	7,  // 7: futurisys.v1.ModelVersion.metrics:type_name -> futurisys.v1.Metric
-	10, // 8: futurisys.v1.ModelVersion.example_profile:type_name -> futurisys.v1.EmployeeProfile
-	5,  // 9: futurisys.v1.Threshold.curve:type_name -> futurisys.v1.ThresholdPoint
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	13, // 0: futurisys.v1.Model.aliases:type_name -> futurisys.v1.Model.AliasesEntry
+	7,  // 1: futurisys.v1.Model.champion:type_name -> futurisys.v1.ModelVersion
+	4,  // 2: futurisys.v1.Model.source:type_name -> futurisys.v1.ModelSource
+	5,  // 3: futurisys.v1.Model.alias_changes:type_name -> futurisys.v1.AliasChange
+	14, // 4: futurisys.v1.ModelSource.refresh_time:type_name -> google.protobuf.Timestamp
+	0,  // 5: futurisys.v1.AliasChange.kind:type_name -> futurisys.v1.AliasChangeKind
+	14, // 6: futurisys.v1.AliasChange.change_time:type_name -> google.protobuf.Timestamp
+	2,  // 7: futurisys.v1.SchemaChange.kind:type_name -> futurisys.v1.SchemaChangeKind
+	1,  // 8: futurisys.v1.ModelVersion.state:type_name -> futurisys.v1.ModelVersionState
+	14, // 9: futurisys.v1.ModelVersion.load_time:type_name -> google.protobuf.Timestamp
+	8,  // 10: futurisys.v1.ModelVersion.features:type_name -> futurisys.v1.ModelFeature
+	9,  // 11: futurisys.v1.ModelVersion.threshold:type_name -> futurisys.v1.Threshold
+	11, // 12: futurisys.v1.ModelVersion.bands:type_name -> futurisys.v1.RiskBand
+	12, // 13: futurisys.v1.ModelVersion.metrics:type_name -> futurisys.v1.Metric
+	15, // 14: futurisys.v1.ModelVersion.example_profile:type_name -> futurisys.v1.EmployeeProfile
+	6,  // 15: futurisys.v1.ModelVersion.schema_changes:type_name -> futurisys.v1.SchemaChange
+	10, // 16: futurisys.v1.Threshold.curve:type_name -> futurisys.v1.ThresholdPoint
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_model_proto_init() }
@@ -871,14 +1372,14 @@ func file_futurisys_v1_model_proto_init() {
 		return
 	}
 	file_futurisys_v1_profile_proto_init()
-	file_futurisys_v1_model_proto_msgTypes[2].OneofWrappers = []any{}
+	file_futurisys_v1_model_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_model_proto_rawDesc), len(file_futurisys_v1_model_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   8,
+			NumEnums:      3,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

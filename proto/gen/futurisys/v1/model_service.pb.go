@@ -371,6 +371,363 @@ func (x *GetModelVersionRequest) GetVersion() int32 {
 	return 0
 }
 
+// What RefreshModels takes.
+type RefreshModelsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefreshModelsRequest) Reset() {
+	*x = RefreshModelsRequest{}
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefreshModelsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefreshModelsRequest) ProtoMessage() {}
+
+func (x *RefreshModelsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefreshModelsRequest.ProtoReflect.Descriptor instead.
+func (*RefreshModelsRequest) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_service_proto_rawDescGZIP(), []int{6}
+}
+
+// What RefreshModels answers.
+type RefreshModelsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The models as they are now, by name.
+	Models        []*Model `protobuf:"bytes,1,rep,name=models,proto3" json:"models,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefreshModelsResponse) Reset() {
+	*x = RefreshModelsResponse{}
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefreshModelsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefreshModelsResponse) ProtoMessage() {}
+
+func (x *RefreshModelsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefreshModelsResponse.ProtoReflect.Descriptor instead.
+func (*RefreshModelsResponse) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *RefreshModelsResponse) GetModels() []*Model {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
+// What LoadModelVersion takes.
+type LoadModelVersionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the model.
+	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// The version, from 1.
+	Version       int32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LoadModelVersionRequest) Reset() {
+	*x = LoadModelVersionRequest{}
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LoadModelVersionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LoadModelVersionRequest) ProtoMessage() {}
+
+func (x *LoadModelVersionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LoadModelVersionRequest.ProtoReflect.Descriptor instead.
+func (*LoadModelVersionRequest) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *LoadModelVersionRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *LoadModelVersionRequest) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// What UnloadModelVersion takes.
+type UnloadModelVersionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the model.
+	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// The version, from 1.
+	Version       int32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnloadModelVersionRequest) Reset() {
+	*x = UnloadModelVersionRequest{}
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnloadModelVersionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnloadModelVersionRequest) ProtoMessage() {}
+
+func (x *UnloadModelVersionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnloadModelVersionRequest.ProtoReflect.Descriptor instead.
+func (*UnloadModelVersionRequest) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UnloadModelVersionRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *UnloadModelVersionRequest) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// What SetModelAlias takes.
+type SetModelAliasRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the model.
+	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// The alias, such as champion or challenger: a-z, 0-9 and -.
+	Alias string `protobuf:"bytes,2,opt,name=alias,proto3" json:"alias,omitempty"`
+	// The version that it shall stand for; 0 removes the alias (not the champion).
+	Version int32 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// Promote to champion even if inputs or answers differ from the present one's.
+	Force bool `protobuf:"varint,4,opt,name=force,proto3" json:"force,omitempty"`
+	// Who changes it, kept with the change; until there is authentication, as the caller says.
+	ChangedBy string `protobuf:"bytes,5,opt,name=changed_by,json=changedBy,proto3" json:"changed_by,omitempty"`
+	// Why, kept with the change.
+	Comment       string `protobuf:"bytes,6,opt,name=comment,proto3" json:"comment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetModelAliasRequest) Reset() {
+	*x = SetModelAliasRequest{}
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetModelAliasRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetModelAliasRequest) ProtoMessage() {}
+
+func (x *SetModelAliasRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetModelAliasRequest.ProtoReflect.Descriptor instead.
+func (*SetModelAliasRequest) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SetModelAliasRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *SetModelAliasRequest) GetAlias() string {
+	if x != nil {
+		return x.Alias
+	}
+	return ""
+}
+
+func (x *SetModelAliasRequest) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *SetModelAliasRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
+}
+
+func (x *SetModelAliasRequest) GetChangedBy() string {
+	if x != nil {
+		return x.ChangedBy
+	}
+	return ""
+}
+
+func (x *SetModelAliasRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+// What RollbackModelAlias takes.
+type RollbackModelAliasRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the model.
+	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// The alias, such as champion or challenger: a-z, 0-9 and -.
+	Alias string `protobuf:"bytes,2,opt,name=alias,proto3" json:"alias,omitempty"`
+	// Who changes it, kept with the change; until there is authentication, as the caller says.
+	ChangedBy string `protobuf:"bytes,3,opt,name=changed_by,json=changedBy,proto3" json:"changed_by,omitempty"`
+	// Why, kept with the change.
+	Comment       string `protobuf:"bytes,4,opt,name=comment,proto3" json:"comment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackModelAliasRequest) Reset() {
+	*x = RollbackModelAliasRequest{}
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackModelAliasRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackModelAliasRequest) ProtoMessage() {}
+
+func (x *RollbackModelAliasRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackModelAliasRequest.ProtoReflect.Descriptor instead.
+func (*RollbackModelAliasRequest) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RollbackModelAliasRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *RollbackModelAliasRequest) GetAlias() string {
+	if x != nil {
+		return x.Alias
+	}
+	return ""
+}
+
+func (x *RollbackModelAliasRequest) GetChangedBy() string {
+	if x != nil {
+		return x.ChangedBy
+	}
+	return ""
+}
+
+func (x *RollbackModelAliasRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
 var File_futurisys_v1_model_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_model_service_proto_rawDesc = "" +
@@ -399,14 +756,42 @@ const file_futurisys_v1_model_service_proto_rawDesc = "" +
 	"total_size\x18\x03 \x01(\x05R\ttotalSize\"\\\n" +
 	"\x16GetModelVersionRequest\x12\x1f\n" +
 	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
-	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\aversion2\xe0\x03\n" +
+	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\aversion\"\x16\n" +
+	"\x14RefreshModelsRequest\"D\n" +
+	"\x15RefreshModelsResponse\x12+\n" +
+	"\x06models\x18\x01 \x03(\v2\x13.futurisys.v1.ModelR\x06models\"]\n" +
+	"\x17LoadModelVersionRequest\x12\x1f\n" +
+	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
+	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\aversion\"_\n" +
+	"\x19UnloadModelVersionRequest\x12\x1f\n" +
+	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
+	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\aversion\"\xf2\x01\n" +
+	"\x14SetModelAliasRequest\x12\x1f\n" +
+	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x123\n" +
+	"\x05alias\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,49}$R\x05alias\x12!\n" +
+	"\aversion\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x14\n" +
+	"\x05force\x18\x04 \x01(\bR\x05force\x12'\n" +
+	"\n" +
+	"changed_by\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tchangedBy\x12\"\n" +
+	"\acomment\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\acomment\"\xbe\x01\n" +
+	"\x19RollbackModelAliasRequest\x12\x1f\n" +
+	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x123\n" +
+	"\x05alias\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,49}$R\x05alias\x12'\n" +
+	"\n" +
+	"changed_by\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tchangedBy\x12\"\n" +
+	"\acomment\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\acomment2\xf0\b\n" +
 	"\fModelService\x12c\n" +
 	"\n" +
 	"ListModels\x12\x1f.futurisys.v1.ListModelsRequest\x1a .futurisys.v1.ListModelsResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/models\x12Z\n" +
 	"\bGetModel\x12\x1d.futurisys.v1.GetModelRequest\x1a\x13.futurisys.v1.Model\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/models/{model}\x12\x89\x01\n" +
 	"\x11ListModelVersions\x12&.futurisys.v1.ListModelVersionsRequest\x1a'.futurisys.v1.ListModelVersionsResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/models/{model}/versions\x12\x82\x01\n" +
-	"\x0fGetModelVersion\x12$.futurisys.v1.GetModelVersionRequest\x1a\x1a.futurisys.v1.ModelVersion\"-\x82\xd3\xe4\x93\x02'\x12%/v1/models/{model}/versions/{version}BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\x0fGetModelVersion\x12$.futurisys.v1.GetModelVersionRequest\x1a\x1a.futurisys.v1.ModelVersion\"-\x82\xd3\xe4\x93\x02'\x12%/v1/models/{model}/versions/{version}\x12w\n" +
+	"\rRefreshModels\x12\".futurisys.v1.RefreshModelsRequest\x1a#.futurisys.v1.RefreshModelsResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/models:refresh\x12\x8c\x01\n" +
+	"\x10LoadModelVersion\x12%.futurisys.v1.LoadModelVersionRequest\x1a\x1a.futurisys.v1.ModelVersion\"5\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/models/{model}/versions/{version}:load\x12\x92\x01\n" +
+	"\x12UnloadModelVersion\x12'.futurisys.v1.UnloadModelVersionRequest\x1a\x1a.futurisys.v1.ModelVersion\"7\x82\xd3\xe4\x93\x021:\x01*\",/v1/models/{model}/versions/{version}:unload\x12p\n" +
+	"\rSetModelAlias\x12\".futurisys.v1.SetModelAliasRequest\x1a\x13.futurisys.v1.Model\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/models/{model}:setAlias\x12\x7f\n" +
+	"\x12RollbackModelAlias\x12'.futurisys.v1.RollbackModelAliasRequest\x1a\x13.futurisys.v1.Model\"+\x82\xd3\xe4\x93\x02%:\x01*\" /v1/models/{model}:rollbackAliasBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_model_service_proto_rawDescOnce sync.Once
@@ -420,7 +805,7 @@ func file_futurisys_v1_model_service_proto_rawDescGZIP() []byte {
 	return file_futurisys_v1_model_service_proto_rawDescData
 }
 
-var file_futurisys_v1_model_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_futurisys_v1_model_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_futurisys_v1_model_service_proto_goTypes = []any{
 	(*ListModelsRequest)(nil),         // 0: futurisys.v1.ListModelsRequest
 	(*ListModelsResponse)(nil),        // 1: futurisys.v1.ListModelsResponse
@@ -428,25 +813,42 @@ var file_futurisys_v1_model_service_proto_goTypes = []any{
 	(*ListModelVersionsRequest)(nil),  // 3: futurisys.v1.ListModelVersionsRequest
 	(*ListModelVersionsResponse)(nil), // 4: futurisys.v1.ListModelVersionsResponse
 	(*GetModelVersionRequest)(nil),    // 5: futurisys.v1.GetModelVersionRequest
-	(*Model)(nil),                     // 6: futurisys.v1.Model
-	(*ModelVersion)(nil),              // 7: futurisys.v1.ModelVersion
+	(*RefreshModelsRequest)(nil),      // 6: futurisys.v1.RefreshModelsRequest
+	(*RefreshModelsResponse)(nil),     // 7: futurisys.v1.RefreshModelsResponse
+	(*LoadModelVersionRequest)(nil),   // 8: futurisys.v1.LoadModelVersionRequest
+	(*UnloadModelVersionRequest)(nil), // 9: futurisys.v1.UnloadModelVersionRequest
+	(*SetModelAliasRequest)(nil),      // 10: futurisys.v1.SetModelAliasRequest
+	(*RollbackModelAliasRequest)(nil), // 11: futurisys.v1.RollbackModelAliasRequest
+	(*Model)(nil),                     // 12: futurisys.v1.Model
+	(*ModelVersion)(nil),              // 13: futurisys.v1.ModelVersion
 }
 var file_futurisys_v1_model_service_proto_depIdxs = []int32{
-	6, // 0: futurisys.v1.ListModelsResponse.models:type_name -> futurisys.v1.Model
-	7, // 1: futurisys.v1.ListModelVersionsResponse.model_versions:type_name -> futurisys.v1.ModelVersion
-	0, // 2: futurisys.v1.ModelService.ListModels:input_type -> futurisys.v1.ListModelsRequest
-	2, // 3: futurisys.v1.ModelService.GetModel:input_type -> futurisys.v1.GetModelRequest
-	3, // 4: futurisys.v1.ModelService.ListModelVersions:input_type -> futurisys.v1.ListModelVersionsRequest
-	5, // 5: futurisys.v1.ModelService.GetModelVersion:input_type -> futurisys.v1.GetModelVersionRequest
-	1, // 6: futurisys.v1.ModelService.ListModels:output_type -> futurisys.v1.ListModelsResponse
-	6, // 7: futurisys.v1.ModelService.GetModel:output_type -> futurisys.v1.Model
-	4, // 8: futurisys.v1.ModelService.ListModelVersions:output_type -> futurisys.v1.ListModelVersionsResponse
-	7, // 9: futurisys.v1.ModelService.GetModelVersion:output_type -> futurisys.v1.ModelVersion
-	6, // [6:10] is the sub-list for method output_type
-	2, // [2:6] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	12, // 0: futurisys.v1.ListModelsResponse.models:type_name -> futurisys.v1.Model
+	13, // 1: futurisys.v1.ListModelVersionsResponse.model_versions:type_name -> futurisys.v1.ModelVersion
+	12, // 2: futurisys.v1.RefreshModelsResponse.models:type_name -> futurisys.v1.Model
+	0,  // 3: futurisys.v1.ModelService.ListModels:input_type -> futurisys.v1.ListModelsRequest
+	2,  // 4: futurisys.v1.ModelService.GetModel:input_type -> futurisys.v1.GetModelRequest
+	3,  // 5: futurisys.v1.ModelService.ListModelVersions:input_type -> futurisys.v1.ListModelVersionsRequest
+	5,  // 6: futurisys.v1.ModelService.GetModelVersion:input_type -> futurisys.v1.GetModelVersionRequest
+	6,  // 7: futurisys.v1.ModelService.RefreshModels:input_type -> futurisys.v1.RefreshModelsRequest
+	8,  // 8: futurisys.v1.ModelService.LoadModelVersion:input_type -> futurisys.v1.LoadModelVersionRequest
+	9,  // 9: futurisys.v1.ModelService.UnloadModelVersion:input_type -> futurisys.v1.UnloadModelVersionRequest
+	10, // 10: futurisys.v1.ModelService.SetModelAlias:input_type -> futurisys.v1.SetModelAliasRequest
+	11, // 11: futurisys.v1.ModelService.RollbackModelAlias:input_type -> futurisys.v1.RollbackModelAliasRequest
+	1,  // 12: futurisys.v1.ModelService.ListModels:output_type -> futurisys.v1.ListModelsResponse
+	12, // 13: futurisys.v1.ModelService.GetModel:output_type -> futurisys.v1.Model
+	4,  // 14: futurisys.v1.ModelService.ListModelVersions:output_type -> futurisys.v1.ListModelVersionsResponse
+	13, // 15: futurisys.v1.ModelService.GetModelVersion:output_type -> futurisys.v1.ModelVersion
+	7,  // 16: futurisys.v1.ModelService.RefreshModels:output_type -> futurisys.v1.RefreshModelsResponse
+	13, // 17: futurisys.v1.ModelService.LoadModelVersion:output_type -> futurisys.v1.ModelVersion
+	13, // 18: futurisys.v1.ModelService.UnloadModelVersion:output_type -> futurisys.v1.ModelVersion
+	12, // 19: futurisys.v1.ModelService.SetModelAlias:output_type -> futurisys.v1.Model
+	12, // 20: futurisys.v1.ModelService.RollbackModelAlias:output_type -> futurisys.v1.Model
+	12, // [12:21] is the sub-list for method output_type
+	3,  // [3:12] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_model_service_proto_init() }
@@ -461,7 +863,7 @@ func file_futurisys_v1_model_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_model_service_proto_rawDesc), len(file_futurisys_v1_model_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

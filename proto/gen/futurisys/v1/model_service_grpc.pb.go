@@ -19,10 +19,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ModelService_ListModels_FullMethodName        = "/futurisys.v1.ModelService/ListModels"
-	ModelService_GetModel_FullMethodName          = "/futurisys.v1.ModelService/GetModel"
-	ModelService_ListModelVersions_FullMethodName = "/futurisys.v1.ModelService/ListModelVersions"
-	ModelService_GetModelVersion_FullMethodName   = "/futurisys.v1.ModelService/GetModelVersion"
+	ModelService_ListModels_FullMethodName         = "/futurisys.v1.ModelService/ListModels"
+	ModelService_GetModel_FullMethodName           = "/futurisys.v1.ModelService/GetModel"
+	ModelService_ListModelVersions_FullMethodName  = "/futurisys.v1.ModelService/ListModelVersions"
+	ModelService_GetModelVersion_FullMethodName    = "/futurisys.v1.ModelService/GetModelVersion"
+	ModelService_RefreshModels_FullMethodName      = "/futurisys.v1.ModelService/RefreshModels"
+	ModelService_LoadModelVersion_FullMethodName   = "/futurisys.v1.ModelService/LoadModelVersion"
+	ModelService_UnloadModelVersion_FullMethodName = "/futurisys.v1.ModelService/UnloadModelVersion"
+	ModelService_SetModelAlias_FullMethodName      = "/futurisys.v1.ModelService/SetModelAlias"
+	ModelService_RollbackModelAlias_FullMethodName = "/futurisys.v1.ModelService/RollbackModelAlias"
 )
 
 // ModelServiceClient is the client API for ModelService service.
@@ -39,6 +44,18 @@ type ModelServiceClient interface {
 	ListModelVersions(ctx context.Context, in *ListModelVersionsRequest, opts ...grpc.CallOption) (*ListModelVersionsResponse, error)
 	// Read one version with all that its package says.
 	GetModelVersion(ctx context.Context, in *GetModelVersionRequest, opts ...grpc.CallOption) (*ModelVersion, error)
+	// Look for new versions now, fetch and check them. What is served goes on.
+	RefreshModels(ctx context.Context, in *RefreshModelsRequest, opts ...grpc.CallOption) (*RefreshModelsResponse, error)
+	// Fetch, check and warm a version that the repository has. One that fails a
+	// check is answered with 409 and the reason, and everything else serves on.
+	LoadModelVersion(ctx context.Context, in *LoadModelVersionRequest, opts ...grpc.CallOption) (*ModelVersion, error)
+	// Free a version that no alias stands for. Calls under way end on it.
+	UnloadModelVersion(ctx context.Context, in *UnloadModelVersionRequest, opts ...grpc.CallOption) (*ModelVersion, error)
+	// Make an alias stand for a version, which is loaded if it is not. Calls under
+	// way end on the version they started with; none fails.
+	SetModelAlias(ctx context.Context, in *SetModelAliasRequest, opts ...grpc.CallOption) (*Model, error)
+	// Make an alias stand for what it stood for before its last change.
+	RollbackModelAlias(ctx context.Context, in *RollbackModelAliasRequest, opts ...grpc.CallOption) (*Model, error)
 }
 
 type modelServiceClient struct {
@@ -89,6 +106,56 @@ func (c *modelServiceClient) GetModelVersion(ctx context.Context, in *GetModelVe
 	return out, nil
 }
 
+func (c *modelServiceClient) RefreshModels(ctx context.Context, in *RefreshModelsRequest, opts ...grpc.CallOption) (*RefreshModelsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RefreshModelsResponse)
+	err := c.cc.Invoke(ctx, ModelService_RefreshModels_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *modelServiceClient) LoadModelVersion(ctx context.Context, in *LoadModelVersionRequest, opts ...grpc.CallOption) (*ModelVersion, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ModelVersion)
+	err := c.cc.Invoke(ctx, ModelService_LoadModelVersion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *modelServiceClient) UnloadModelVersion(ctx context.Context, in *UnloadModelVersionRequest, opts ...grpc.CallOption) (*ModelVersion, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ModelVersion)
+	err := c.cc.Invoke(ctx, ModelService_UnloadModelVersion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *modelServiceClient) SetModelAlias(ctx context.Context, in *SetModelAliasRequest, opts ...grpc.CallOption) (*Model, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Model)
+	err := c.cc.Invoke(ctx, ModelService_SetModelAlias_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *modelServiceClient) RollbackModelAlias(ctx context.Context, in *RollbackModelAliasRequest, opts ...grpc.CallOption) (*Model, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Model)
+	err := c.cc.Invoke(ctx, ModelService_RollbackModelAlias_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ModelServiceServer is the server API for ModelService service.
 // All implementations must embed UnimplementedModelServiceServer
 // for forward compatibility.
@@ -103,6 +170,18 @@ type ModelServiceServer interface {
 	ListModelVersions(context.Context, *ListModelVersionsRequest) (*ListModelVersionsResponse, error)
 	// Read one version with all that its package says.
 	GetModelVersion(context.Context, *GetModelVersionRequest) (*ModelVersion, error)
+	// Look for new versions now, fetch and check them. What is served goes on.
+	RefreshModels(context.Context, *RefreshModelsRequest) (*RefreshModelsResponse, error)
+	// Fetch, check and warm a version that the repository has. One that fails a
+	// check is answered with 409 and the reason, and everything else serves on.
+	LoadModelVersion(context.Context, *LoadModelVersionRequest) (*ModelVersion, error)
+	// Free a version that no alias stands for. Calls under way end on it.
+	UnloadModelVersion(context.Context, *UnloadModelVersionRequest) (*ModelVersion, error)
+	// Make an alias stand for a version, which is loaded if it is not. Calls under
+	// way end on the version they started with; none fails.
+	SetModelAlias(context.Context, *SetModelAliasRequest) (*Model, error)
+	// Make an alias stand for what it stood for before its last change.
+	RollbackModelAlias(context.Context, *RollbackModelAliasRequest) (*Model, error)
 	mustEmbedUnimplementedModelServiceServer()
 }
 
@@ -124,6 +203,21 @@ func (UnimplementedModelServiceServer) ListModelVersions(context.Context, *ListM
 }
 func (UnimplementedModelServiceServer) GetModelVersion(context.Context, *GetModelVersionRequest) (*ModelVersion, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetModelVersion not implemented")
+}
+func (UnimplementedModelServiceServer) RefreshModels(context.Context, *RefreshModelsRequest) (*RefreshModelsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RefreshModels not implemented")
+}
+func (UnimplementedModelServiceServer) LoadModelVersion(context.Context, *LoadModelVersionRequest) (*ModelVersion, error) {
+	return nil, status.Error(codes.Unimplemented, "method LoadModelVersion not implemented")
+}
+func (UnimplementedModelServiceServer) UnloadModelVersion(context.Context, *UnloadModelVersionRequest) (*ModelVersion, error) {
+	return nil, status.Error(codes.Unimplemented, "method UnloadModelVersion not implemented")
+}
+func (UnimplementedModelServiceServer) SetModelAlias(context.Context, *SetModelAliasRequest) (*Model, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetModelAlias not implemented")
+}
+func (UnimplementedModelServiceServer) RollbackModelAlias(context.Context, *RollbackModelAliasRequest) (*Model, error) {
+	return nil, status.Error(codes.Unimplemented, "method RollbackModelAlias not implemented")
 }
 func (UnimplementedModelServiceServer) mustEmbedUnimplementedModelServiceServer() {}
 func (UnimplementedModelServiceServer) testEmbeddedByValue()                      {}
@@ -218,6 +312,96 @@ func _ModelService_GetModelVersion_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ModelService_RefreshModels_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RefreshModelsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ModelServiceServer).RefreshModels(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ModelService_RefreshModels_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ModelServiceServer).RefreshModels(ctx, req.(*RefreshModelsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ModelService_LoadModelVersion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LoadModelVersionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ModelServiceServer).LoadModelVersion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ModelService_LoadModelVersion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ModelServiceServer).LoadModelVersion(ctx, req.(*LoadModelVersionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ModelService_UnloadModelVersion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UnloadModelVersionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ModelServiceServer).UnloadModelVersion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ModelService_UnloadModelVersion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ModelServiceServer).UnloadModelVersion(ctx, req.(*UnloadModelVersionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ModelService_SetModelAlias_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetModelAliasRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ModelServiceServer).SetModelAlias(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ModelService_SetModelAlias_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ModelServiceServer).SetModelAlias(ctx, req.(*SetModelAliasRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ModelService_RollbackModelAlias_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RollbackModelAliasRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ModelServiceServer).RollbackModelAlias(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ModelService_RollbackModelAlias_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ModelServiceServer).RollbackModelAlias(ctx, req.(*RollbackModelAliasRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ModelService_ServiceDesc is the grpc.ServiceDesc for ModelService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -240,6 +424,26 @@ var ModelService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetModelVersion",
 			Handler:    _ModelService_GetModelVersion_Handler,
+		},
+		{
+			MethodName: "RefreshModels",
+			Handler:    _ModelService_RefreshModels_Handler,
+		},
+		{
+			MethodName: "LoadModelVersion",
+			Handler:    _ModelService_LoadModelVersion_Handler,
+		},
+		{
+			MethodName: "UnloadModelVersion",
+			Handler:    _ModelService_UnloadModelVersion_Handler,
+		},
+		{
+			MethodName: "SetModelAlias",
+			Handler:    _ModelService_SetModelAlias_Handler,
+		},
+		{
+			MethodName: "RollbackModelAlias",
+			Handler:    _ModelService_RollbackModelAlias_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

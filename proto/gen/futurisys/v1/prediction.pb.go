@@ -91,7 +91,7 @@ type Prediction struct {
 	EmployeeId *int32 `protobuf:"varint,3,opt,name=employee_id,json=employeeId,proto3,oneof" json:"employee_id,omitempty"`
 	// Name of the model.
 	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
-	// The version that answered: the integer of its folder, from 1.
+	// The version that answered, from 1.
 	ModelVersion int32 `protobuf:"varint,5,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
 	// What exactly answered: the Hub commit, or "sha256:" and the digest of the package's manifest.
 	ModelRevision string `protobuf:"bytes,6,opt,name=model_revision,json=modelRevision,proto3" json:"model_revision,omitempty"`

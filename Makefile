@@ -106,8 +106,15 @@ fmt: $(TOOLS) $(VENV)/training.done ## Format Go, protos and Python
 # --- Model -------------------------------------------------------------------
 
 .PHONY: train
-train: $(VENV)/training.done ## Train the model from the extracts into deploy/models/attrition/1
+train: $(VENV)/training.done ## Train the versions from the extracts into deploy/models/attrition
 	cd scripts/training && ../../$(VENV)/bin/python -m futurisys_training
+
+.PHONY: push
+push: build $(VENV)/training.done ## Publish PACKAGE on the Hub as REPOSITORY (org/name) and tag it
+	@test -n "$(REPOSITORY)" && test -n "$(PACKAGE)" || \
+		{ echo "usage: make push REPOSITORY=org/name PACKAGE=deploy/models/attrition/1"; exit 1; }
+	@ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) && export ONNXRUNTIME_LIB && \
+		PYTHONPATH=scripts/training $(VENV)/bin/python -m futurisys_training.push $(REPOSITORY) $(PACKAGE)
 
 .PHONY: data
 data: ## Rebuild the three extracts from Debian's r-cran-modeldata (needs R)

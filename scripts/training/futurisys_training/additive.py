@@ -11,16 +11,15 @@ from itertools import pairwise
 
 import numpy as np
 import onnx
-import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.linear_model import LogisticRegression
 
-from .features import INPUTS, Feature
+from .encoding import Encoding
+from .features import Feature
+from .graph import finish
 
 KNOTS = 2
 PENALTY_C = 0.4
-OPSET = 21
-IR_VERSION = 10
 
 
 @dataclass(frozen=True)
@@ -37,36 +36,17 @@ class Term:
     scale: float = 1.0
 
 
-@dataclass(frozen=True)
-class Encoding:
-    """How a profile becomes a row of floats: categories as their index, booleans as 0 and 1."""
-
-    features: tuple[Feature, ...]
-    categories: dict[str, list[str]]
-
-    @classmethod
-    def of(cls, rows: pd.DataFrame, features: tuple[Feature, ...] = INPUTS) -> "Encoding":
-        """The encoding of the categories that the rows hold, in alphabetical order."""
-        lists = {f.name: sorted(set(rows[f.name])) for f in features if f.kind == "category"}
-        return cls(features, lists)
-
-    def matrix(self, rows: pd.DataFrame) -> np.ndarray:
-        """Rows as float64 [N, F]; a category that is not in the list is an error."""
-        columns = []
-        for feature in self.features:
-            values = rows[feature.name]
-            if feature.kind == "category":
-                codes = {value: code for code, value in enumerate(self.categories[feature.name])}
-                unknown = set(values) - set(codes)
-                if unknown:
-                    raise ValueError(f"{feature.name}: unknown {sorted(unknown)}")
-                values = values.map(codes)
-            columns.append(values.to_numpy().astype(float))
-        return np.column_stack(columns)
-
-
 class AdditiveModel:
     """fit on encoded rows; probabilities, margins and exact contributions of each feature."""
+
+    explain_method = "additive"
+    tag = "additive-model"
+    summary = (
+        "An additive logistic regression: each feature adds one term to the log-odds, "
+        "so its share of every score is exact."
+    )
+    chosen = "The number of knots and the penalty were"
+    outside = "the curves go on as straight lines (measured numbers) or stay flat (scales)"
 
     def __init__(self, encoding: Encoding) -> None:
         """A model of rows that are encoded so."""
@@ -103,6 +83,11 @@ class AdditiveModel:
         for column, term in enumerate(self.terms):
             out[:, term.feature] += weighted[:, column]
         return out
+
+    def explain(self, rows: np.ndarray, background: np.ndarray) -> tuple[float, np.ndarray]:
+        """Base value and exact Shapley values, float64 [N, F], in log-odds, against a background."""
+        baseline = self.curves(background).mean(axis=0)
+        return float(self.margin(background).mean()), self.curves(rows) - baseline
 
     def _terms(self, index: int, feature: Feature, values: np.ndarray) -> list[Term]:
         if feature.kind == "category":
@@ -166,26 +151,7 @@ class AdditiveModel:
         block("equal", compare("Equal"))
         intercept = constant("intercept", np.array([self.intercept], np.float32))
         nodes.append(helper.make_node("Sum", [*blocks, intercept], ["margin"]))
-        nodes.append(helper.make_node("Sigmoid", ["margin"], ["probability_column"]))
-        shape = constant("flat", np.array([-1], np.int64))
-        nodes.append(helper.make_node("Reshape", ["probability_column", shape], ["probability"]))
-
-        width = len(self.encoding.features)
-        graph = helper.make_graph(
-            nodes,
-            "attrition",
-            [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", width])],
-            [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["N"])],
-            constants,
-        )
-        model = helper.make_model(
-            graph,
-            producer_name="futurisys-training",
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
-        )
-        onnx.checker.check_model(model, full_check=True)
-        return model
+        return finish(nodes, constants, "margin", len(self.encoding.features))
 
 
 def _column(term: Term, x: np.ndarray) -> np.ndarray:

@@ -36,14 +36,12 @@ pipeline_tag: tabular-classification
 tags:
 - attrition
 - human-resources
-- additive-model
+- {training.model.tag}
 ---
 
 # Attrition, version {manifest["version"]}
 
-Estimates the probability that an employee leaves the company. An additive
-logistic regression: each feature adds one term to the log-odds, so its share of
-every score is exact.
+Estimates the probability that an employee leaves the company. {training.model.summary}
 
 ## What it is for, and what not
 For an HR analyst who asks where a conversation is worth having. It is not a
@@ -71,7 +69,7 @@ of one fold. The held-out employees were never used to choose; in brackets the
 {figures}
 
 F1, precision and recall use a threshold that was chosen without the fold they are
-measured on. The number of knots and the penalty were chosen by the same
+measured on. {training.model.chosen} chosen by the same
 cross-validation, which flatters its column a little.
 
 ## Threshold
@@ -90,9 +88,8 @@ The groups differ in how often people leave, and the scores follow: compare the
 flagged shares before acting on a list.
 
 ## Limits
-One company's made-up snapshot. Outside of the training range the curves go on as
-straight lines (measured numbers) or stay flat (scales): such a prediction
-carries a warning. Intervals above are wide: differences of a few points between
+One company's made-up snapshot. Outside of the training range {training.model.outside}:
+such a prediction carries a warning. Intervals above are wide: differences of a few points between
 versions mean nothing on this data.
 """
 

@@ -76,10 +76,10 @@ def write_held_out(held_out: pd.DataFrame, folder: Path) -> None:
     held_out[[TARGET]].to_csv(folder / "y_test.csv", lineterminator="\n")
 
 
-def write_scores(joined: pd.DataFrame, probability: np.ndarray, folder: Path) -> None:
-    """scores.csv: every employee's probability by the model itself, for tests of the services."""
+def write_scores(joined: pd.DataFrame, probability: np.ndarray, path: Path) -> None:
+    """Every employee's probability by the model itself, for tests of the services."""
     table = pd.DataFrame({"probability": probability}, index=joined.index)
-    table.to_csv(folder / "scores.csv", lineterminator="\n", float_format="%.12f")
+    table.to_csv(path, lineterminator="\n", float_format="%.12f")
 
 
 def digest(folder: Path) -> str:

@@ -17,26 +17,27 @@ import (
 type Server struct {
 	futurisysv1.UnimplementedStatusServiceServer
 
-	fixed *futurisysv1.ServiceStatus
-	ready func(context.Context) error
+	fixed   *futurisysv1.ServiceStatus
+	details func() map[string]string
+	ready   func(context.Context) error
 }
 
 // New returns the service of a process that starts now. details are what it
-// serves or uses, and do not change while it runs.
-func New(service, environment string, details map[string]string, ready func(context.Context) error) *Server {
+// serves or uses at the moment.
+func New(service, environment string, details func() map[string]string, ready func(context.Context) error) *Server {
 	return &Server{
 		fixed: &futurisysv1.ServiceStatus{
-			Service: service, Version: buildinfo.Version(), Environment: environment,
-			StartTime: timestamppb.New(time.Now()), Details: details,
+			Service: service, Version: buildinfo.Version(), Environment: environment, StartTime: timestamppb.New(time.Now()),
 		},
-		ready: ready,
+		details: details,
+		ready:   ready,
 	}
 }
 
 // GetStatus says how this service is.
 func (s *Server) GetStatus(ctx context.Context, _ *futurisysv1.GetStatusRequest) (*futurisysv1.Status, error) {
 	now := proto.CloneOf(s.fixed)
-	now.Ready = true
+	now.Ready, now.Details = true, s.details()
 	if err := s.ready(ctx); err != nil {
 		now.Ready, now.Reason = false, err.Error()
 	}

@@ -9,12 +9,15 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/futurisys/futurisys/services/inference/internal/engine/ort"
+	"github.com/futurisys/futurisys/services/inference/internal/hub"
 	"github.com/futurisys/futurisys/services/inference/internal/recorder"
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
+	"github.com/futurisys/futurisys/services/inference/internal/repository"
 	"github.com/futurisys/futurisys/services/inference/internal/scoring"
 	"github.com/futurisys/futurisys/services/inference/internal/server"
 	"github.com/futurisys/futurisys/services/platform/buildinfo"
@@ -29,23 +32,31 @@ import (
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-// settings are those of this process.
+// settings are those of this process and its commands.
 type settings struct {
 	config.Common
+	hub.Settings
 
-	InferenceGRPCAddr  string `name:"inference-grpc-addr" env:"INFERENCE_GRPC_ADDR" default:"127.0.0.1:9001" help:"Address of the gRPC server."`
-	InferenceAdminAddr string `env:"INFERENCE_ADMIN_ADDR" default:"127.0.0.1:9091" help:"Address of health, metrics and pprof."`
-	ModelRepository    string `env:"MODEL_REPOSITORY" default:"deploy/models" help:"Folder of the models: NAME/NUMBER/..."`
-	ONNXRuntimeLib     string `name:"onnxruntime-lib" env:"ONNXRUNTIME_LIB" help:"The shared library of ONNX Runtime."`
-	PersistenceTarget  string `env:"PERSISTENCE_TARGET" default:"127.0.0.1:9002" help:"Address of persistence; empty, or in the demo: there is no database."`
-	Recording          string `env:"RECORDING" enum:"auto,required,best-effort,off" default:"auto" help:"What becomes of a prediction that cannot be recorded: required refuses it, best-effort answers and says so, off records nothing; auto is best-effort with a database and off without."`
+	InferenceGRPCAddr  string        `name:"inference-grpc-addr" env:"INFERENCE_GRPC_ADDR" default:"127.0.0.1:9001" help:"Address of the gRPC server."`
+	InferenceAdminAddr string        `env:"INFERENCE_ADMIN_ADDR" default:"127.0.0.1:9091" help:"Address of health, metrics and pprof."`
+	ModelRepository    string        `env:"MODEL_REPOSITORY" default:"deploy/models" help:"A folder of models, NAME/NUMBER/..., or hf://org/name with all tags model-vX.Y.Z, or hf://org/name@REVISION."`
+	ModelStateDir      string        `env:"MODEL_STATE_DIR" default:"var/models" help:"Folder that keeps who set which alias when; copies of the service may share it. Empty: nothing is kept."`
+	ModelPollInterval  time.Duration `env:"MODEL_POLL_INTERVAL" default:"5m" help:"How often new versions and aliases are looked for by themselves; 0: never."`
+	ModelMostLoaded    int           `env:"MODEL_MOST_LOADED" default:"8" help:"How many versions of a model are loaded by themselves: those with an alias, then the newest."`
+	ModelMemoryBudget  int64         `name:"model-memory-budget-mib" env:"MODEL_MEMORY_BUDGET_MIB" default:"1024" help:"By how many MiB loading one version may make the process grow."`
+	ONNXRuntimeLib     string        `name:"onnxruntime-lib" env:"ONNXRUNTIME_LIB" help:"The shared library of ONNX Runtime."`
+	PersistenceTarget  string        `env:"PERSISTENCE_TARGET" default:"127.0.0.1:9002" help:"Address of persistence; empty, or in the demo: there is no database."`
+	Recording          string        `env:"RECORDING" enum:"auto,required,best-effort,off" default:"auto" help:"What becomes of a prediction that cannot be recorded: required refuses it, best-effort answers and says so, off records nothing; auto is best-effort with a database and off without."`
+
+	Serve serveCommand `cmd:"" default:"1" help:"Serve (the default)."`
+	Check checkCommand `cmd:"" help:"Judge a model package as it is judged before it may serve."`
 }
 
 func main() {
 	var s settings
-	_, err := config.Parse("inference", "Serves models over gRPC.", &s, os.Args[1:])
+	command, err := config.Parse("inference", "Serves models over gRPC.", &s, os.Args[1:])
 	if err == nil {
-		err = run(&s)
+		err = command.Run(&s)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "inference:", err)
@@ -57,9 +68,6 @@ func main() {
 func (s *settings) settle() (recorder.Mode, error) {
 	if s.Environment == config.Demo {
 		s.PersistenceTarget = ""
-	}
-	if s.ONNXRuntimeLib == "" {
-		return "", errors.New("ONNXRUNTIME_LIB: the path of ONNX Runtime's shared library is needed; `make run` fetches it")
 	}
 	if err := config.CheckBind("INFERENCE_GRPC_ADDR", s.InferenceGRPCAddr, s.AllowInsecureBind); err != nil {
 		return "", err //nolint:wrapcheck // it names the key
@@ -78,7 +86,18 @@ func (s *settings) settle() (recorder.Mode, error) {
 	return recorder.Mode(s.Recording), nil
 }
 
-func run(s *settings) error {
+// open opens ONNX Runtime.
+func (s *settings) open() (*ort.Runtime, error) {
+	if s.ONNXRuntimeLib == "" {
+		return nil, errors.New("ONNXRUNTIME_LIB: the path of ONNX Runtime's shared library is needed; `make run` fetches it")
+	}
+	return ort.Open(s.ONNXRuntimeLib) //nolint:wrapcheck // it names the key
+}
+
+type serveCommand struct{}
+
+// Run serves until a signal.
+func (serveCommand) Run(s *settings) error {
 	mode, err := s.settle()
 	if err != nil {
 		return err
@@ -87,16 +106,20 @@ func run(s *settings) error {
 	log := telemetry.NewLogger(os.Stderr, "inference", s.LogLevel, s.LogFormat)
 	metrics := telemetry.NewRegistry()
 
-	runtime, err := ort.Open(s.ONNXRuntimeLib)
+	runtime, err := s.open()
 	if err != nil {
-		return err //nolint:wrapcheck // it names the key
+		return err
 	}
 	defer closing(log, "ONNX Runtime", runtime.Close)
-	models, err := registry.Open(s.ModelRepository, runtime, log)
+	versions, err := repository.Open(s.ModelRepository, s.Settings, log)
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}
-	defer closing(log, "models", models.Close)
+	models := registry.New(registry.Options{
+		Repository: versions, Runtime: runtime, StateFolder: s.ModelStateDir,
+		MostLoaded: s.ModelMostLoaded, MemoryBudget: s.ModelMemoryBudget << 20, Logger: log, //nolint:mnd // MiB
+	})
+	defer models.Close()
 
 	var employees futurisysv1.EmployeeServiceClient
 	var records internalv1.RecordingServiceClient
@@ -120,7 +143,7 @@ func run(s *settings) error {
 	})
 	futurisysv1.RegisterPredictionServiceServer(grpcServer, server.NewPrediction(models, scorer, employees))
 	futurisysv1.RegisterModelServiceServer(grpcServer, server.NewModel(models))
-	futurisysv1.RegisterStatusServiceServer(grpcServer, status.New("inference", s.Environment, s.details(models, runtime, mode), ready))
+	futurisysv1.RegisterStatusServiceServer(grpcServer, status.New("inference", s.Environment, func() map[string]string { return details(models, runtime, mode) }, ready))
 	if err := grpcServer.Prepare(); err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
@@ -141,35 +164,48 @@ func serve(s *settings, log *slog.Logger, grpcServer *grpcserver.Server, models 
 		return fmt.Errorf("INFERENCE_GRPC_ADDR: %w", err)
 	}
 	var group lifecycle.Group
-	group.AddSignals(func() { grpcServer.SetReady(false) })
+	group.AddSignals(grpcServer.Health.Shutdown) // for good: the loop below cannot take it back
 	group.AddGRPC(grpcServer.Server, listener)
 	if err := addAdmin(&group); err != nil {
 		return err
 	}
-	readiness := models.Ready()
-	grpcServer.SetReady(readiness == nil)
-	if readiness != nil {
-		log.Error("not ready", "reason", readiness)
-	}
+	group.AddLoop(func(ctx context.Context) {
+		models.Run(ctx, s.ModelPollInterval, func() {
+			readiness := models.Ready()
+			grpcServer.SetReady(readiness == nil)
+			if readiness != nil {
+				log.Error("not ready", "reason", readiness)
+			}
+		})
+	})
 	log.Info("serving", "grpc", s.InferenceGRPCAddr, "admin", s.InferenceAdminAddr, "version", buildinfo.Version())
 	return group.Run() //nolint:wrapcheck // it says what it was doing
 }
 
 // details are what the status says of this process.
-func (s *settings) details(models *registry.Registry, runtime *ort.Runtime, mode recorder.Mode) map[string]string {
+func details(models *registry.Registry, runtime *ort.Runtime, mode recorder.Mode) map[string]string {
 	var loaded []string
 	for _, model := range models.Models() {
 		for _, version := range model.Versions {
-			if version.Refusal == nil {
+			if version.State == registry.Ready {
 				loaded = append(loaded, fmt.Sprintf("%s/%d", model.Name, version.Number))
 			}
 		}
 	}
-	return map[string]string{
-		"models":    strings.Join(loaded, ", "),
-		"engine":    runtime.Version(),
-		"recording": string(mode),
+	source := models.Source()
+	out := map[string]string{
+		"models":           strings.Join(loaded, ", "),
+		"model_repository": source.Repository,
+		"engine":           runtime.Version(),
+		"recording":        string(mode),
 	}
+	if source.Reason != "" {
+		out["model_repository_problem"] = source.Reason
+	}
+	if source.FromCache {
+		out["model_repository"] += " (from the cache)"
+	}
+	return out
 }
 
 func closing(log *slog.Logger, what string, closer func() error) {

@@ -3,6 +3,7 @@ package features_test
 import (
 	"errors"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -64,7 +65,7 @@ func TestFeatureThatTheAPICannotGiveIsRefused(t *testing.T) {
 
 func committedPlan(t *testing.T) (*features.Plan, *futurisysv1.EmployeeProfile) {
 	t.Helper()
-	found, err := modelpkg.Read(filepath.Join(enginetest.Repository(), "attrition/1"))
+	found, err := modelpkg.Read(os.DirFS(filepath.Join(enginetest.Repository(), "attrition/1")))
 	if err != nil {
 		t.Fatal(err)
 	}

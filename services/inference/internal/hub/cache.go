@@ -65,14 +65,14 @@ func (s store) cached(commit, name string) (string, bool) {
 func (s store) link(commit, name, etag string) (string, error) {
 	pointer := s.pointer(commit, name)
 	if err := os.MkdirAll(filepath.Dir(pointer), folderMode); err != nil {
-		return "", fmt.Errorf("write the Hub's cache: %w", err)
+		return "", cacheError("write", err)
 	}
 	target, err := filepath.Rel(filepath.Dir(pointer), s.blob(etag))
 	if err != nil {
-		return "", fmt.Errorf("write the Hub's cache: %w", err)
+		return "", cacheError("write", err)
 	}
 	if err := renameio.Symlink(target, pointer); err != nil {
-		return "", fmt.Errorf("write the Hub's cache: %w", err)
+		return "", cacheError("write", err)
 	}
 	return pointer, nil
 }
@@ -88,10 +88,10 @@ func (c *Client) KeepRef(repository, revision, commit string) error {
 		return nil // also in a cache that cannot be written
 	}
 	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
-		return fmt.Errorf("write the Hub's cache: %w", err)
+		return cacheError("write", err)
 	}
 	if err := renameio.WriteFile(path, []byte(commit), 0o644); err != nil {
-		return fmt.Errorf("write the Hub's cache: %w", err)
+		return cacheError("write", err)
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (c *Client) KeptRefs(repository string) (map[string]string, error) {
 		return nil
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read the Hub's cache: %w", err)
+		return nil, cacheError("read", err)
 	}
 	return refs, nil
 }
@@ -128,12 +128,12 @@ func (c *Client) KeptRefs(repository string) (map[string]string, error) {
 func verify(path, etag string, size int64) error {
 	file, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("read the Hub's cache: %w", err)
+		return cacheError("read", err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return fmt.Errorf("read the Hub's cache: %w", err)
+		return cacheError("read", err)
 	}
 	if size >= 0 && info.Size() != size {
 		return fmt.Errorf("%w: %d bytes instead of %d", ErrCorrupt, info.Size(), size)
@@ -146,7 +146,7 @@ func verify(path, etag string, size int64) error {
 		_, _ = fmt.Fprintf(sum, "blob %d\x00", info.Size()) // a hash takes everything
 	}
 	if _, err := io.Copy(sum, file); err != nil {
-		return fmt.Errorf("read the Hub's cache: %w", err)
+		return cacheError("read", err)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != etag {
 		return fmt.Errorf("%w: its hash is %s instead of %s", ErrCorrupt, got, etag)

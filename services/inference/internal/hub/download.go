@@ -25,12 +25,12 @@ const lockPoll = 100 * time.Millisecond
 func (c *Client) download(ctx context.Context, s store, file *metadata) error {
 	for _, folder := range []string{s.locks, filepath.Join(s.folder, "blobs")} {
 		if err := os.MkdirAll(folder, folderMode); err != nil {
-			return fmt.Errorf("write the Hub's cache: %w", err)
+			return cacheError("write", err)
 		}
 	}
 	lock := flock.New(filepath.Join(s.locks, file.etag+".lock"))
 	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
-		return fmt.Errorf("lock the Hub's cache: %w", err)
+		return cacheError("lock", err)
 	}
 	defer lock.Close()
 	if err := verify(s.blob(file.etag), file.etag, file.size); err == nil {
@@ -45,7 +45,7 @@ func (c *Client) download(ctx context.Context, s store, file *metadata) error {
 		return err
 	}
 	if err := os.Rename(incomplete, s.blob(file.etag)); err != nil {
-		return fmt.Errorf("write the Hub's cache: %w", err)
+		return cacheError("write", err)
 	}
 	return nil
 }
@@ -56,7 +56,7 @@ func (c *Client) download(ctx context.Context, s store, file *metadata) error {
 func (s store) incomplete(etag string) (string, error) {
 	found, err := filepath.Glob(filepath.Join(s.folder, "blobs", etag+".*.incomplete"))
 	if err != nil {
-		return "", fmt.Errorf("read the Hub's cache: %w", err)
+		return "", cacheError("read", err)
 	}
 	longest, length := "", int64(-1)
 	for _, path := range found {
@@ -77,12 +77,12 @@ func (s store) incomplete(etag string) (string, error) {
 func (c *Client) fetch(ctx context.Context, path string, file *metadata) error {
 	target, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o666) // less the umask, as the Python library
 	if err != nil {
-		return backoff.Permanent(fmt.Errorf("write the Hub's cache: %w", err))
+		return backoff.Permanent(cacheError("write", err))
 	}
 	defer target.Close()
 	have, err := target.Seek(0, io.SeekEnd)
 	if err != nil {
-		return backoff.Permanent(fmt.Errorf("write the Hub's cache: %w", err))
+		return backoff.Permanent(cacheError("write", err))
 	}
 	if file.size < 0 || have < file.size {
 		if err := c.receive(ctx, target, have, file); err != nil {
@@ -90,7 +90,7 @@ func (c *Client) fetch(ctx context.Context, path string, file *metadata) error {
 		}
 	}
 	if err := errors.Join(target.Sync(), target.Close()); err != nil {
-		return backoff.Permanent(fmt.Errorf("write the Hub's cache: %w", err))
+		return backoff.Permanent(cacheError("write", err))
 	}
 	if err := verify(path, file.etag, file.size); err != nil {
 		return errors.Join(err, os.Remove(path))
@@ -117,11 +117,11 @@ func (c *Client) receive(ctx context.Context, target *os.File, have int64, file 
 	defer response.Body.Close()
 	if have > 0 && response.StatusCode != http.StatusPartialContent { // it starts again from the first byte
 		if err := errors.Join(target.Truncate(0), rewind(target)); err != nil {
-			return backoff.Permanent(fmt.Errorf("write the Hub's cache: %w", err))
+			return backoff.Permanent(cacheError("write", err))
 		}
 		have = 0
 	}
-	c.log.InfoContext(ctx, "fetching from the Hub", "bytes", file.size, "resumed_at", have)
+	c.log.InfoContext(ctx, "fetching from the Hub", "file", file.name, "bytes", file.size, "resumed_at", have)
 	body := io.Reader(response.Body)
 	if file.size >= 0 {
 		body = io.LimitReader(response.Body, file.size-have+1) // no more than was said, and one to notice
@@ -130,7 +130,7 @@ func (c *Client) receive(ctx context.Context, target *os.File, have int64, file 
 	var onDisk *os.PathError
 	switch {
 	case errors.As(err, &onDisk): // full, most likely: what was written stays to go on from
-		return backoff.Permanent(fmt.Errorf("write the Hub's cache: %w", onDisk.Err))
+		return backoff.Permanent(cacheError("write", onDisk))
 	case err != nil && context.Cause(ctx) != nil && !errors.Is(context.Cause(ctx), ErrAway):
 		return backoff.Permanent(context.Cause(ctx)) // the caller gave up
 	case err != nil:

@@ -3,7 +3,9 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +32,17 @@ var (
 	// ErrCorrupt says that what came is not what the Hub says it is.
 	ErrCorrupt = errors.New("what came from the Hub is not whole")
 )
+
+// cacheError says what could not be done with the cache. It leaves the path out:
+// the message reaches callers of the API.
+func cacheError(doing string, err error) error {
+	if whole, ok := errors.AsType[*fs.PathError](err); ok {
+		err = whole.Err
+	} else if whole, ok := errors.AsType[*os.LinkError](err); ok {
+		err = whole.Err
+	}
+	return fmt.Errorf("%s the Hub's cache: %w", doing, err)
+}
 
 // longestWait is how long a rate limit may ask to wait before it counts as away.
 const longestWait = 20 * time.Second

@@ -13,6 +13,7 @@ import (
 
 // metadata is what the Hub says of one file.
 type metadata struct {
+	name     string
 	commit   string
 	etag     string // SHA-256 of the file, or SHA-1 of it as a git blob
 	size     int64  // bytes; -1: not said
@@ -38,6 +39,7 @@ func (c *Client) stat(ctx context.Context, repository, revision, name string) (*
 	if err != nil {
 		return nil, fmt.Errorf("ask for %s of %s@%s: %w", name, repository, revision, err)
 	}
+	found.name = name
 	return found, nil
 }
 

@@ -91,10 +91,14 @@ type Explain struct {
 	Space  string `json:"space"`
 }
 
-// Golden is golden.json: rows with the training framework's own answers.
+// Golden is golden.json: rows with the training framework's own answers. The
+// labels stand here as well, because nothing else would notice a manifest that
+// swaps them.
 type Golden struct {
-	BaseValue float64     `json:"base_value"`
-	Rows      []GoldenRow `json:"rows"`
+	PositiveLabel string      `json:"positive_label"`
+	NegativeLabel string      `json:"negative_label"`
+	BaseValue     float64     `json:"base_value"`
+	Rows          []GoldenRow `json:"rows"`
 }
 
 // GoldenRow is one row with its answer.

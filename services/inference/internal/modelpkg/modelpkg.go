@@ -12,8 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -22,11 +22,18 @@ import (
 
 // Files of a package.
 const (
-	ManifestFile = "manifest.json"
-	GraphFile    = "model.onnx"
-	GoldenFile   = "golden.json"
-	CardFile     = "README.md"
+	ManifestFile         = "manifest.json"
+	GraphFile            = "model.onnx"
+	GoldenFile           = "golden.json"
+	BackgroundFile       = "background.json"
+	ReferenceProfileFile = "reference_profile.json"
+	CardFile             = "README.md"
 )
+
+// Files are the names of all files of a package.
+func Files() []string {
+	return []string{ManifestFile, GraphFile, GoldenFile, BackgroundFile, ReferenceProfileFile, CardFile}
+}
 
 // MaxFileBytes is the largest file that is read.
 const MaxFileBytes = 256 << 20
@@ -46,19 +53,17 @@ type Package struct {
 	Graph    []byte // ONNX
 	Golden   Golden
 	Card     string // Markdown
-	// Revision is "sha256:" and the digest of the manifest, which holds the
-	// digests of all other files.
+	// Revision is that of its manifest.
 	Revision string
 }
 
+// Revision says what exactly a package is: "sha256:" and the digest of its
+// manifest, which holds the digests of all other files.
+func Revision(manifest []byte) string { return "sha256:" + digest(manifest) }
+
 // Read reads and checks the package in a folder. ErrPackage: it is not one.
-func Read(folder string) (*Package, error) {
-	root, err := os.OpenRoot(folder)
-	if err != nil {
-		return nil, fmt.Errorf("open the package: %w", err)
-	}
-	defer root.Close()
-	raw, err := readFile(root, ManifestFile)
+func Read(folder fs.FS) (*Package, error) {
+	raw, err := readFile(folder, ManifestFile)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +71,7 @@ func Read(folder string) (*Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := readListed(root, manifest.Files)
+	files, err := readListed(folder, manifest.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -74,12 +79,16 @@ func Read(folder string) (*Package, error) {
 	if err != nil {
 		return nil, err
 	}
+	if golden.PositiveLabel != manifest.PositiveLabel || golden.NegativeLabel != manifest.NegativeLabel {
+		return nil, fmt.Errorf("%w: the manifest's labels are %q and %q, those of %s %q and %q", ErrPackage,
+			manifest.PositiveLabel, manifest.NegativeLabel, GoldenFile, golden.PositiveLabel, golden.NegativeLabel)
+	}
 	return &Package{
 		Manifest: *manifest,
 		Graph:    files[GraphFile],
 		Golden:   *golden,
 		Card:     string(files[CardFile]),
-		Revision: "sha256:" + digest(raw),
+		Revision: Revision(raw),
 	}, nil
 }
 
@@ -144,10 +153,10 @@ func compileSchema() (*jsonschema.Schema, error) {
 	return schema, nil
 }
 
-func readListed(root *os.Root, listed map[string]string) (map[string][]byte, error) {
+func readListed(folder fs.FS, listed map[string]string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, name := range slices.Sorted(maps.Keys(listed)) {
-		data, err := readFile(root, name)
+		data, err := readFile(folder, name)
 		if err != nil {
 			return nil, err
 		}
@@ -159,9 +168,9 @@ func readListed(root *os.Root, listed map[string]string) (map[string][]byte, err
 	return files, nil
 }
 
-// readFile reads a regular file of the package; a link cannot lead out of it.
-func readFile(root *os.Root, name string) ([]byte, error) {
-	file, err := root.Open(name)
+// readFile reads a file of the package, whole.
+func readFile(folder fs.FS, name string) ([]byte, error) {
+	file, err := folder.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s cannot be read: %w", ErrPackage, name, err)
 	}

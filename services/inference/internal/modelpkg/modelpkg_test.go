@@ -12,7 +12,7 @@ import (
 )
 
 func TestCommittedPackageIsValid(t *testing.T) {
-	found, err := modelpkg.Read(filepath.Join(enginetest.Repository(), "attrition/1"))
+	found, err := modelpkg.Read(os.DirFS(filepath.Join(enginetest.Repository(), "attrition/1")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +51,9 @@ func TestBrokenPackageIsRefusedWithItsReason(t *testing.T) {
 		"bands descend":  {edit(func(m map[string]any) { m["bands"].([]any)[2].(map[string]any)["from"] = 0.01 }), "bands must ascend"},
 		"bands not at 0": {edit(func(m map[string]any) { m["bands"].([]any)[0].(map[string]any)["from"] = 0.1 }), "first band"},
 		"path as a file": {edit(func(m map[string]any) { m["files"].(map[string]any)["../../x"] = strings.Repeat("0", 64) }), "x"},
+		"labels swapped": {edit(func(m map[string]any) {
+			m["positive_label"], m["negative_label"] = m["negative_label"], m["positive_label"]
+		}), "labels"},
 		"few golden rows": {func(t *testing.T, v string) {
 			write(t, v, "golden.json", `{"base_value": 0, "rows": []}`)
 			enginetest.EditManifest(t, v, true, nil)
@@ -65,7 +68,12 @@ func TestBrokenPackageIsRefusedWithItsReason(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, version := enginetest.CopyModel(t)
 			test.spoil(t, version)
-			_, err := modelpkg.Read(version)
+			root, err := os.OpenRoot(version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer root.Close()
+			_, err = modelpkg.Read(root.FS())
 			if !errors.Is(err, modelpkg.ErrPackage) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want a reason with %q", err, test.want)
 			}

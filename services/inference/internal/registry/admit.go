@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/futurisys/futurisys/services/inference/internal/engine"
 	"github.com/futurisys/futurisys/services/inference/internal/features"
 	"github.com/futurisys/futurisys/services/inference/internal/modelpkg"
+	"github.com/futurisys/futurisys/services/inference/internal/repository"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -26,35 +28,72 @@ const timedRuns = 200
 
 // Reasons to refuse a version, besides those of modelpkg, features and engine.
 var (
-	ErrName    = errors.New("the manifest names another model than the folder")
-	ErrGolden  = errors.New("the graph does not answer the golden rows as the training framework did")
-	ErrLatency = errors.New("scoring one row takes longer than the manifest's budget")
+	ErrName     = errors.New("the manifest names another model than the repository")
+	ErrSemantic = errors.New("the manifest is of another version than the tag")
+	ErrGolden   = errors.New("the graph does not answer the golden rows as the training framework did")
+	ErrLatency  = errors.New("scoring one row takes longer than the manifest's budget")
+	ErrMemory   = errors.New("loading it takes more memory than the budget")
 )
 
-// admit loads a version and checks all that can be checked before it answers
-// anybody.
-func admit(model string, number int32, folder string, runtime engine.Runtime) *Version {
-	version := &Version{Model: model, Number: number, LoadTime: time.Now().UTC()}
-	version.Refusal = version.load(folder, runtime)
-	if version.Refusal != nil && version.Session != nil {
-		version.Refusal = errors.Join(version.Refusal, version.Session.Close())
+// check reads a candidate's package, loads it and checks all that can be checked
+// before it answers anybody. The result is ready or refused.
+func (r *Registry) check(ctx context.Context, candidate repository.Candidate) *Version {
+	version := known(candidate)
+	version.LoadTime = time.Now().UTC()
+	var err error
+	if version.Package, err = r.options.Repository.Read(ctx, candidate); err == nil {
+		err = version.load(r.options.Runtime, r.options.MemoryBudget)
+	}
+	if version.Package != nil && version.Revision == "" {
+		version.Revision = version.Package.Revision
+	}
+	if err == nil {
+		version.State = Ready
+		version.lease = newLease(func() { r.closeSession(version) })
+		return version
+	}
+	if version.Session != nil {
+		err = errors.Join(err, version.Session.Close())
 		version.Session = nil
 	}
+	version.State, version.Refusal = Refused, err
 	return version
 }
 
-func (v *Version) load(folder string, runtime engine.Runtime) error {
-	var err error
-	if v.Package, err = modelpkg.Read(folder); err != nil {
-		return err //nolint:wrapcheck // it says all there is to say
+// Check does all that is checked before a version may answer, for one package and
+// without serving it. It returns what was found, or why it is refused.
+func Check(pkg *modelpkg.Package, runtime engine.Runtime, memoryBudget int64) (*Version, error) {
+	version := known(repository.Candidate{Model: pkg.Manifest.Name, Revision: pkg.Revision})
+	version.Package = pkg
+	err := version.load(runtime, memoryBudget)
+	if version.Session != nil {
+		err = errors.Join(err, version.Session.Close())
+		version.Session = nil
 	}
+	return version, err
+}
+
+func (r *Registry) closeSession(version *Version) {
+	if err := version.Session.Close(); err != nil {
+		r.options.Logger.Error("free a version", "model", version.Model, "version", version.Number, "error", err)
+		return
+	}
+	r.options.Logger.Info("version freed", "model", version.Model, "version", version.Number)
+}
+
+func (v *Version) load(runtime engine.Runtime, memoryBudget int64) error {
 	manifest := &v.Package.Manifest
 	if manifest.Name != v.Model {
 		return fmt.Errorf("%w: %s, not %s", ErrName, manifest.Name, v.Model)
 	}
+	if v.Semantic != "" && manifest.Version != v.Semantic {
+		return fmt.Errorf("%w: %s, not %s", ErrSemantic, manifest.Version, v.Semantic)
+	}
+	var err error
 	if v.Plan, err = features.NewPlan(manifest.Features); err != nil {
 		return err //nolint:wrapcheck // it says all there is to say
 	}
+	before := residentBytes()
 	if v.Session, err = runtime.Load(v.Package.Graph, v.Plan.Width()); err != nil {
 		return err //nolint:wrapcheck // it says all there is to say
 	}
@@ -62,7 +101,14 @@ func (v *Version) load(folder string, runtime engine.Runtime) error {
 	if err != nil {
 		return err
 	}
-	return v.checkLatency(row)
+	if err := v.checkLatency(row); err != nil {
+		return err
+	}
+	v.MemoryBytes = max(residentBytes()-before, int64(len(v.Package.Graph)))
+	if memoryBudget > 0 && v.MemoryBytes > memoryBudget {
+		return fmt.Errorf("%w: %d bytes, the budget is %d", ErrMemory, v.MemoryBytes, memoryBudget)
+	}
+	return nil
 }
 
 // checkGolden compares the graph's answers with the package's golden rows and

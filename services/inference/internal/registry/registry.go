@@ -1,25 +1,21 @@
-// Package registry holds the versions that are loaded and says which one
-// answers a call.
+// Package registry holds the versions of the models: which there are, which are
+// loaded, which one answers a call, and how that changes without a failed call.
 package registry
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/futurisys/futurisys/services/inference/internal/engine"
-	"github.com/futurisys/futurisys/services/inference/internal/features"
-	"github.com/futurisys/futurisys/services/inference/internal/modelpkg"
-
-	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+	"github.com/futurisys/futurisys/services/inference/internal/repository"
 )
 
 // Champion is the alias of the version that answers when none is named.
@@ -27,171 +23,263 @@ const Champion = "champion"
 
 // Errors of a look-up.
 var (
+	ErrLoading = errors.New("the models are being loaded")
 	ErrModel   = errors.New("no such model")
 	ErrVersion = errors.New("no such version")
 )
 
-// Version is one version of a model: either admitted, with all that it takes to
-// score, or refused, with the reason.
-type Version struct {
-	Model    string
-	Number   int32 // of its folder, from 1
-	LoadTime time.Time
-	// Refusal is why the version cannot be asked for; nil: it can.
-	Refusal error
-
-	// The rest is set when the package could be read.
-	Package *modelpkg.Package
-	// The rest is set when the version is admitted.
-	Plan      *features.Plan
-	Session   engine.Session
-	LatencyUs float64                      // median of scoring one row at load
-	Example   *futurisysv1.EmployeeProfile // its first golden row
+// Options say how a registry works.
+type Options struct {
+	Repository repository.Repository
+	Runtime    engine.Runtime
+	// StateFolder keeps who set which alias when; empty: nothing is kept.
+	StateFolder string
+	// MostLoaded is how many versions of a model are loaded by themselves: those
+	// with an alias, then the newest.
+	MostLoaded int
+	// MemoryBudget is by how many bytes loading one version may make the process grow.
+	MemoryBudget int64
+	Logger       *slog.Logger
 }
 
-// Model is the versions under one name.
+// Registry holds the models. Calls read what stands at the moment, without a lock;
+// a change puts another state in its place.
+type Registry struct {
+	options Options
+	// lifetime ends with Close, and with it what is being loaded.
+	lifetime context.Context
+	end      context.CancelFunc
+	closed   sync.Once
+	current  atomic.Pointer[state]
+	// admission lets in one look at the repository, and one load, at a time: they
+	// take long, and measure.
+	admission chan struct{}
+	// change lets in one change of the state at a time: they are short.
+	change sync.Mutex
+	// unloaded are the versions that somebody unloaded: they are not loaded again
+	// by themselves.
+	unloaded map[string]map[int32]bool
+}
+
+// state is all that calls read. It is never changed.
+type state struct {
+	models map[string]*Model
+	source Source
+	// refreshed says that the repository was read once, and what it had was tried.
+	refreshed bool
+}
+
+// Model is a model with its versions, as they stand at one moment.
 type Model struct {
 	Name     string
-	Versions []*Version // ascending
-	Aliases  map[string]int32
+	Versions []*Version       // ascending
+	Aliases  map[string]int32 // to versions that are ready
+	Changes  []Change         // of aliases, the oldest first
 }
 
-// Registry holds models. It is filled once and then only read.
-type Registry struct {
-	models map[string]*Model
+// Source says how the repository was at the last look.
+type Source struct {
+	Repository string
+	FromCache  bool
+	Reason     string // what is not well; empty: nothing
+	Time       time.Time
 }
 
-// Open loads every version of a model repository, NAME/NUMBER/..., as Triton
-// lays it out. A version that fails a check is kept as refused, with the reason;
-// the highest admitted one becomes the champion.
-func Open(folder string, runtime engine.Runtime, log *slog.Logger) (*Registry, error) {
-	names, err := subfolders(folder)
-	if err != nil {
-		return nil, fmt.Errorf("MODEL_REPOSITORY: %w", err)
-	}
-	registry := &Registry{models: map[string]*Model{}}
-	for _, name := range names {
-		model, err := openModel(folder, name, runtime, log)
-		if err != nil {
-			return nil, errors.Join(err, registry.Close())
-		}
-		registry.models[name] = model
-	}
-	return registry, nil
+// New returns a registry that has nothing yet: Refresh fills it.
+func New(options Options) *Registry {
+	registry := &Registry{options: options, admission: make(chan struct{}, 1), unloaded: map[string]map[int32]bool{}}
+	registry.lifetime, registry.end = context.WithCancel(context.Background())
+	registry.current.Store(&state{models: map[string]*Model{}, source: Source{Repository: options.Repository.Name()}})
+	return registry
 }
 
-// Close frees all versions. No call may be under way.
-func (r *Registry) Close() error {
-	var failed error
-	for _, model := range r.models {
+// Close ends what is being loaded and frees all versions: each when its last call
+// ends.
+func (r *Registry) Close() { r.closed.Do(r.close) }
+
+func (r *Registry) close() {
+	r.end()
+	r.admission <- struct{}{} // for good: nothing is admitted any more
+	r.change.Lock()
+	defer r.change.Unlock()
+	old := r.current.Swap(&state{models: map[string]*Model{}, source: r.current.Load().source})
+	for _, model := range old.models {
 		for _, version := range model.Versions {
-			if version.Session != nil {
-				failed = errors.Join(failed, version.Session.Close())
+			if version.State == Ready {
+				version.lease.release()
 			}
 		}
 	}
-	return failed
 }
 
 // Ready returns nil when each model has a champion, else what is missing.
 func (r *Registry) Ready() error {
-	if len(r.models) == 0 {
-		return errors.New("the model repository holds no model")
+	now := r.current.Load()
+	if !now.refreshed {
+		return errors.Join(ErrLoading, now.source.problem())
 	}
-	for _, model := range r.Models() {
-		if _, ok := model.Aliases[Champion]; !ok {
-			return fmt.Errorf("no version of model %s could be admitted", model.Name)
+	if len(now.models) == 0 {
+		return errors.Join(errors.New("the model repository holds no model"), now.source.problem())
+	}
+	for _, name := range slices.Sorted(maps.Keys(now.models)) {
+		if _, ok := now.models[name].Aliases[Champion]; !ok {
+			return errors.Join(fmt.Errorf("model %s has no champion that is ready", name), now.models[name].problem())
 		}
 	}
 	return nil
 }
 
+// Source says how the repository was at the last look.
+func (r *Registry) Source() Source { return r.current.Load().source }
+
 // Models returns the models, by name.
 func (r *Registry) Models() []*Model {
-	return slices.SortedFunc(maps.Values(r.models), func(a, b *Model) int { return cmp.Compare(a.Name, b.Name) })
+	return slices.SortedFunc(maps.Values(r.current.Load().models), func(a, b *Model) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// Model returns a model. ErrModel: there is none of that name.
-func (r *Registry) Model(name string) (*Model, error) {
-	model, ok := r.models[name]
-	if !ok {
-		return nil, ErrModel
+// Model returns a model. ErrModel: there is none of that name. ErrLoading: it is
+// not known yet.
+func (r *Registry) Model(name string) (*Model, error) { return r.current.Load().model(name) }
+
+func (s *state) model(name string) (*Model, error) {
+	if model, ok := s.models[name]; ok {
+		return model, nil
 	}
-	return model, nil
+	if !s.refreshed {
+		return nil, ErrLoading
+	}
+	return nil, ErrModel
 }
 
-// Resolve returns the version that answers a call: the numbered one, else the
-// one that the alias stands for, else the champion. ErrModel, ErrVersion: there
-// is none, or it is refused.
-func (r *Registry) Resolve(name string, number int32, alias string) (*Version, error) {
-	model, err := r.Model(name)
-	if err != nil {
-		return nil, err
+// Acquire returns the version that answers a call: the numbered one, else the one
+// that the alias stands for, else the champion. The caller releases it; until then
+// it can score, whatever happens to the version. ErrModel, ErrVersion: there is
+// none, or it is not ready. ErrLoading: not yet.
+func (r *Registry) Acquire(name string, number int32, alias string) (*Version, error) {
+	for {
+		now := r.current.Load()
+		model, err := now.model(name)
+		if err != nil {
+			return nil, err
+		}
+		version, err := model.resolve(number, alias)
+		if err != nil && !now.refreshed {
+			return nil, ErrLoading
+		}
+		if err != nil {
+			return nil, err
+		}
+		if version.lease.acquire() {
+			return version, nil
+		}
+		// It was unloaded since: the state that says so is in place already.
 	}
+}
+
+func (m *Model) resolve(number int32, alias string) (*Version, error) {
 	if number == 0 {
 		var ok bool
-		if number, ok = model.Aliases[cmp.Or(alias, Champion)]; !ok {
+		if number, ok = m.Aliases[cmp.Or(alias, Champion)]; !ok {
 			return nil, ErrVersion
 		}
 	}
-	version, err := model.Version(number)
+	version, err := m.Version(number)
 	if err != nil {
 		return nil, err
 	}
-	if version.Refusal != nil {
+	if version.State != Ready {
 		return nil, ErrVersion
 	}
 	return version, nil
 }
 
-// Version returns a version, a refused one too. ErrVersion: there is none.
+// Version returns a version, whatever its state. ErrVersion: there is none.
 func (m *Model) Version(number int32) (*Version, error) {
-	at, ok := slices.BinarySearchFunc(m.Versions, number, func(v *Version, n int32) int { return cmp.Compare(v.Number, n) })
+	at, ok := m.find(number)
 	if !ok {
 		return nil, ErrVersion
 	}
 	return m.Versions[at], nil
 }
 
-func openModel(repository, name string, runtime engine.Runtime, log *slog.Logger) (*Model, error) {
-	folder := filepath.Join(repository, name)
-	entries, err := subfolders(folder)
+// Champion is the version that answers when none is named; nil: none is ready.
+func (m *Model) Champion() *Version {
+	champion, err := m.resolve(0, Champion)
 	if err != nil {
-		return nil, fmt.Errorf("MODEL_REPOSITORY: %w", err)
+		return nil
 	}
-	model := &Model{Name: name, Aliases: map[string]int32{}}
-	for _, entry := range entries {
-		number, err := strconv.ParseInt(entry, 10, 32)
-		if err != nil || number < 1 {
-			log.Warn("not a version, passed over", "model", name, "folder", entry)
-			continue
-		}
-		model.Versions = append(model.Versions, admit(name, int32(number), filepath.Join(folder, entry), runtime))
-	}
-	slices.SortFunc(model.Versions, func(a, b *Version) int { return cmp.Compare(a.Number, b.Number) })
-	for _, version := range model.Versions {
-		if version.Refusal != nil {
-			log.Error("version refused", "model", name, "version", version.Number, "reason", version.Refusal)
-			continue
-		}
-		model.Aliases[Champion] = version.Number
-		log.Info("version admitted", "model", name, "version", version.Number,
-			"revision", version.Package.Revision, "latency_us", version.LatencyUs)
-	}
-	return model, nil
+	return champion
 }
 
-func subfolders(folder string) ([]string, error) {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // the caller says which setting it is
-	}
-	var names []string
-	for _, entry := range entries {
-		info, err := fs.Stat(os.DirFS(folder), entry.Name()) // through links: volumes are often mounted so
-		if err == nil && info.IsDir() && entry.Name()[0] != '.' {
-			names = append(names, entry.Name())
+func (m *Model) find(number int32) (int, bool) {
+	return slices.BinarySearchFunc(m.Versions, number, func(v *Version, n int32) int { return cmp.Compare(v.Number, n) })
+}
+
+// problem says why versions of the model are refused, the newest first.
+func (m *Model) problem() error {
+	for _, version := range slices.Backward(m.Versions) {
+		if version.State == Refused {
+			return fmt.Errorf("version %d: %w", version.Number, version.Refusal)
 		}
 	}
-	return names, nil
+	return nil
+}
+
+func (s Source) problem() error {
+	if s.Reason == "" {
+		return nil
+	}
+	return errors.New(s.Reason)
+}
+
+// update puts another state in the place of the present one. edit changes a copy,
+// whose models and their versions and aliases are copies as well.
+func (r *Registry) update(edit func(next *state)) {
+	now := r.current.Load()
+	next := &state{models: make(map[string]*Model, len(now.models)), source: now.source, refreshed: now.refreshed}
+	for name, model := range now.models {
+		next.models[name] = &Model{
+			Name: name, Versions: slices.Clone(model.Versions), Aliases: maps.Clone(model.Aliases), Changes: slices.Clone(model.Changes),
+		}
+	}
+	edit(next)
+	r.current.Store(next)
+}
+
+// put sets a version in its place.
+func (s *state) put(version *Version) {
+	model, ok := s.models[version.Model]
+	if !ok {
+		model = &Model{Name: version.Model, Aliases: map[string]int32{}}
+		s.models[version.Model] = model
+	}
+	at, found := model.find(version.Number)
+	if found {
+		model.Versions[at] = version
+		return
+	}
+	model.Versions = slices.Insert(model.Versions, at, version)
+}
+
+// admit lets one admission in at a time; call the result when it is over.
+func (r *Registry) admit(ctx context.Context) (func(), error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err() //nolint:wrapcheck // it is closed
+	case r.admission <- struct{}{}:
+		return func() { <-r.admission }, nil
+	}
+}
+
+// outlive does work that goes on when the caller goes away: a download that takes
+// longer than a request may would otherwise never end.
+func (r *Registry) outlive(ctx context.Context, work func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- work(r.lifetime) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // the caller went away
+	}
 }

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
@@ -12,39 +13,45 @@ import (
 	"github.com/futurisys/futurisys/services/inference/internal/engine"
 	"github.com/futurisys/futurisys/services/inference/internal/engine/enginetest"
 	"github.com/futurisys/futurisys/services/inference/internal/features"
+	"github.com/futurisys/futurisys/services/inference/internal/hub"
 	"github.com/futurisys/futurisys/services/inference/internal/modelpkg"
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
+	"github.com/futurisys/futurisys/services/inference/internal/registry/registrytest"
+	"github.com/futurisys/futurisys/services/inference/internal/repository"
 )
 
-func open(t *testing.T, repository string) *registry.Registry {
+const model = "attrition"
+
+// number is the version that answers; 0: none.
+func number(t *testing.T, models *registry.Registry, version int32, alias string) int32 {
 	t.Helper()
-	models, err := registry.Open(repository, enginetest.Open(t), slog.New(slog.DiscardHandler))
+	found, err := models.Acquire(model, version, alias)
 	if err != nil {
-		t.Fatal(err)
+		return 0
 	}
-	t.Cleanup(func() {
-		if err := models.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return models
+	defer found.Release()
+	return found.Number
 }
 
-func TestCommittedModelIsAdmitted(t *testing.T) {
-	models := open(t, enginetest.Repository())
+func TestCommittedModelsAreAdmitted(t *testing.T) {
+	models := registrytest.Folder(t, enginetest.Repository())
 	if err := models.Ready(); err != nil {
 		t.Fatal(err)
 	}
-	for _, alias := range []string{"", registry.Champion} {
-		version, err := models.Resolve("attrition", 0, alias)
-		if err != nil || version.Number != 1 || version.LatencyUs <= 0 || version.Example == nil {
-			t.Errorf("alias %q: got %+v, %v", alias, version, err)
+	for alias, want := range map[string]int32{"": 1, registry.Champion: 1, "challenger": 2} {
+		version, err := models.Acquire(model, 0, alias)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer version.Release()
+		if version.Number != want || version.LatencyUs <= 0 || version.MemoryBytes < int64(len(version.Package.Graph)) || version.Example == nil {
+			t.Errorf("alias %q: got version %d, %g us, %d bytes", alias, version.Number, version.LatencyUs, version.MemoryBytes)
 		}
 	}
 }
 
 func TestLookups(t *testing.T) {
-	models := open(t, enginetest.Repository())
+	models := registrytest.Folder(t, enginetest.Repository())
 	for name, test := range map[string]struct {
 		model  string
 		number int32
@@ -52,17 +59,21 @@ func TestLookups(t *testing.T) {
 		want   error
 	}{
 		"model":   {"nothing", 0, "", registry.ErrModel},
-		"version": {"attrition", 99, "", registry.ErrVersion},
-		"alias":   {"attrition", 0, "challenger", registry.ErrVersion},
+		"version": {model, 99, "", registry.ErrVersion},
+		"alias":   {model, 0, "canary", registry.ErrVersion},
 	} {
-		if _, err := models.Resolve(test.model, test.number, test.alias); !errors.Is(err, test.want) {
+		if _, err := models.Acquire(test.model, test.number, test.alias); !errors.Is(err, test.want) {
 			t.Errorf("%s: got %v, want %v", name, err, test.want)
 		}
 	}
 }
 
-func TestBadVersionIsRefusedWithItsReasonAndTheOtherServes(t *testing.T) {
-	for name, test := range map[string]struct {
+// spoiled are the ways in which a version can be bad, and why it is refused.
+func spoiled() map[string]struct {
+	spoil func(t *testing.T, version string)
+	want  error
+} {
+	return map[string]struct {
 		spoil func(t *testing.T, version string)
 		want  error
 	}{
@@ -82,6 +93,10 @@ func TestBadVersionIsRefusedWithItsReasonAndTheOtherServes(t *testing.T) {
 			}
 			enginetest.EditManifest(t, v, true, nil)
 		}, engine.ErrGraph},
+		"labels in another order": {edit(func(m map[string]any) {
+			m["positive_label"], m["negative_label"] = m["negative_label"], m["positive_label"]
+		}), modelpkg.ErrPackage},
+		"the other label's probability": {otherLabel, registry.ErrGolden},
 		"categories in another order": {edit(func(m map[string]any) {
 			for _, f := range m["features"].([]any) {
 				if categories, ok := f.(map[string]any)["categories"].([]any); ok {
@@ -94,28 +109,72 @@ func TestBadVersionIsRefusedWithItsReasonAndTheOtherServes(t *testing.T) {
 		"a feature less":            {edit(func(m map[string]any) { m["features"] = m["features"].([]any)[1:] }), engine.ErrGraph},
 		"too slow":                  {edit(func(m map[string]any) { m["latency_budget_us"] = 0.001 }), registry.ErrLatency},
 		"another model":             {edit(func(m map[string]any) { m["name"] = "other" }), registry.ErrName},
-	} {
+		"broken conversion": {func(t *testing.T, v string) {
+			if err := os.RemoveAll(v); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.CopyFS(v, os.DirFS("testdata/broken_conversion")); err != nil {
+				t.Fatal(err)
+			}
+		}, registry.ErrGolden},
+	}
+}
+
+// otherLabel makes the graph answer 1 - p for the package's labels.
+func otherLabel(t *testing.T, version string) {
+	t.Helper()
+	path := filepath.Join(version, modelpkg.GoldenFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden map[string]any
+	if err := json.Unmarshal(data, &golden); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range golden["rows"].([]any) {
+		row.(map[string]any)["probability"] = 1 - row.(map[string]any)["probability"].(float64)
+	}
+	if data, err = json.Marshal(golden); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	enginetest.EditManifest(t, version, true, nil)
+}
+
+func TestBadVersionIsRefusedWithItsReasonAndTheOtherServes(t *testing.T) {
+	for name, test := range spoiled() {
 		t.Run(name, func(t *testing.T) {
-			repository, version := enginetest.CopyModel(t)
-			second := filepath.Join(repository, "attrition", "2")
+			folder, version := enginetest.CopyModel(t)
+			models := registrytest.Folder(t, folder)
+			second := filepath.Join(folder, model, "2")
 			if err := os.CopyFS(second, os.DirFS(version)); err != nil {
 				t.Fatal(err)
 			}
 			test.spoil(t, second)
-			models := open(t, repository)
-			if _, err := models.Resolve("attrition", 2, ""); !errors.Is(err, registry.ErrVersion) {
-				t.Errorf("a refused version was answered: %v", err)
+			if err := models.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
 			}
-			model, err := models.Model("attrition")
+			if number(t, models, 2, "") != 0 {
+				t.Error("a refused version was answered")
+			}
+			if _, err := models.Load(t.Context(), model, 2); !errors.Is(err, registry.ErrRefused) || !errors.Is(err, test.want) {
+				t.Errorf("load: got %v, want %v", err, test.want)
+			}
+			if _, err := models.SetAlias(t.Context(), model, registry.Order{Alias: registry.Champion, Version: 2, Force: true}); !errors.Is(err, test.want) {
+				t.Errorf("set the champion: got %v, want %v", err, test.want)
+			}
+			found, err := models.Model(model)
 			if err != nil {
 				t.Fatal(err)
 			}
-			refused, err := model.Version(2)
-			if err != nil || !errors.Is(refused.Refusal, test.want) {
+			if refused, err := found.Version(2); err != nil || refused.State != registry.Refused || !errors.Is(refused.Refusal, test.want) {
 				t.Errorf("got %v, want %v", refused.Refusal, test.want)
 			}
-			if champion, err := models.Resolve("attrition", 0, ""); err != nil || champion.Number != 1 {
-				t.Errorf("the good version must serve: %v, %v", champion, err)
+			if got := number(t, models, 0, ""); got != 1 {
+				t.Errorf("the good version must serve: got %d", got)
 			}
 			if err := models.Ready(); err != nil {
 				t.Error(err)
@@ -124,34 +183,136 @@ func TestBadVersionIsRefusedWithItsReasonAndTheOtherServes(t *testing.T) {
 	}
 }
 
+func TestVersionThatTakesTooMuchMemoryIsRefused(t *testing.T) {
+	options := registrytest.Options(t, enginetest.Repository(), hub.Settings{})
+	options.MemoryBudget = 1
+	models := registrytest.Open(t, options)
+	found, err := models.Model(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range found.Versions {
+		if !errors.Is(version.Refusal, registry.ErrMemory) {
+			t.Errorf("version %d: got %v", version.Number, version.Refusal)
+		}
+	}
+	if err := models.Ready(); err == nil || !errors.Is(err, registry.ErrMemory) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestNothingToServeIsNotReady(t *testing.T) {
-	empty := open(t, t.TempDir())
-	if err := empty.Ready(); err == nil {
+	if err := registry.New(registrytest.Options(t, enginetest.Repository(), hub.Settings{})).Ready(); !errors.Is(err, registry.ErrLoading) {
+		t.Errorf("before the first look: got %v", err)
+	}
+	if err := registrytest.Folder(t, t.TempDir()).Ready(); err == nil {
 		t.Error("an empty repository must not be ready")
 	}
-	repository, version := enginetest.CopyModel(t)
+	folder, version := enginetest.CopyModel(t)
 	if err := os.Remove(filepath.Join(version, modelpkg.ManifestFile)); err != nil {
 		t.Fatal(err)
 	}
-	if err := open(t, repository).Ready(); err == nil || !strings.Contains(err.Error(), "attrition") {
+	models := registrytest.Folder(t, folder)
+	if err := models.Ready(); err == nil || !strings.Contains(err.Error(), model) || !errors.Is(err, modelpkg.ErrPackage) {
 		t.Errorf("only a refused version: got %v", err)
 	}
-	if _, err := registry.Open(filepath.Join(repository, "nowhere"), enginetest.Open(t), slog.New(slog.DiscardHandler)); err == nil ||
-		!strings.Contains(err.Error(), "MODEL_REPOSITORY") {
-		t.Errorf("got %v, want an error that names the setting", err)
+	if err := os.CopyFS(version, os.DirFS("testdata/none")); err == nil {
+		t.Fatal("there is such a folder")
+	}
+	for _, location := range []string{filepath.Join(folder, "nowhere"), "hf://attrition", "hf://acme/attrition@../x"} {
+		if _, err := repository.Open(location, hub.Settings{HFEndpoint: "http://127.0.0.1:1"}, slog.New(slog.DiscardHandler)); err == nil ||
+			!strings.Contains(err.Error(), "MODEL_REPOSITORY") {
+			t.Errorf("%s: got %v, want an error that names the setting", location, err)
+		}
+	}
+}
+
+// A version that was copied in badly is mended in its place and then answers.
+func TestRefusedVersionIsTriedAgain(t *testing.T) {
+	folder, version := enginetest.CopyModel(t)
+	graph := filepath.Join(version, modelpkg.GraphFile)
+	whole, err := os.ReadFile(graph)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(graph, whole[:len(whole)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	models := registrytest.Folder(t, folder)
+	if models.Ready() == nil {
+		t.Fatal("half a graph must not be ready")
+	}
+	if err := os.WriteFile(graph, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := models.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := models.Ready(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Who changes a version in its place has not given it a new number: what was
+// admitted serves on, and the change is said.
+func TestVersionNeverChanges(t *testing.T) {
+	folder, version := enginetest.CopyModel(t)
+	models := registrytest.Folder(t, folder)
+	before, err := models.Acquire(model, 0, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer before.Release()
+	enginetest.EditManifest(t, version, false, func(m map[string]any) { m["threshold"].(map[string]any)["value"] = 0.01 })
+	if err := models.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	after, err := models.Acquire(model, 0, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer after.Release()
+	if after != before {
+		t.Error("the version was changed under its number")
+	}
+	if reason := models.Source().Reason; !strings.Contains(reason, "was changed") {
+		t.Errorf("got %q", reason)
 	}
 }
 
 func TestFoldersThatAreNoVersionsArePassedOver(t *testing.T) {
-	repository, _ := enginetest.CopyModel(t)
-	for _, name := range []string{"0", "-1", "v2", "99999999999", ".git"} {
-		if err := os.Mkdir(filepath.Join(repository, "attrition", name), 0o700); err != nil {
+	folder, _ := enginetest.CopyModel(t)
+	for _, name := range []string{"0", "-1", "01", "v2", "99999999999", ".git"} {
+		if err := os.Mkdir(filepath.Join(folder, model, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	model, err := open(t, repository).Model("attrition")
-	if err != nil || len(model.Versions) != 1 {
-		t.Errorf("got %v, %v", model, err)
+	found, err := registrytest.Folder(t, folder).Model(model)
+	if err != nil || len(found.Versions) != 1 {
+		t.Errorf("got %v, %v", found, err)
+	}
+}
+
+func TestOnlySoManyVersionsAreLoadedByThemselves(t *testing.T) {
+	folder, version := enginetest.CopyModel(t)
+	for _, name := range []string{"2", "3", "4"} {
+		if err := os.CopyFS(filepath.Join(folder, model, name), os.DirFS(version)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(folder, model, repository.AliasesFile), []byte(`{"champion": 1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	options := registrytest.Options(t, folder, hub.Settings{})
+	options.MostLoaded = 2
+	models := registrytest.Open(t, options)
+	for version, ready := range map[int32]bool{1: true, 2: false, 3: false, 4: true} {
+		if got := number(t, models, version, "") != 0; got != ready {
+			t.Errorf("version %d ready: %t", version, got)
+		}
+	}
+	if _, err := models.Load(t.Context(), model, 3); err != nil || number(t, models, 3, "") != 3 {
+		t.Errorf("a version that is asked for: %v", err)
 	}
 }
 

@@ -51,8 +51,8 @@ func New(recorder Recorder) (*Scorer, error) {
 	return &Scorer{recorder: recorder, rules: rules}, nil
 }
 
-// Score scores rows with a version, in one run of the graph, and records what
-// was predicted. Outcomes are in the order of the rows. batchID may be empty.
+// Score scores rows with a version that the caller acquired, in one run of the
+// graph, and records what was predicted. Outcomes are in the order of the rows. batchID may be empty.
 func (s *Scorer) Score(ctx context.Context, version *registry.Version, rows []Row, batchID string) ([]Outcome, error) {
 	outcomes := make([]Outcome, len(rows))
 	encoded := make([]float32, 0, len(rows)*version.Plan.Width())
@@ -117,7 +117,7 @@ func predict(version *registry.Version, row Row, probability float64) (*futurisy
 		EmployeeId:     row.EmployeeID,
 		Model:          version.Model,
 		ModelVersion:   version.Number,
-		ModelRevision:  version.Package.Revision,
+		ModelRevision:  version.Revision,
 		Probability:    probability,
 		Threshold:      manifest.Threshold.Value,
 		PredictedLabel: manifest.NegativeLabel,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -16,9 +17,15 @@ import (
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
+// retryAfter is when a caller should try again while models are being loaded, or
+// while their repository is away.
+const retryAfter = 2 * time.Second
+
 // lookupError says which model or version it is that there is not.
 func lookupError(err error, model string, version int32, alias string) error {
 	switch {
+	case errors.Is(err, registry.ErrLoading):
+		return apierr.Unavailable(retryAfter, "the models are being loaded")
 	case errors.Is(err, registry.ErrModel):
 		return apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND, "no model %q", model)
 	case errors.Is(err, registry.ErrVersion):
@@ -33,6 +40,28 @@ func lookupError(err error, model string, version int32, alias string) error {
 	default:
 		return err
 	}
+}
+
+// changeError says why a version or an alias was not changed.
+func changeError(err error, model string, version int32, alias string) error {
+	wrongState := func(reason futurisysv1.ErrorReason) error {
+		return apierr.New(codes.FailedPrecondition, reason, "%s", err)
+	}
+	switch {
+	case errors.Is(err, registry.ErrSource):
+		return apierr.Unavailable(retryAfter, "%s", err)
+	case errors.Is(err, registry.ErrRefused):
+		return wrongState(futurisysv1.ErrorReason_ERROR_REASON_MODEL_VERSION_REFUSED)
+	case errors.Is(err, registry.ErrInUse):
+		return wrongState(futurisysv1.ErrorReason_ERROR_REASON_MODEL_VERSION_IN_USE)
+	case errors.Is(err, registry.ErrSchema):
+		return wrongState(futurisysv1.ErrorReason_ERROR_REASON_MODEL_SCHEMA_CHANGED)
+	case errors.Is(err, registry.ErrNoEarlier):
+		return wrongState(futurisysv1.ErrorReason_ERROR_REASON_NO_EARLIER_VERSION)
+	case errors.Is(err, registry.ErrRemove):
+		return invalidArgument("version", err.Error())
+	}
+	return lookupError(err, model, version, alias)
 }
 
 // profileError lists all that is wrong with a profile; path stands before each field.

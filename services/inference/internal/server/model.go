@@ -3,13 +3,10 @@ package server
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/futurisys/futurisys/services/inference/internal/modelpkg"
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/pagetoken"
@@ -17,10 +14,16 @@ import (
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-// Models is what is loaded.
+// Models are the models as they stand, and how they can be changed.
 type Models interface {
 	Models() []*registry.Model
 	Model(name string) (*registry.Model, error)
+	Source() registry.Source
+	Refresh(ctx context.Context) error
+	Load(ctx context.Context, model string, version int32) (*registry.Version, error)
+	Unload(model string, version int32) (*registry.Version, error)
+	SetAlias(ctx context.Context, model string, order registry.Order) (*registry.Model, error)
+	RollbackAlias(ctx context.Context, model string, order registry.Order) (*registry.Model, error)
 }
 
 // Model serves ModelService.
@@ -43,7 +46,7 @@ func (s *Model) ListModels(_ context.Context, request *futurisysv1.ListModelsReq
 	}
 	out := &futurisysv1.ListModelsResponse{NextPageToken: next, TotalSize: int32(len(all))}
 	for _, model := range page {
-		out.Models = append(out.Models, modelMessage(model, false))
+		out.Models = append(out.Models, modelMessage(model, s.models.Source(), false))
 	}
 	return out, nil
 }
@@ -54,7 +57,7 @@ func (s *Model) GetModel(_ context.Context, request *futurisysv1.GetModelRequest
 	if err != nil {
 		return nil, lookupError(err, request.GetModel(), 0, "")
 	}
-	return modelMessage(model, true), nil
+	return modelMessage(model, s.models.Source(), true), nil
 }
 
 // ListModelVersions lists the versions of a model, the refused ones too.
@@ -111,83 +114,4 @@ func page[T any, K cmp.Ordered](all []T, list string, size int32, token string, 
 		return nil, "", err //nolint:wrapcheck // it says what it was doing
 	}
 	return all[:count], next, nil
-}
-
-func modelMessage(model *registry.Model, whole bool) *futurisysv1.Model {
-	out := &futurisysv1.Model{Name: model.Name, Aliases: maps.Clone(model.Aliases)}
-	for _, version := range model.Versions {
-		if version.Refusal == nil {
-			out.Versions = append(out.Versions, version.Number)
-		}
-	}
-	if number, ok := model.Aliases[registry.Champion]; ok {
-		if champion, err := model.Version(number); err == nil {
-			out.Champion = versionMessage(model, champion, whole)
-		}
-	}
-	return out
-}
-
-func versionMessage(model *registry.Model, version *registry.Version, whole bool) *futurisysv1.ModelVersion {
-	out := &futurisysv1.ModelVersion{
-		Model:     version.Model,
-		Version:   version.Number,
-		State:     futurisysv1.ModelVersionState_MODEL_VERSION_STATE_READY,
-		LoadTime:  timestamppb.New(version.LoadTime),
-		LatencyUs: version.LatencyUs,
-	}
-	for alias, number := range model.Aliases {
-		if number == version.Number {
-			out.Aliases = append(out.Aliases, alias)
-		}
-	}
-	slices.Sort(out.GetAliases())
-	if version.Refusal != nil {
-		out.State = futurisysv1.ModelVersionState_MODEL_VERSION_STATE_REFUSED
-		out.StateReason = version.Refusal.Error()
-	}
-	if version.Package != nil {
-		describe(out, version.Package, whole)
-	}
-	if whole {
-		out.ExampleProfile = version.Example
-	}
-	return out
-}
-
-// describe copies what the package says; card and threshold curve only on request.
-func describe(out *futurisysv1.ModelVersion, source *modelpkg.Package, whole bool) {
-	manifest := &source.Manifest
-	out.Revision = source.Revision
-	out.SemanticVersion = manifest.Version
-	out.Task = manifest.Task
-	out.PositiveLabel, out.NegativeLabel = manifest.PositiveLabel, manifest.NegativeLabel
-	out.HorizonDays = manifest.HorizonDays
-	out.Threshold = &futurisysv1.Threshold{
-		Value: manifest.Threshold.Value, Method: manifest.Threshold.Method,
-		Precision: manifest.Threshold.Precision, Recall: manifest.Threshold.Recall,
-	}
-	for _, feature := range manifest.Features {
-		out.Features = append(out.Features, &futurisysv1.ModelFeature{
-			Name: feature.Name, Type: feature.Type, Categories: feature.Categories,
-			Min: feature.Min, Max: feature.Max, Unit: feature.Unit,
-			LabelFr: feature.Label.FR, LabelEn: feature.Label.EN, Required: feature.Required,
-		})
-	}
-	for _, band := range manifest.Bands {
-		out.Bands = append(out.Bands, &futurisysv1.RiskBand{Name: band.Name, From: band.From})
-	}
-	for _, name := range slices.Sorted(maps.Keys(manifest.Metrics)) {
-		metric := manifest.Metrics[name]
-		out.Metrics = append(out.Metrics, &futurisysv1.Metric{Name: name, Mean: metric.Mean, Sd: metric.SD})
-	}
-	if !whole {
-		return
-	}
-	out.Card = source.Card
-	for _, point := range manifest.Threshold.Curve {
-		out.Threshold.Curve = append(out.Threshold.Curve, &futurisysv1.ThresholdPoint{
-			Threshold: point.Threshold, Precision: point.Precision, Recall: point.Recall, FlaggedShare: point.FlaggedShare,
-		})
-	}
 }

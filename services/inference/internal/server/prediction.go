@@ -13,9 +13,9 @@ import (
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-// Versions finds the version that answers a call.
+// Versions finds the version that answers a call, which is to be released after it.
 type Versions interface {
-	Resolve(model string, version int32, alias string) (*registry.Version, error)
+	Acquire(model string, version int32, alias string) (*registry.Version, error)
 }
 
 // Scorer scores rows with a version and records them.
@@ -39,10 +39,11 @@ func NewPrediction(versions Versions, scorer Scorer, employees futurisysv1.Emplo
 
 // Predict scores one profile.
 func (s *Prediction) Predict(ctx context.Context, request *futurisysv1.PredictRequest) (*futurisysv1.Prediction, error) {
-	version, err := s.resolve(request)
+	version, err := s.acquire(request)
 	if err != nil {
 		return nil, err
 	}
+	defer version.Release()
 	if request.GetProfile() == nil {
 		return nil, invalidArgument("profile", "is required")
 	}
@@ -58,10 +59,11 @@ func (s *Prediction) Predict(ctx context.Context, request *futurisysv1.PredictRe
 
 // BatchPredict scores many profiles.
 func (s *Prediction) BatchPredict(ctx context.Context, request *futurisysv1.BatchPredictRequest) (*futurisysv1.BatchPredictResponse, error) {
-	version, err := s.resolve(request)
+	version, err := s.acquire(request)
 	if err != nil {
 		return nil, err
 	}
+	defer version.Release()
 	rows := make([]scoring.Row, len(request.GetProfiles()))
 	for i, profile := range request.GetProfiles() {
 		rows[i] = scoring.Row{Profile: profile}
@@ -77,10 +79,11 @@ func (s *Prediction) BatchPredict(ctx context.Context, request *futurisysv1.Batc
 
 // PredictEmployees scores employees by id, as their records are now.
 func (s *Prediction) PredictEmployees(ctx context.Context, request *futurisysv1.PredictEmployeesRequest) (*futurisysv1.PredictEmployeesResponse, error) {
-	version, err := s.resolve(request)
+	version, err := s.acquire(request)
 	if err != nil {
 		return nil, err
 	}
+	defer version.Release()
 	rows, err := s.employeeRows(ctx, request.GetEmployeeIds())
 	if err != nil {
 		return nil, err
@@ -101,11 +104,11 @@ type target interface {
 	GetAlias() string
 }
 
-func (s *Prediction) resolve(request target) (*registry.Version, error) {
+func (s *Prediction) acquire(request target) (*registry.Version, error) {
 	if request.GetVersion() != 0 && request.GetAlias() != "" {
 		return nil, invalidArgument("alias", "excludes version")
 	}
-	version, err := s.versions.Resolve(request.GetModel(), request.GetVersion(), request.GetAlias())
+	version, err := s.versions.Acquire(request.GetModel(), request.GetVersion(), request.GetAlias())
 	if err != nil {
 		return nil, lookupError(err, request.GetModel(), request.GetVersion(), request.GetAlias())
 	}

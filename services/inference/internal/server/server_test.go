@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -24,7 +25,7 @@ import (
 	"github.com/futurisys/futurisys/services/inference/internal/engine/enginetest"
 	"github.com/futurisys/futurisys/services/inference/internal/modelpkg"
 	"github.com/futurisys/futurisys/services/inference/internal/recorder"
-	"github.com/futurisys/futurisys/services/inference/internal/registry"
+	"github.com/futurisys/futurisys/services/inference/internal/registry/registrytest"
 	"github.com/futurisys/futurisys/services/inference/internal/scoring"
 	"github.com/futurisys/futurisys/services/inference/internal/server"
 	"github.com/futurisys/futurisys/services/platform/grpcclient"
@@ -77,10 +78,7 @@ type api struct {
 func start(t testing.TB, mode recorder.Mode) api {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	models, err := registry.Open(enginetest.Repository(), enginetest.Open(t), log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	models := registrytest.Folder(t, enginetest.Repository())
 	records := &ledger{}
 	scorer, err := scoring.New(recorder.New(mode, records, log))
 	if err != nil {
@@ -94,12 +92,7 @@ func start(t testing.TB, mode recorder.Mode) api {
 	}
 	listener := bufconn.Listen(1 << 20)
 	go func() { _ = s.Serve(listener) }()
-	t.Cleanup(func() {
-		s.Stop()
-		if err := models.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(s.Stop)
 	connection, err := grpc.NewClient("passthrough:///test",
 		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return listener.Dial() }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -145,7 +138,7 @@ func refused(t *testing.T, err error, code codes.Code, reason string) map[string
 
 func TestPredictAnswersWhatTheTrainingDid(t *testing.T) {
 	a := start(t, recorder.Required)
-	golden, err := modelpkg.Read(filepath.Join(enginetest.Repository(), "attrition/1"))
+	golden, err := modelpkg.Read(os.DirFS(filepath.Join(enginetest.Repository(), "attrition/1")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +180,7 @@ func TestPredictIsRefused(t *testing.T) {
 	}
 	refused(t, predict(func(r *futurisysv1.PredictRequest) { r.Model = "nothing" }), codes.NotFound, "MODEL_NOT_FOUND")
 	refused(t, predict(func(r *futurisysv1.PredictRequest) { r.Version = 7 }), codes.NotFound, "MODEL_VERSION_NOT_FOUND")
-	refused(t, predict(func(r *futurisysv1.PredictRequest) { r.Alias = "challenger" }), codes.NotFound, "MODEL_VERSION_NOT_FOUND")
+	refused(t, predict(func(r *futurisysv1.PredictRequest) { r.Alias = "canary" }), codes.NotFound, "MODEL_VERSION_NOT_FOUND")
 	refused(t, predict(func(r *futurisysv1.PredictRequest) { r.Model = "" }), codes.InvalidArgument, "INVALID_ARGUMENT")
 	refused(t, predict(func(r *futurisysv1.PredictRequest) { r.Version, r.Alias = 1, "champion" }), codes.InvalidArgument, "INVALID_ARGUMENT")
 	refused(t, predict(func(r *futurisysv1.PredictRequest) { r.Profile = nil }), codes.InvalidArgument, "INVALID_ARGUMENT")
@@ -383,7 +376,7 @@ func TestModelsAreDescribed(t *testing.T) {
 		t.Errorf("got %v", champion)
 	}
 	versions, err := a.models.ListModelVersions(t.Context(), &futurisysv1.ListModelVersionsRequest{Model: "attrition", PageSize: 1_000_000_000})
-	if err != nil || len(versions.GetModelVersions()) != 1 || versions.GetNextPageToken() != "" {
+	if err != nil || len(versions.GetModelVersions()) != 2 || versions.GetNextPageToken() != "" {
 		t.Errorf("got %v, %v", versions, err)
 	}
 	one, err := a.models.GetModelVersion(t.Context(), &futurisysv1.GetModelVersionRequest{Model: "attrition", Version: 1})
@@ -403,19 +396,16 @@ func TestModelsAreDescribed(t *testing.T) {
 // BenchmarkPredict is one prediction without the network: rules, features, graph,
 // answer.
 func BenchmarkPredict(b *testing.B) {
-	models, err := registry.Open(enginetest.Repository(), enginetest.Open(b), slog.New(slog.DiscardHandler))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer models.Close()
+	models := registrytest.Folder(b, enginetest.Repository())
 	scorer, err := scoring.New(recorder.New(recorder.Off, nil, slog.New(slog.DiscardHandler)))
 	if err != nil {
 		b.Fatal(err)
 	}
-	version, err := models.Resolve("attrition", 0, "")
+	version, err := models.Acquire("attrition", 0, "")
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer version.Release()
 	service := server.NewPrediction(models, scorer, nil)
 	request := &futurisysv1.PredictRequest{Model: "attrition", Profile: version.Example}
 	b.ReportAllocs()

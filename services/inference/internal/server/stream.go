@@ -103,7 +103,7 @@ func (s *Prediction) answer(stream predictStream, group []*futurisysv1.StreamPre
 // error of each row: other rows of the stream may name another.
 func (s *Prediction) scoreGroup(ctx context.Context, group []*futurisysv1.StreamPredictRequest, index int32) ([]*futurisysv1.RowResult, error) {
 	results := make([]*futurisysv1.RowResult, len(group))
-	version, err := s.resolve(group[0])
+	version, err := s.acquire(group[0])
 	if err != nil {
 		var known *apierr.Error
 		if !errors.As(err, &known) {
@@ -116,6 +116,7 @@ func (s *Prediction) scoreGroup(ctx context.Context, group []*futurisysv1.Stream
 		}
 		return results, nil
 	}
+	defer version.Release()
 	rows := make([]scoring.Row, len(group))
 	for i, request := range group {
 		rows[i] = scoring.Row{Profile: request.GetProfile()}

@@ -111,7 +111,7 @@ func (serveCommand) Run(s *settings) error {
 	futurisysv1.RegisterEmployeeServiceServer(grpcServer, employees)
 	futurisysv1.RegisterPredictionHistoryServiceServer(grpcServer, server.NewHistory(rows))
 	internalv1.RegisterRecordingServiceServer(grpcServer, server.NewRecording(rows))
-	details := map[string]string{"database": rows.Dialect()}
+	details := func() map[string]string { return map[string]string{"database": rows.Dialect()} }
 	futurisysv1.RegisterStatusServiceServer(grpcServer, status.New("persistence", s.Environment, details, rows.Ping))
 	if err := grpcServer.Prepare(); err != nil {
 		return err //nolint:wrapcheck // it says what it was doing

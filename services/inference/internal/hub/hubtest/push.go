@@ -41,12 +41,29 @@ func (h *Hub) createRepository(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := request.Organization + "/" + request.Name
+	made := map[string]string{"url": "http://" + r.Host + "/" + name, "name": name}
 	if _, ok := h.repos[name]; ok {
-		refuse(w, http.StatusConflict, "", "You already created this model repo")
+		made["error"] = "You already created this model repo"
+		w.WriteHeader(http.StatusConflict)
+	} else {
+		h.create(name).private = request.Visibility == "private"
+	}
+	answer(w, made)
+}
+
+// validateCard judges the front matter of a card that is about to be pushed.
+func validateCard(w http.ResponseWriter, r *http.Request) {
+	var request struct {
+		Content string `json:"content"`
+	}
+	if !read(w, r, &request) {
 		return
 	}
-	h.create(name).private = request.Visibility == "private"
-	answer(w, map[string]string{"url": "http://" + r.Host + "/" + name, "name": name})
+	warnings := []map[string]string{}
+	if !strings.HasPrefix(request.Content, "---\n") {
+		warnings = append(warnings, map[string]string{"message": "empty or missing yaml metadata in repo card"})
+	}
+	answer(w, map[string]any{"errors": []string{}, "warnings": warnings})
 }
 
 // change finds the repository that a caller with a token may change; else it has

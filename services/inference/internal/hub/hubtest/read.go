@@ -26,6 +26,7 @@ func (h *Hub) apiRoutes(routes *http.ServeMux) {
 	routes.HandleFunc("GET /api/models/{org}/{name}/refs", h.refs)
 	routes.HandleFunc("GET /api/models/{org}/{name}/tree/{revision}", h.tree)
 	routes.HandleFunc("POST /api/repos/create", h.createRepository)
+	routes.HandleFunc("POST /api/validate-yaml", validateCard)
 	routes.HandleFunc("POST /api/models/{org}/{name}/preupload/{revision}", h.preupload)
 	routes.HandleFunc("POST /api/models/{org}/{name}/commit/{revision}", h.commit)
 	routes.HandleFunc("POST /api/models/{org}/{name}/tag/{revision}", h.tag)

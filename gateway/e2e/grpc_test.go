@@ -30,7 +30,7 @@ func TestGRPCCallers(t *testing.T) {
 		if err != nil || scored.GetPredictedCount() != 3 {
 			t.Fatalf("got %v, %v", scored, err)
 		}
-		want := pythonScores(t)
+		want := pythonScores(t, 1)
 		for i, id := range []int32{4, 5, 14} {
 			compare(t, scored.GetResults()[i].GetPrediction(), id, want)
 		}

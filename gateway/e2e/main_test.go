@@ -38,6 +38,7 @@ func run(m *testing.M) (code int, err error) {
 	defer os.RemoveAll(binaries)
 	for name, path := range map[string]string{
 		"gateway": "./gateway/cmd/gateway", "inference": "./services/inference/cmd/inference", "persistence": "./services/persistence/cmd/persistence",
+		"fakehub": "./services/inference/cmd/fakehub",
 	} {
 		build := exec.Command("go", "build", "-o", filepath.Join(binaries, name), path)
 		build.Dir = repository

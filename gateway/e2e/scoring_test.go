@@ -4,8 +4,10 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,10 +18,10 @@ import (
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-// pythonScores are the training's own probabilities, by employee.
-func pythonScores(t *testing.T) map[int32]float64 {
+// pythonScores are the training's own probabilities by a version, by employee.
+func pythonScores(t *testing.T, version int) map[int32]float64 {
 	t.Helper()
-	records, err := csv.NewReader(strings.NewReader(dataFile(t, "scores.csv"))).ReadAll()
+	records, err := csv.NewReader(strings.NewReader(dataFile(t, fmt.Sprintf("scores_%d.csv", version)))).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +30,7 @@ func pythonScores(t *testing.T) map[int32]float64 {
 		id, errID := strconv.Atoi(record[0])
 		probability, errP := strconv.ParseFloat(record[1], 64)
 		if errID != nil || errP != nil {
-			t.Fatalf("scores.csv: %v", record)
+			t.Fatalf("scores: %v", record)
 		}
 		out[int32(id)] = probability
 	}
@@ -83,50 +85,57 @@ func TestScoreEmployeesOnTheRecord(t *testing.T) {
 	})
 }
 
-// Every employee's probability is the training's, through every layer and back.
+// Every employee's probability is the training's, through every layer and back, by
+// both versions.
 func TestAllEmployeesScoreAsInTheTraining(t *testing.T) {
-	want := pythonScores(t)
-	ids := make([]int32, 0, len(want))
-	for id := range want {
-		ids = append(ids, id)
-	}
-	body, err := json.Marshal(map[string]any{"employeeIds": ids})
-	if err != nil {
-		t.Fatal(err)
-	}
 	databases(t, func(t *testing.T, s *stack) {
 		var report futurisysv1.ImportReport
 		s.upload("", extracts(), nil).into(t, &report)
 		if report.GetCreatedCount() != 1470 {
 			t.Fatalf("got %v", &report)
 		}
-		var scored futurisysv1.PredictEmployeesResponse
-		s.call(http.MethodPost, "/v1/models/attrition:predictEmployees", body).into(t, &scored)
-		if scored.GetPredictedCount() != 1470 {
-			t.Fatalf("%d of 1470 were scored", scored.GetPredictedCount())
-		}
-		for i, result := range scored.GetResults() {
-			compare(t, result.GetPrediction(), ids[i], want)
-		}
-		seen, token := 0, ""
-		for {
-			var page futurisysv1.ListPredictionsResponse
-			s.call(http.MethodGet, "/v1/predictions?pageSize=400&batchId="+scored.GetBatchId()+"&pageToken="+token, nil).into(t, &page)
-			if page.GetTotalSize() != 1470 || page.GetTotalSizeIsEstimate() {
-				t.Fatalf("got total %d", page.GetTotalSize())
-			}
-			for _, prediction := range page.GetPredictions() {
-				compare(t, prediction, prediction.GetEmployeeId(), want)
-			}
-			seen += len(page.GetPredictions())
-			if token = page.GetNextPageToken(); token == "" {
-				break
-			}
-		}
-		if seen != 1470 {
-			t.Errorf("the history has %d of 1470", seen)
+		for _, version := range []int{1, 2} {
+			s.scoreAll(t, version)
 		}
 	})
+}
+
+// scoreAll scores everybody with a version and compares answers and history with
+// the training.
+func (s *stack) scoreAll(t *testing.T, version int) {
+	t.Helper()
+	want := pythonScores(t, version)
+	ids := slices.Collect(maps.Keys(want))
+	body, err := json.Marshal(map[string]any{"employeeIds": ids, "version": version})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var scored futurisysv1.PredictEmployeesResponse
+	s.call(http.MethodPost, "/v1/models/attrition:predictEmployees", body).into(t, &scored)
+	if scored.GetPredictedCount() != 1470 {
+		t.Fatalf("%d of 1470 were scored", scored.GetPredictedCount())
+	}
+	for i, result := range scored.GetResults() {
+		compare(t, result.GetPrediction(), ids[i], want)
+	}
+	seen, token := 0, ""
+	for {
+		var page futurisysv1.ListPredictionsResponse
+		s.call(http.MethodGet, "/v1/predictions?pageSize=400&batchId="+scored.GetBatchId()+"&pageToken="+token, nil).into(t, &page)
+		if page.GetTotalSize() != 1470 || page.GetTotalSizeIsEstimate() {
+			t.Fatalf("got total %d", page.GetTotalSize())
+		}
+		for _, prediction := range page.GetPredictions() {
+			compare(t, prediction, prediction.GetEmployeeId(), want)
+		}
+		seen += len(page.GetPredictions())
+		if token = page.GetNextPageToken(); token == "" {
+			break
+		}
+	}
+	if seen != 1470 {
+		t.Errorf("the history has %d of 1470", seen)
+	}
 }
 
 func compare(t *testing.T, prediction *futurisysv1.Prediction, id int32, want map[int32]float64) {

@@ -50,6 +50,7 @@ func start(t *testing.T, o options) *stack {
 		"INFERENCE_GRPC_ADDR=" + ports[2], "INFERENCE_ADMIN_ADDR=" + ports[3], "INFERENCE_TARGET=" + ports[2],
 		"PERSISTENCE_GRPC_ADDR=" + ports[4], "PERSISTENCE_ADMIN_ADDR=" + ports[5], "PERSISTENCE_TARGET=" + ports[4],
 		"DATABASE_URL=" + o.database, "MODEL_REPOSITORY=" + absolute(t, "deploy/models"),
+		"MODEL_STATE_DIR=" + t.TempDir(),
 	}, o.environment...)
 	if o.database != "" {
 		s.persistence = s.launch("persistence", "http://"+ports[5])

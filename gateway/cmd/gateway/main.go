@@ -120,7 +120,7 @@ func run(s *settings) error {
 
 // joinedStatus answers for the gateway and the services behind it.
 func joinedStatus(environment string, peers []peer, ready func(context.Context) error) *mux.Status {
-	joined := &mux.Status{Own: status.New("gateway", environment, nil, ready)}
+	joined := &mux.Status{Own: status.New("gateway", environment, func() map[string]string { return nil }, ready)}
 	for _, p := range peers {
 		joined.Others = append(joined.Others, mux.Peer{Name: p.name, Client: futurisysv1.NewStatusServiceClient(p.connection)})
 	}

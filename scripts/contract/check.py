@@ -128,7 +128,7 @@ def main() -> None:
                 "--max-examples",
                 EXAMPLES,
                 "--seed",
-                "1",
+                os.environ.get("SEED", "1"),
                 "--request-timeout",
                 "30",
                 "--workers",

@@ -45,6 +45,24 @@ func readMethods() (methods, error) {
 	return out, nil
 }
 
+// guardVerbs answers a method that a custom verb (...:load) does not take.
+// grpc-gateway would take the verb for a part of the last parameter where another
+// method has a route without it.
+func (m methods) guardVerbs(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		verb := strings.Contains(r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:], ":")
+		if !verb {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if allowed := m.allow(r); allowed != "" && !slices.Contains(strings.Split(allowed, ", "), r.Method) {
+			m.refuseMethod(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // allow is what the header Allow of an answer about this path says.
 func (m methods) allow(r *http.Request) string {
 	var found []string

@@ -60,9 +60,9 @@ func New(ctx context.Context, services Services) (http.Handler, error) {
 		}
 	}
 	if services.Persistence == nil {
-		return withoutDatabase(routes), nil
+		return withoutDatabase(known.guardVerbs(routes)), nil
 	}
-	return withImport(routes, importHandler{employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), methods: known}), nil
+	return withImport(known.guardVerbs(routes), importHandler{employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), methods: known}), nil
 }
 
 // withoutDatabase says on the routes of a database that there is none.

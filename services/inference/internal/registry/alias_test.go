@@ -162,7 +162,8 @@ func TestCopiesFollowWhatOneSet(t *testing.T) {
 
 func TestStateThatCannotBeReadIsNotReady(t *testing.T) {
 	state := t.TempDir()
-	if err := os.WriteFile(filepath.Join(state, model+".aliases.json"), []byte("{"), 0o600); err != nil {
+	kept(t, state).Close()
+	if err := os.WriteFile(filepath.Join(state, "folder", model+".aliases.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	options := registrytest.Options(t, enginetest.Repository(), hub.Settings{})

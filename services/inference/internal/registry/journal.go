@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -49,11 +50,14 @@ type journalFile struct {
 	Changes []Change `json:"changes"`
 }
 
+// journal is that of a model of this repository: numbers mean other versions in
+// another one, or under another pin.
 func (r *Registry) journal(model string) journal {
 	if r.options.StateFolder == "" {
 		return journal{}
 	}
-	return journal{path: filepath.Join(r.options.StateFolder, model+".aliases.json")}
+	folder := strings.NewReplacer("://", "--", "/", "--").Replace(r.options.Repository.Name())
+	return journal{path: filepath.Join(r.options.StateFolder, folder, model+".aliases.json")}
 }
 
 // read returns the changes, the oldest first.

@@ -179,6 +179,24 @@ func TestMovedTagIsNotFollowed(t *testing.T) {
 	}
 }
 
+// A pin is the operator's word: what was champion without it, or under another, does
+// not stand in its way.
+func TestPinDecidesWhoIsChampion(t *testing.T) {
+	w, state := start(t), t.TempDir()
+	for revision, want := range map[string]int32{"": 2_000_000, "@model-v1.0.0": 1_000_000, "@model-v2.0.0": 2_000_000} {
+		options := registrytest.Options(t, "hf://"+name+revision, w.settings)
+		options.StateFolder = state
+		version, err := registrytest.Open(t, options).Acquire("attrition", 0, "")
+		if err != nil {
+			t.Fatalf("%q: %v", revision, err)
+		}
+		defer version.Release()
+		if version.Number != want {
+			t.Errorf("%q: the champion is %d, want %d", revision, version.Number, want)
+		}
+	}
+}
+
 func TestTagAndManifestMustAgree(t *testing.T) {
 	w := start(t)
 	w.commit(t, enginetest.Repository()+"/attrition/2", "model-v3.0.0")

@@ -79,7 +79,7 @@ func codesOf(operation object) []string {
 	id := operation["operationId"].(string)
 	switch {
 	case strings.HasSuffix(id, "_CreateEmployee"), strings.HasSuffix(id, "_LoadModelVersion"), strings.HasSuffix(id, "_UnloadModelVersion"),
-		strings.HasSuffix(id, "ModelAlias"):
+		strings.HasSuffix(id, "ModelAlias"), strings.HasPrefix(id, "PredictionService_"):
 		codes = append(codes, "409")
 	case strings.HasSuffix(id, "_UpdateEmployee"), strings.HasSuffix(id, "_DeleteEmployee"), strings.HasSuffix(id, "_ImportEmployees"):
 		codes = append(codes, "412")

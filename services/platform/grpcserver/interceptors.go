@@ -16,7 +16,8 @@ import (
 // guard turns panics and unknown errors into what a caller may see, and logs
 // the faults that are ours.
 type guard struct {
-	log *slog.Logger
+	log     *slog.Logger
+	explain func(error) error
 }
 
 func (g guard) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
@@ -35,6 +36,9 @@ func (g guard) settle(ctx context.Context, method string, panicked any, err erro
 	}
 	if err == nil {
 		return nil
+	}
+	if g.explain != nil {
+		err = g.explain(err)
 	}
 	shown, fault := apierr.Hide(err)
 	if fault {

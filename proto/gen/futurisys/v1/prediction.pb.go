@@ -33,8 +33,11 @@ const (
 	// This service runs without a record by its settings (the demo).
 	Recording_RECORDING_OFF Recording = 2
 	// The record could not be kept, and the settings allow to answer all the
-	// same (RECORDING=best-effort): it will not be found in the history.
+	// same: it will not be found in the history.
 	Recording_RECORDING_NOT_RECORDED Recording = 3
+	// On stable storage of the service that answered, on its way to the database:
+	// it will be found in the history when the database is back.
+	Recording_RECORDING_QUEUED Recording = 4
 )
 
 // Enum value maps for Recording.
@@ -44,12 +47,14 @@ var (
 		1: "RECORDING_RECORDED",
 		2: "RECORDING_OFF",
 		3: "RECORDING_NOT_RECORDED",
+		4: "RECORDING_QUEUED",
 	}
 	Recording_value = map[string]int32{
 		"RECORDING_UNSPECIFIED":  0,
 		"RECORDING_RECORDED":     1,
 		"RECORDING_OFF":          2,
 		"RECORDING_NOT_RECORDED": 3,
+		"RECORDING_QUEUED":       4,
 	}
 )
 
@@ -83,7 +88,7 @@ func (Recording) EnumDescriptor() ([]byte, []int) {
 // One answer of a model about one row, kept for ever as it was given.
 type Prediction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// UUID (version 7: sorted by time).
+	// UUID: of version 7, sorted by time; with a request_id of version 5, made from it.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Shared by all predictions of one batch call; empty for a single one.
 	BatchId string `protobuf:"bytes,2,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
@@ -113,7 +118,9 @@ type Prediction struct {
 	// What became of the record of this prediction.
 	Recording Recording `protobuf:"varint,14,opt,name=recording,proto3,enum=futurisys.v1.Recording" json:"recording,omitempty"`
 	// When it was scored, UTC, to the microsecond.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// The request_id of the call, if it had one.
+	RequestId     string `protobuf:"bytes,16,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,6 +260,69 @@ func (x *Prediction) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Prediction) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Another answer to a request_id than the one on record: given while the database
+// was away, by a copy of the service that could not see the first. Kept beside it.
+type PredictionConflict struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The prediction that was given, and is not the one on record under its id.
+	Prediction *Prediction `protobuf:"bytes,1,opt,name=prediction,proto3" json:"prediction,omitempty"`
+	// When it reached the database, UTC.
+	RecordTime    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=record_time,json=recordTime,proto3" json:"record_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PredictionConflict) Reset() {
+	*x = PredictionConflict{}
+	mi := &file_futurisys_v1_prediction_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PredictionConflict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PredictionConflict) ProtoMessage() {}
+
+func (x *PredictionConflict) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_prediction_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PredictionConflict.ProtoReflect.Descriptor instead.
+func (*PredictionConflict) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_prediction_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PredictionConflict) GetPrediction() *Prediction {
+	if x != nil {
+		return x.Prediction
+	}
+	return nil
+}
+
+func (x *PredictionConflict) GetRecordTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordTime
+	}
+	return nil
+}
+
 // Something that the reader of a prediction should know.
 type Warning struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -266,7 +336,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_futurisys_v1_prediction_proto_msgTypes[1]
+	mi := &file_futurisys_v1_prediction_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -278,7 +348,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_proto_msgTypes[1]
+	mi := &file_futurisys_v1_prediction_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -291,7 +361,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_proto_rawDescGZIP(), []int{1}
+	return file_futurisys_v1_prediction_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Warning) GetField() string {
@@ -331,7 +401,7 @@ type PredictionSummary struct {
 
 func (x *PredictionSummary) Reset() {
 	*x = PredictionSummary{}
-	mi := &file_futurisys_v1_prediction_proto_msgTypes[2]
+	mi := &file_futurisys_v1_prediction_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -343,7 +413,7 @@ func (x *PredictionSummary) String() string {
 func (*PredictionSummary) ProtoMessage() {}
 
 func (x *PredictionSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_proto_msgTypes[2]
+	mi := &file_futurisys_v1_prediction_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -356,7 +426,7 @@ func (x *PredictionSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PredictionSummary.ProtoReflect.Descriptor instead.
 func (*PredictionSummary) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_proto_rawDescGZIP(), []int{2}
+	return file_futurisys_v1_prediction_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *PredictionSummary) GetId() string {
@@ -412,7 +482,7 @@ var File_futurisys_v1_prediction_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_prediction_proto_rawDesc = "" +
 	"\n" +
-	"\x1dfuturisys/v1/prediction.proto\x12\ffuturisys.v1\x1a\x1afuturisys/v1/profile.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x04\n" +
+	"\x1dfuturisys/v1/prediction.proto\x12\ffuturisys.v1\x1a\x1afuturisys/v1/profile.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf0\x04\n" +
 	"\n" +
 	"Prediction\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
@@ -432,8 +502,16 @@ const file_futurisys_v1_prediction_proto_rawDesc = "" +
 	"\bwarnings\x18\r \x03(\v2\x15.futurisys.v1.WarningR\bwarnings\x125\n" +
 	"\trecording\x18\x0e \x01(\x0e2\x17.futurisys.v1.RecordingR\trecording\x12;\n" +
 	"\vcreate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTimeB\x0e\n" +
-	"\f_employee_id\"9\n" +
+	"createTime\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x10 \x01(\tR\trequestIdB\x0e\n" +
+	"\f_employee_id\"\x8b\x01\n" +
+	"\x12PredictionConflict\x128\n" +
+	"\n" +
+	"prediction\x18\x01 \x01(\v2\x18.futurisys.v1.PredictionR\n" +
+	"prediction\x12;\n" +
+	"\vrecord_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordTime\"9\n" +
 	"\aWarning\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"\xf6\x01\n" +
@@ -445,12 +523,13 @@ const file_futurisys_v1_prediction_proto_rawDesc = "" +
 	"\bpositive\x18\x05 \x01(\bR\bpositive\x12\x1b\n" +
 	"\trisk_band\x18\x06 \x01(\tR\briskBand\x12;\n" +
 	"\vcreate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime*m\n" +
+	"createTime*\x83\x01\n" +
 	"\tRecording\x12\x19\n" +
 	"\x15RECORDING_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12RECORDING_RECORDED\x10\x01\x12\x11\n" +
 	"\rRECORDING_OFF\x10\x02\x12\x1a\n" +
-	"\x16RECORDING_NOT_RECORDED\x10\x03BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\x16RECORDING_NOT_RECORDED\x10\x03\x12\x14\n" +
+	"\x10RECORDING_QUEUED\x10\x04BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_prediction_proto_rawDescOnce sync.Once
@@ -465,26 +544,29 @@ func file_futurisys_v1_prediction_proto_rawDescGZIP() []byte {
 }
 
 var file_futurisys_v1_prediction_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_futurisys_v1_prediction_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_futurisys_v1_prediction_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_futurisys_v1_prediction_proto_goTypes = []any{
 	(Recording)(0),                // 0: futurisys.v1.Recording
 	(*Prediction)(nil),            // 1: futurisys.v1.Prediction
-	(*Warning)(nil),               // 2: futurisys.v1.Warning
-	(*PredictionSummary)(nil),     // 3: futurisys.v1.PredictionSummary
-	(*EmployeeProfile)(nil),       // 4: futurisys.v1.EmployeeProfile
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*PredictionConflict)(nil),    // 2: futurisys.v1.PredictionConflict
+	(*Warning)(nil),               // 3: futurisys.v1.Warning
+	(*PredictionSummary)(nil),     // 4: futurisys.v1.PredictionSummary
+	(*EmployeeProfile)(nil),       // 5: futurisys.v1.EmployeeProfile
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_futurisys_v1_prediction_proto_depIdxs = []int32{
-	4, // 0: futurisys.v1.Prediction.profile:type_name -> futurisys.v1.EmployeeProfile
-	2, // 1: futurisys.v1.Prediction.warnings:type_name -> futurisys.v1.Warning
+	5, // 0: futurisys.v1.Prediction.profile:type_name -> futurisys.v1.EmployeeProfile
+	3, // 1: futurisys.v1.Prediction.warnings:type_name -> futurisys.v1.Warning
 	0, // 2: futurisys.v1.Prediction.recording:type_name -> futurisys.v1.Recording
-	5, // 3: futurisys.v1.Prediction.create_time:type_name -> google.protobuf.Timestamp
-	5, // 4: futurisys.v1.PredictionSummary.create_time:type_name -> google.protobuf.Timestamp
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	6, // 3: futurisys.v1.Prediction.create_time:type_name -> google.protobuf.Timestamp
+	1, // 4: futurisys.v1.PredictionConflict.prediction:type_name -> futurisys.v1.Prediction
+	6, // 5: futurisys.v1.PredictionConflict.record_time:type_name -> google.protobuf.Timestamp
+	6, // 6: futurisys.v1.PredictionSummary.create_time:type_name -> google.protobuf.Timestamp
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_prediction_proto_init() }
@@ -500,7 +582,7 @@ func file_futurisys_v1_prediction_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_prediction_proto_rawDesc), len(file_futurisys_v1_prediction_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

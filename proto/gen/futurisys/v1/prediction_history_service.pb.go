@@ -280,6 +280,125 @@ func (x *ListPredictionsResponse) GetTotalSizeIsEstimate() bool {
 	return false
 }
 
+// What ListPredictionConflicts takes.
+type ListPredictionConflictsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many to answer at most: 0 or nothing means 50; above 1,000 means 1,000.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The next_page_token of the page before; empty: the first page.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPredictionConflictsRequest) Reset() {
+	*x = ListPredictionConflictsRequest{}
+	mi := &file_futurisys_v1_prediction_history_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPredictionConflictsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPredictionConflictsRequest) ProtoMessage() {}
+
+func (x *ListPredictionConflictsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_prediction_history_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPredictionConflictsRequest.ProtoReflect.Descriptor instead.
+func (*ListPredictionConflictsRequest) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_prediction_history_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListPredictionConflictsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListPredictionConflictsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// What ListPredictionConflicts answers.
+type ListPredictionConflictsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page.
+	Conflicts []*PredictionConflict `protobuf:"bytes,1,rep,name=conflicts,proto3" json:"conflicts,omitempty"`
+	// The token of the next page; empty on the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// How many there are in all.
+	TotalSize     int32 `protobuf:"varint,3,opt,name=total_size,json=totalSize,proto3" json:"total_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPredictionConflictsResponse) Reset() {
+	*x = ListPredictionConflictsResponse{}
+	mi := &file_futurisys_v1_prediction_history_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPredictionConflictsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPredictionConflictsResponse) ProtoMessage() {}
+
+func (x *ListPredictionConflictsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_prediction_history_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPredictionConflictsResponse.ProtoReflect.Descriptor instead.
+func (*ListPredictionConflictsResponse) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_prediction_history_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ListPredictionConflictsResponse) GetConflicts() []*PredictionConflict {
+	if x != nil {
+		return x.Conflicts
+	}
+	return nil
+}
+
+func (x *ListPredictionConflictsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListPredictionConflictsResponse) GetTotalSize() int32 {
+	if x != nil {
+		return x.TotalSize
+	}
+	return 0
+}
+
 var File_futurisys_v1_prediction_history_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_prediction_history_service_proto_rawDesc = "" +
@@ -309,10 +428,20 @@ const file_futurisys_v1_prediction_history_service_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
 	"total_size\x18\x03 \x01(\x05R\ttotalSize\x123\n" +
-	"\x16total_size_is_estimate\x18\x04 \x01(\bR\x13totalSizeIsEstimate2\xb1\x02\n" +
+	"\x16total_size_is_estimate\x18\x04 \x01(\bR\x13totalSizeIsEstimate\"o\n" +
+	"\x1eListPredictionConflictsRequest\x12$\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\"\xa8\x01\n" +
+	"\x1fListPredictionConflictsResponse\x12>\n" +
+	"\tconflicts\x18\x01 \x03(\v2 .futurisys.v1.PredictionConflictR\tconflicts\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
+	"\n" +
+	"total_size\x18\x03 \x01(\x05R\ttotalSize2\xcb\x03\n" +
 	"\x18PredictionHistoryService\x12s\n" +
 	"\rGetPrediction\x12\".futurisys.v1.GetPredictionRequest\x1a\x18.futurisys.v1.Prediction\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/predictions/{prediction}\x12\x9f\x01\n" +
-	"\x0fListPredictions\x12$.futurisys.v1.ListPredictionsRequest\x1a%.futurisys.v1.ListPredictionsResponse\"?\x82\xd3\xe4\x93\x029Z&\x12$/v1/employees/{employee}/predictions\x12\x0f/v1/predictionsBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\x0fListPredictions\x12$.futurisys.v1.ListPredictionsRequest\x1a%.futurisys.v1.ListPredictionsResponse\"?\x82\xd3\xe4\x93\x029Z&\x12$/v1/employees/{employee}/predictions\x12\x0f/v1/predictions\x12\x97\x01\n" +
+	"\x17ListPredictionConflicts\x12,.futurisys.v1.ListPredictionConflictsRequest\x1a-.futurisys.v1.ListPredictionConflictsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/predictionConflictsBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_prediction_history_service_proto_rawDescOnce sync.Once
@@ -326,27 +455,33 @@ func file_futurisys_v1_prediction_history_service_proto_rawDescGZIP() []byte {
 	return file_futurisys_v1_prediction_history_service_proto_rawDescData
 }
 
-var file_futurisys_v1_prediction_history_service_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_futurisys_v1_prediction_history_service_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_futurisys_v1_prediction_history_service_proto_goTypes = []any{
-	(*GetPredictionRequest)(nil),    // 0: futurisys.v1.GetPredictionRequest
-	(*ListPredictionsRequest)(nil),  // 1: futurisys.v1.ListPredictionsRequest
-	(*ListPredictionsResponse)(nil), // 2: futurisys.v1.ListPredictionsResponse
-	(*timestamppb.Timestamp)(nil),   // 3: google.protobuf.Timestamp
-	(*Prediction)(nil),              // 4: futurisys.v1.Prediction
+	(*GetPredictionRequest)(nil),            // 0: futurisys.v1.GetPredictionRequest
+	(*ListPredictionsRequest)(nil),          // 1: futurisys.v1.ListPredictionsRequest
+	(*ListPredictionsResponse)(nil),         // 2: futurisys.v1.ListPredictionsResponse
+	(*ListPredictionConflictsRequest)(nil),  // 3: futurisys.v1.ListPredictionConflictsRequest
+	(*ListPredictionConflictsResponse)(nil), // 4: futurisys.v1.ListPredictionConflictsResponse
+	(*timestamppb.Timestamp)(nil),           // 5: google.protobuf.Timestamp
+	(*Prediction)(nil),                      // 6: futurisys.v1.Prediction
+	(*PredictionConflict)(nil),              // 7: futurisys.v1.PredictionConflict
 }
 var file_futurisys_v1_prediction_history_service_proto_depIdxs = []int32{
-	3, // 0: futurisys.v1.ListPredictionsRequest.create_time_from:type_name -> google.protobuf.Timestamp
-	3, // 1: futurisys.v1.ListPredictionsRequest.create_time_to:type_name -> google.protobuf.Timestamp
-	4, // 2: futurisys.v1.ListPredictionsResponse.predictions:type_name -> futurisys.v1.Prediction
-	0, // 3: futurisys.v1.PredictionHistoryService.GetPrediction:input_type -> futurisys.v1.GetPredictionRequest
-	1, // 4: futurisys.v1.PredictionHistoryService.ListPredictions:input_type -> futurisys.v1.ListPredictionsRequest
-	4, // 5: futurisys.v1.PredictionHistoryService.GetPrediction:output_type -> futurisys.v1.Prediction
-	2, // 6: futurisys.v1.PredictionHistoryService.ListPredictions:output_type -> futurisys.v1.ListPredictionsResponse
-	5, // [5:7] is the sub-list for method output_type
-	3, // [3:5] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	5, // 0: futurisys.v1.ListPredictionsRequest.create_time_from:type_name -> google.protobuf.Timestamp
+	5, // 1: futurisys.v1.ListPredictionsRequest.create_time_to:type_name -> google.protobuf.Timestamp
+	6, // 2: futurisys.v1.ListPredictionsResponse.predictions:type_name -> futurisys.v1.Prediction
+	7, // 3: futurisys.v1.ListPredictionConflictsResponse.conflicts:type_name -> futurisys.v1.PredictionConflict
+	0, // 4: futurisys.v1.PredictionHistoryService.GetPrediction:input_type -> futurisys.v1.GetPredictionRequest
+	1, // 5: futurisys.v1.PredictionHistoryService.ListPredictions:input_type -> futurisys.v1.ListPredictionsRequest
+	3, // 6: futurisys.v1.PredictionHistoryService.ListPredictionConflicts:input_type -> futurisys.v1.ListPredictionConflictsRequest
+	6, // 7: futurisys.v1.PredictionHistoryService.GetPrediction:output_type -> futurisys.v1.Prediction
+	2, // 8: futurisys.v1.PredictionHistoryService.ListPredictions:output_type -> futurisys.v1.ListPredictionsResponse
+	4, // 9: futurisys.v1.PredictionHistoryService.ListPredictionConflicts:output_type -> futurisys.v1.ListPredictionConflictsResponse
+	7, // [7:10] is the sub-list for method output_type
+	4, // [4:7] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_prediction_history_service_proto_init() }
@@ -362,7 +497,7 @@ func file_futurisys_v1_prediction_history_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_prediction_history_service_proto_rawDesc), len(file_futurisys_v1_prediction_history_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -162,6 +162,41 @@ func local_request_PredictionHistoryService_ListPredictions_1(ctx context.Contex
 	return msg, metadata, err
 }
 
+var filter_PredictionHistoryService_ListPredictionConflicts_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
+
+func request_PredictionHistoryService_ListPredictionConflicts_0(ctx context.Context, marshaler runtime.Marshaler, client PredictionHistoryServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListPredictionConflictsRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_PredictionHistoryService_ListPredictionConflicts_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.ListPredictionConflicts(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_PredictionHistoryService_ListPredictionConflicts_0(ctx context.Context, marshaler runtime.Marshaler, server PredictionHistoryServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListPredictionConflictsRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_PredictionHistoryService_ListPredictionConflicts_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.ListPredictionConflicts(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 // RegisterPredictionHistoryServiceHandlerServer registers the http handlers for service PredictionHistoryService to "mux".
 // UnaryRPC     :call PredictionHistoryServiceServer directly.
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
@@ -227,6 +262,26 @@ func RegisterPredictionHistoryServiceHandlerServer(ctx context.Context, mux *run
 			return
 		}
 		forward_PredictionHistoryService_ListPredictions_1(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_PredictionHistoryService_ListPredictionConflicts_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/futurisys.v1.PredictionHistoryService/ListPredictionConflicts", runtime.WithHTTPPathPattern("/v1/predictionConflicts"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_PredictionHistoryService_ListPredictionConflicts_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_PredictionHistoryService_ListPredictionConflicts_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 
 	return nil
@@ -319,17 +374,36 @@ func RegisterPredictionHistoryServiceHandlerClient(ctx context.Context, mux *run
 		}
 		forward_PredictionHistoryService_ListPredictions_1(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_PredictionHistoryService_ListPredictionConflicts_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/futurisys.v1.PredictionHistoryService/ListPredictionConflicts", runtime.WithHTTPPathPattern("/v1/predictionConflicts"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_PredictionHistoryService_ListPredictionConflicts_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_PredictionHistoryService_ListPredictionConflicts_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	return nil
 }
 
 var (
-	pattern_PredictionHistoryService_GetPrediction_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "predictions", "prediction"}, ""))
-	pattern_PredictionHistoryService_ListPredictions_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "predictions"}, ""))
-	pattern_PredictionHistoryService_ListPredictions_1 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "employees", "employee", "predictions"}, ""))
+	pattern_PredictionHistoryService_GetPrediction_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "predictions", "prediction"}, ""))
+	pattern_PredictionHistoryService_ListPredictions_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "predictions"}, ""))
+	pattern_PredictionHistoryService_ListPredictions_1         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "employees", "employee", "predictions"}, ""))
+	pattern_PredictionHistoryService_ListPredictionConflicts_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "predictionConflicts"}, ""))
 )
 
 var (
-	forward_PredictionHistoryService_GetPrediction_0   = runtime.ForwardResponseMessage
-	forward_PredictionHistoryService_ListPredictions_0 = runtime.ForwardResponseMessage
-	forward_PredictionHistoryService_ListPredictions_1 = runtime.ForwardResponseMessage
+	forward_PredictionHistoryService_GetPrediction_0           = runtime.ForwardResponseMessage
+	forward_PredictionHistoryService_ListPredictions_0         = runtime.ForwardResponseMessage
+	forward_PredictionHistoryService_ListPredictions_1         = runtime.ForwardResponseMessage
+	forward_PredictionHistoryService_ListPredictionConflicts_0 = runtime.ForwardResponseMessage
 )

@@ -19,8 +19,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	PredictionHistoryService_GetPrediction_FullMethodName   = "/futurisys.v1.PredictionHistoryService/GetPrediction"
-	PredictionHistoryService_ListPredictions_FullMethodName = "/futurisys.v1.PredictionHistoryService/ListPredictions"
+	PredictionHistoryService_GetPrediction_FullMethodName           = "/futurisys.v1.PredictionHistoryService/GetPrediction"
+	PredictionHistoryService_ListPredictions_FullMethodName         = "/futurisys.v1.PredictionHistoryService/ListPredictions"
+	PredictionHistoryService_ListPredictionConflicts_FullMethodName = "/futurisys.v1.PredictionHistoryService/ListPredictionConflicts"
 )
 
 // PredictionHistoryServiceClient is the client API for PredictionHistoryService service.
@@ -33,6 +34,10 @@ type PredictionHistoryServiceClient interface {
 	GetPrediction(ctx context.Context, in *GetPredictionRequest, opts ...grpc.CallOption) (*Prediction, error)
 	// List predictions, the newest first.
 	ListPredictions(ctx context.Context, in *ListPredictionsRequest, opts ...grpc.CallOption) (*ListPredictionsResponse, error)
+	// List the answers that are kept beside another one of the same request_id,
+	// the newest first. There are some only after an outage of the database during
+	// which the model's version changed, or a request_id was used for two rows.
+	ListPredictionConflicts(ctx context.Context, in *ListPredictionConflictsRequest, opts ...grpc.CallOption) (*ListPredictionConflictsResponse, error)
 }
 
 type predictionHistoryServiceClient struct {
@@ -63,6 +68,16 @@ func (c *predictionHistoryServiceClient) ListPredictions(ctx context.Context, in
 	return out, nil
 }
 
+func (c *predictionHistoryServiceClient) ListPredictionConflicts(ctx context.Context, in *ListPredictionConflictsRequest, opts ...grpc.CallOption) (*ListPredictionConflictsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPredictionConflictsResponse)
+	err := c.cc.Invoke(ctx, PredictionHistoryService_ListPredictionConflicts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PredictionHistoryServiceServer is the server API for PredictionHistoryService service.
 // All implementations must embed UnimplementedPredictionHistoryServiceServer
 // for forward compatibility.
@@ -73,6 +88,10 @@ type PredictionHistoryServiceServer interface {
 	GetPrediction(context.Context, *GetPredictionRequest) (*Prediction, error)
 	// List predictions, the newest first.
 	ListPredictions(context.Context, *ListPredictionsRequest) (*ListPredictionsResponse, error)
+	// List the answers that are kept beside another one of the same request_id,
+	// the newest first. There are some only after an outage of the database during
+	// which the model's version changed, or a request_id was used for two rows.
+	ListPredictionConflicts(context.Context, *ListPredictionConflictsRequest) (*ListPredictionConflictsResponse, error)
 	mustEmbedUnimplementedPredictionHistoryServiceServer()
 }
 
@@ -88,6 +107,9 @@ func (UnimplementedPredictionHistoryServiceServer) GetPrediction(context.Context
 }
 func (UnimplementedPredictionHistoryServiceServer) ListPredictions(context.Context, *ListPredictionsRequest) (*ListPredictionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPredictions not implemented")
+}
+func (UnimplementedPredictionHistoryServiceServer) ListPredictionConflicts(context.Context, *ListPredictionConflictsRequest) (*ListPredictionConflictsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPredictionConflicts not implemented")
 }
 func (UnimplementedPredictionHistoryServiceServer) mustEmbedUnimplementedPredictionHistoryServiceServer() {
 }
@@ -147,6 +169,24 @@ func _PredictionHistoryService_ListPredictions_Handler(srv interface{}, ctx cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PredictionHistoryService_ListPredictionConflicts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPredictionConflictsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PredictionHistoryServiceServer).ListPredictionConflicts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PredictionHistoryService_ListPredictionConflicts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PredictionHistoryServiceServer).ListPredictionConflicts(ctx, req.(*ListPredictionConflictsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PredictionHistoryService_ServiceDesc is the grpc.ServiceDesc for PredictionHistoryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -161,6 +201,10 @@ var PredictionHistoryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListPredictions",
 			Handler:    _PredictionHistoryService_ListPredictions_Handler,
+		},
+		{
+			MethodName: "ListPredictionConflicts",
+			Handler:    _PredictionHistoryService_ListPredictionConflicts_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -34,7 +34,11 @@ type PredictRequest struct {
 	Alias string `protobuf:"bytes,3,opt,name=alias,proto3" json:"alias,omitempty"`
 	// The row to score. Checked by the version, so that all that is wrong with it
 	// is said at once.
-	Profile       *EmployeeProfile `protobuf:"bytes,4,opt,name=profile,proto3" json:"profile,omitempty"`
+	Profile *EmployeeProfile `protobuf:"bytes,4,opt,name=profile,proto3" json:"profile,omitempty"`
+	// Makes a retry safe: the same request_id with the same row gives the
+	// first answer again; with another row it is refused with 409. At most 200
+	// characters; over REST the header Idempotency-Key says the same.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -97,6 +101,13 @@ func (x *PredictRequest) GetProfile() *EmployeeProfile {
 	return nil
 }
 
+func (x *PredictRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 // What BatchPredict takes.
 type BatchPredictRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -107,7 +118,11 @@ type BatchPredictRequest struct {
 	// The alias that must answer (champion, challenger); excludes version.
 	Alias string `protobuf:"bytes,3,opt,name=alias,proto3" json:"alias,omitempty"`
 	// The rows to score, 1 to 10,000. Each is checked on its own.
-	Profiles      []*EmployeeProfile `protobuf:"bytes,4,rep,name=profiles,proto3" json:"profiles,omitempty"`
+	Profiles []*EmployeeProfile `protobuf:"bytes,4,rep,name=profiles,proto3" json:"profiles,omitempty"`
+	// Makes a retry safe: the same request_id with the same rows gives the
+	// first answer again; with other rows it is refused with 409. At most 200
+	// characters; over REST the header Idempotency-Key says the same.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -168,6 +183,13 @@ func (x *BatchPredictRequest) GetProfiles() []*EmployeeProfile {
 		return x.Profiles
 	}
 	return nil
+}
+
+func (x *BatchPredictRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 // What BatchPredict answers.
@@ -253,7 +275,11 @@ type PredictEmployeesRequest struct {
 	// The alias that must answer (champion, challenger); excludes version.
 	Alias string `protobuf:"bytes,3,opt,name=alias,proto3" json:"alias,omitempty"`
 	// Ids of the employees to score, 1 to 10,000, none twice.
-	EmployeeIds   []int32 `protobuf:"varint,4,rep,packed,name=employee_ids,json=employeeIds,proto3" json:"employee_ids,omitempty"`
+	EmployeeIds []int32 `protobuf:"varint,4,rep,packed,name=employee_ids,json=employeeIds,proto3" json:"employee_ids,omitempty"`
+	// Makes a retry safe: the same request_id with the same ids gives the
+	// first answer again; with other ids it is refused with 409. At most 200
+	// characters; over REST the header Idempotency-Key says the same.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -314,6 +340,13 @@ func (x *PredictEmployeesRequest) GetEmployeeIds() []int32 {
 		return x.EmployeeIds
 	}
 	return nil
+}
+
+func (x *PredictEmployeesRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 // What PredictEmployees answers.
@@ -401,7 +434,9 @@ type StreamPredictRequest struct {
 	// The alias that must answer (champion, challenger); excludes version.
 	Alias string `protobuf:"bytes,4,opt,name=alias,proto3" json:"alias,omitempty"`
 	// The row to score.
-	Profile       *EmployeeProfile `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
+	Profile *EmployeeProfile `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
+	// Makes a retry safe, as in PredictRequest. At most 200 characters.
+	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -469,6 +504,13 @@ func (x *StreamPredictRequest) GetProfile() *EmployeeProfile {
 		return x.Profile
 	}
 	return nil
+}
+
+func (x *StreamPredictRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 // The answer to one row of a stream.
@@ -745,39 +787,47 @@ var File_futurisys_v1_prediction_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"\n" +
-	"%futurisys/v1/prediction_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfuturisys/v1/prediction.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1cgoogle/api/annotations.proto\"\xb4\x01\n" +
+	"%futurisys/v1/prediction_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfuturisys/v1/prediction.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1cgoogle/api/annotations.proto\"\xe1\x01\n" +
 	"\x0ePredictRequest\x12\x1f\n" +
 	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
 	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x1d\n" +
 	"\x05alias\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\x05alias\x12?\n" +
-	"\aprofile\x18\x04 \x01(\v2\x1d.futurisys.v1.EmployeeProfileB\x06\xbaH\x03\xd8\x01\x03R\aprofile\"\xc5\x01\n" +
+	"\aprofile\x18\x04 \x01(\v2\x1d.futurisys.v1.EmployeeProfileB\x06\xbaH\x03\xd8\x01\x03R\aprofile\x12+\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\"\xf2\x01\n" +
 	"\x13BatchPredictRequest\x12\x1f\n" +
 	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
 	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x1d\n" +
 	"\x05alias\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\x05alias\x12K\n" +
 	"\bprofiles\x18\x04 \x03(\v2\x1d.futurisys.v1.EmployeeProfileB\x10\xbaH\r\x92\x01\n" +
-	"\b\x01\x10\x90N\"\x03\xd8\x01\x03R\bprofiles\"\xb0\x01\n" +
+	"\b\x01\x10\x90N\"\x03\xd8\x01\x03R\bprofiles\x12+\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\"\xb0\x01\n" +
 	"\x14BatchPredictResponse\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x121\n" +
 	"\aresults\x18\x02 \x03(\v2\x17.futurisys.v1.RowResultR\aresults\x12'\n" +
 	"\x0fpredicted_count\x18\x03 \x01(\x05R\x0epredictedCount\x12!\n" +
-	"\ffailed_count\x18\x04 \x01(\x05R\vfailedCount\"\xb4\x01\n" +
+	"\ffailed_count\x18\x04 \x01(\x05R\vfailedCount\"\xe1\x01\n" +
 	"\x17PredictEmployeesRequest\x12\x1f\n" +
 	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
 	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x1d\n" +
 	"\x05alias\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\x05alias\x126\n" +
-	"\femployee_ids\x18\x04 \x03(\x05B\x13\xbaH\x10\x92\x01\r\b\x01\x10\x90N\x18\x01\"\x04\x1a\x02(\x01R\vemployeeIds\"\xb4\x01\n" +
+	"\femployee_ids\x18\x04 \x03(\x05B\x13\xbaH\x10\x92\x01\r\b\x01\x10\x90N\x18\x01\"\x04\x1a\x02(\x01R\vemployeeIds\x12+\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\"\xb4\x01\n" +
 	"\x18PredictEmployeesResponse\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x121\n" +
 	"\aresults\x18\x02 \x03(\v2\x17.futurisys.v1.RowResultR\aresults\x12'\n" +
 	"\x0fpredicted_count\x18\x03 \x01(\x05R\x0epredictedCount\x12!\n" +
-	"\ffailed_count\x18\x04 \x01(\x05R\vfailedCount\"\xdb\x01\n" +
+	"\ffailed_count\x18\x04 \x01(\x05R\vfailedCount\"\x88\x02\n" +
 	"\x14StreamPredictRequest\x12\x1f\n" +
 	"\x06row_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x05rowId\x12\x1f\n" +
 	"\x05model\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
 	"\aversion\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x1d\n" +
 	"\x05alias\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18dR\x05alias\x12?\n" +
-	"\aprofile\x18\x05 \x01(\v2\x1d.futurisys.v1.EmployeeProfileB\x06\xbaH\x03\xd8\x01\x03R\aprofile\"_\n" +
+	"\aprofile\x18\x05 \x01(\v2\x1d.futurisys.v1.EmployeeProfileB\x06\xbaH\x03\xd8\x01\x03R\aprofile\x12+\n" +
+	"\n" +
+	"request_id\x18\x06 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\"_\n" +
 	"\x15StreamPredictResponse\x12\x15\n" +
 	"\x06row_id\x18\x01 \x01(\tR\x05rowId\x12/\n" +
 	"\x06result\x18\x02 \x01(\v2\x17.futurisys.v1.RowResultR\x06result\"\x98\x01\n" +

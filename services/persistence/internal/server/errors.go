@@ -3,6 +3,8 @@ package server
 
 import (
 	"errors"
+	"fmt"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -12,6 +14,18 @@ import (
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
+
+// retryAfter is when a caller should try again while the database is away.
+const retryAfter = 2 * time.Second
+
+// Explain says what the store's errors mean wherever they come from; see
+// grpcserver.Options.
+func Explain(err error) error {
+	if errors.Is(err, store.ErrAway) {
+		return fmt.Errorf("%w: %w", apierr.Unavailable(retryAfter, "the database is away; try again"), err)
+	}
+	return err
+}
 
 // employeeError says what the store's errors mean for an employee.
 func employeeError(err error, id int32) error {

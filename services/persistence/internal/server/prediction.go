@@ -73,6 +73,33 @@ func (s *History) ListPredictions(ctx context.Context, request *futurisysv1.List
 	return out, err //nolint:wrapcheck // it says what it was doing
 }
 
+// ListPredictionConflicts lists what is kept beside the record.
+func (s *History) ListPredictionConflicts(ctx context.Context, request *futurisysv1.ListPredictionConflictsRequest) (*futurisysv1.ListPredictionConflictsResponse, error) {
+	const list = "conflicts"
+	after, err := decodeToken[int64](list, request.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	var before int64
+	if after != nil {
+		before = *after
+	}
+	page, err := s.store.ListConflicts(ctx, before, pagetoken.Size(request.GetPageSize()))
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the store says what it was doing
+	}
+	out := &futurisysv1.ListPredictionConflictsResponse{TotalSize: int32(page.Total)}
+	for i := range page.Rows {
+		out.Conflicts = append(out.Conflicts, &futurisysv1.PredictionConflict{
+			Prediction: predictionMessage(&page.Rows[i].Prediction), RecordTime: timestamppb.New(page.Rows[i].RecordTime),
+		})
+	}
+	if page.More {
+		out.NextPageToken, err = pagetoken.Encode(list, page.Rows[len(page.Rows)-1].Number)
+	}
+	return out, err //nolint:wrapcheck // it says what it was doing
+}
+
 // known says whether an employee without predictions is on record: an empty list
 // for a number that nobody has would be a silent wrong answer.
 func (s *History) known(ctx context.Context, employee int32) error {
@@ -108,6 +135,7 @@ func predictionMessage(p *store.Prediction) *futurisysv1.Prediction {
 		Positive: p.Positive, RiskBand: p.RiskBand, Profile: profileMessage(p.Profile),
 		Recording:  futurisysv1.Recording_RECORDING_RECORDED,
 		CreateTime: timestamppb.New(p.CreateTime),
+		RequestId:  p.RequestID,
 	}
 	if p.BatchID != nil {
 		out.BatchId = *p.BatchID

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -32,11 +33,18 @@ func (s *Recording) RecordPredictions(ctx context.Context, request *internalv1.R
 		}
 		rows[i] = row
 	}
-	added, err := s.store.RecordPredictions(ctx, rows)
+	recorded, err := s.store.RecordPredictions(ctx, rows, request.GetAnswered())
+	if errors.Is(err, store.ErrRefused) {
+		return nil, invalidArgument("predictions", "one of them breaks a rule of the record")
+	}
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the store says what it was doing
 	}
-	return &internalv1.RecordPredictionsResponse{AddedCount: int32(added)}, nil
+	out := &internalv1.RecordPredictionsResponse{AddedCount: int32(recorded.Added)}
+	for i := range recorded.Earlier {
+		out.Earlier = append(out.Earlier, predictionMessage(&recorded.Earlier[i]))
+	}
+	return out, nil
 }
 
 func predictionFromMessage(p *futurisysv1.Prediction) (store.Prediction, error) {
@@ -56,7 +64,7 @@ func predictionFromMessage(p *futurisysv1.Prediction) (store.Prediction, error) 
 		Model: p.GetModel(), ModelVersion: p.GetModelVersion(), ModelRevision: p.GetModelRevision(),
 		Probability: p.GetProbability(), Threshold: p.GetThreshold(), PredictedLabel: p.GetPredictedLabel(),
 		Positive: p.GetPositive(), RiskBand: p.GetRiskBand(), Profile: profileFromMessage(p.GetProfile()),
-		CreateTime: p.GetCreateTime().AsTime(),
+		CreateTime: p.GetCreateTime().AsTime(), RequestID: p.GetRequestId(),
 	}
 	if p.GetBatchId() != "" {
 		out.BatchID = &p.BatchId

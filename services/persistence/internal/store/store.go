@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -17,6 +18,12 @@ var (
 	ErrExists = errors.New("exists already")
 	// ErrChanged says that the row is not as the caller believes.
 	ErrChanged = errors.New("changed since it was read")
+	// ErrAway says that the database cannot do it now: it does not answer, is full,
+	// or is handing over. Trying again may help.
+	ErrAway = errors.New("the database is away")
+	// ErrRefused says that a row breaks a rule of the schema. Trying again is of no
+	// use.
+	ErrRefused = errors.New("the database refuses the row")
 )
 
 // CountLimit is how far rows are counted; beyond it a size is an estimate.
@@ -61,6 +68,30 @@ type Prediction struct {
 	Profile        Profile
 	Warnings       []Warning
 	CreateTime     time.Time // UTC, microseconds
+	RequestID      string    // "": the call had none
+}
+
+// SameAnswer says whether two predictions are the same answer to the same row,
+// whenever each was given.
+func (p *Prediction) SameAnswer(other *Prediction) bool {
+	return p.Model == other.Model && p.ModelVersion == other.ModelVersion && p.ModelRevision == other.ModelRevision &&
+		p.Probability == other.Probability && reflect.DeepEqual(p.EmployeeID, other.EmployeeID) && reflect.DeepEqual(p.Profile, other.Profile)
+}
+
+// Conflict is an answer that was given although another one is on record under its
+// id. It is kept beside it.
+type Conflict struct {
+	Number     int64 // ascends as they come
+	Prediction Prediction
+	RecordTime time.Time
+}
+
+// Recorded says what came of predictions that were to be recorded.
+type Recorded struct {
+	Added int
+	// Earlier are those that were on record before, and not just as they are now, as
+	// they are on record.
+	Earlier []Prediction
 }
 
 // EmployeeQuery says which employees, in which order, from where.
@@ -139,13 +170,18 @@ type Employees interface {
 
 // Predictions keeps predictions.
 type Predictions interface {
-	// RecordPredictions adds those whose id is not on record, in one transaction,
-	// and says how many.
-	RecordPredictions(ctx context.Context, predictions []Prediction) (int, error)
+	// RecordPredictions adds those whose id is not on record, in one transaction.
+	// answered: their callers have them, so that one which is another answer than
+	// that on record is kept as a conflict. ErrRefused: one of them breaks a rule,
+	// and none was added.
+	RecordPredictions(ctx context.Context, predictions []Prediction, answered bool) (*Recorded, error)
 	// Prediction reads one. ErrNotFound: there is none.
 	Prediction(ctx context.Context, id string) (*Prediction, error)
 	// ListPredictions reads a page.
 	ListPredictions(ctx context.Context, query PredictionQuery) (*Page[Prediction], error)
+	// ListConflicts reads a page of conflicts, the newest first, from below the
+	// number before (0: from the newest).
+	ListConflicts(ctx context.Context, before int64, limit int) (*Page[Conflict], error)
 }
 
 // Store keeps all.

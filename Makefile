@@ -45,7 +45,12 @@ test: lint test-go test-lone test-training test-contract ## Run everything: lint
 
 .PHONY: test-go
 test-go: setup ## Go tests of every module with the race detector; SQLite and a real PostgreSQL
-	ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) go test -race -timeout 15m work
+	ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) go test -race -count=1 -timeout 20m work
+
+.PHONY: test-faults
+test-faults: setup ## The long form of the fault tests: 36 rounds of killing, a minute without a database
+	ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) FAULT_ROUNDS=36 FAULT_OUTAGE=60s \
+		go test -count=1 -v -timeout 15m -run Fault ./gateway/e2e
 
 .PHONY: test-lone
 test-lone: ## Go tests of the modules outside the workspace

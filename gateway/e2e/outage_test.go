@@ -4,11 +4,15 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-// Without persistence a profile is still scored, and the answer says that it is
-// not on record; what needs the record is refused with a time to try again. It
+// Without persistence a profile is still scored, the answer says that it is on its
+// way to the record, and it arrives there; what needs the record is refused with a time to try again. It
 // recovers without a restart of the others.
 func TestPersistenceGoesAwayAndComesBack(t *testing.T) {
 	databases(t, func(t *testing.T, s *stack) {
@@ -24,7 +28,8 @@ func TestPersistenceGoesAwayAndComesBack(t *testing.T) {
 			t.Fatalf("got %s", got)
 		}
 		s.persistence.stop()
-		if got := predict().GetRecording(); got != futurisysv1.Recording_RECORDING_NOT_RECORDED {
+		queued := predict()
+		if got := queued.GetRecording(); got != futurisysv1.Recording_RECORDING_QUEUED {
 			t.Errorf("got %s", got)
 		}
 		for _, request := range [][3]string{
@@ -44,6 +49,11 @@ func TestPersistenceGoesAwayAndComesBack(t *testing.T) {
 		s.eventually("predictions are recorded again", func() bool {
 			return predict().GetRecording() == futurisysv1.Recording_RECORDING_RECORDED
 		})
+		var kept futurisysv1.Prediction
+		s.call(http.MethodGet, "/v1/predictions/"+queued.GetId(), nil).into(t, &kept)
+		if queued.Recording = kept.GetRecording(); !proto.Equal(&kept, queued) {
+			t.Errorf("what was queued is not what is on record: %v", cmp.Diff(queued, &kept, protocmp.Transform()))
+		}
 		s.eventually("employees are read again", func() bool { return code(s.web+"/v1/employees") == http.StatusOK })
 	})
 }
@@ -73,7 +83,7 @@ func TestInferenceGoesAwayAndComesBack(t *testing.T) {
 }
 
 func TestRequiredRecordingRefusesWithoutPersistence(t *testing.T) {
-	s := start(t, options{database: sqliteURL(t), environment: []string{"RECORDING=required"}})
+	s := start(t, options{database: sqliteURL(t), environment: []string{"RECORDING=required", "OUTBOX_DIR="}})
 	profile := `{"profile": ` + exampleJSON(t, s) + `}`
 	s.call(http.MethodPost, "/v1/models/attrition:predict", profile).into(t, &futurisysv1.Prediction{})
 	s.persistence.stop()

@@ -45,14 +45,19 @@ func (s *stack) send(method, path, contentType string, body io.Reader) answer {
 		s.t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", contentType)
+	return s.do(request)
+}
+
+func (s *stack) do(request *http.Request) answer {
+	s.t.Helper()
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
+		s.t.Fatalf("%s %s: %v", request.Method, request.URL, err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
+		s.t.Fatalf("%s %s: %v", request.Method, request.URL, err)
 	}
 	return answer{response.StatusCode, response.Header, text}
 }

@@ -59,7 +59,7 @@ func TestProdServesOnlyAMigratedDatabase(t *testing.T) {
 	if out, err := run(); err == nil || !strings.Contains(out, "persistence migrate") {
 		t.Errorf("got %v: %s", err, out)
 	}
-	if out, err := run("migrate"); err != nil || !strings.Contains(out, "schema version 2 of 2") {
+	if out, err := run("migrate"); err != nil || !strings.Contains(out, "schema version 3 of 3") {
 		t.Errorf("got %v: %s", err, out)
 	}
 	start(t, options{database: url, environment: []string{"ENVIRONMENT=prod"}})

@@ -50,7 +50,7 @@ func start(t *testing.T, o options) *stack {
 		"INFERENCE_GRPC_ADDR=" + ports[2], "INFERENCE_ADMIN_ADDR=" + ports[3], "INFERENCE_TARGET=" + ports[2],
 		"PERSISTENCE_GRPC_ADDR=" + ports[4], "PERSISTENCE_ADMIN_ADDR=" + ports[5], "PERSISTENCE_TARGET=" + ports[4],
 		"DATABASE_URL=" + o.database, "MODEL_REPOSITORY=" + absolute(t, "deploy/models"),
-		"MODEL_STATE_DIR=" + t.TempDir(),
+		"MODEL_STATE_DIR=" + t.TempDir(), "OUTBOX_DIR=" + t.TempDir(),
 	}, o.environment...)
 	if o.database != "" {
 		s.persistence = s.launch("persistence", "http://"+ports[5])
@@ -183,6 +183,24 @@ func (p *program) stop() {
 		<-p.ended
 	}
 	p.command = nil
+}
+
+// kill ends the program as a crash does.
+func (p *program) kill() {
+	p.s.t.Helper()
+	if err := p.command.Process.Kill(); err != nil {
+		p.s.t.Errorf("kill %s: %v", p.name, err)
+	}
+	<-p.ended
+	p.command = nil
+}
+
+// signal sends a signal that does not end it.
+func (p *program) signal(what syscall.Signal) {
+	p.s.t.Helper()
+	if err := p.command.Process.Signal(what); err != nil {
+		p.s.t.Errorf("signal %s: %v", p.name, err)
+	}
 }
 
 // eventually waits until something is so.

@@ -54,6 +54,7 @@ func (p *processes) startStack(database string) (*stack, error) {
 		"INFERENCE_GRPC_ADDR=" + ports[2], "INFERENCE_ADMIN_ADDR=" + ports[3], "INFERENCE_TARGET=" + ports[2],
 		"PERSISTENCE_GRPC_ADDR=" + ports[4], "PERSISTENCE_ADMIN_ADDR=" + ports[5], "PERSISTENCE_TARGET=" + ports[4],
 		"DATABASE_URL=" + database, "MODEL_REPOSITORY=" + filepath.Join(p.root, "deploy/models"), "LOG_LEVEL=warn", "RECORDING=required",
+		"OUTBOX_DIR=" + filepath.Join(p.folder, "outbox"+ports[2]), "MODEL_STATE_DIR=",
 	}
 	if database == "" {
 		environment = append(environment, "PERSISTENCE_TARGET=", "RECORDING=off")

@@ -38,6 +38,7 @@ func New(ctx context.Context, services Services) (http.Handler, error) {
 		runtime.WithErrorHandler(errorHandler),
 		runtime.WithRoutingErrorHandler(known.routingErrorHandler),
 		runtime.SetQueryParameterParser(&queryParser{}),
+		runtime.WithIncomingHeaderMatcher(forwardHeader),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
 	)
@@ -65,10 +66,21 @@ func New(ctx context.Context, services Services) (http.Handler, error) {
 	return withImport(known.guardVerbs(routes), importHandler{employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), methods: known}), nil
 }
 
+// idempotencyKey makes a retry safe, as request_id does.
+const idempotencyKey = "Idempotency-Key"
+
+// forwardHeader says which headers reach the services.
+func forwardHeader(name string) (string, bool) {
+	if name == idempotencyKey {
+		return strings.ToLower(name), true
+	}
+	return runtime.DefaultHeaderMatcher(name)
+}
+
 // withoutDatabase says on the routes of a database that there is none.
 func withoutDatabase(routes http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, resource := range []string{"/v1/employees", "/v1/predictions"} {
+		for _, resource := range []string{"/v1/employees", "/v1/predictions", "/v1/predictionConflicts"} {
 			if rest, ok := strings.CutPrefix(r.URL.Path, resource); ok && (rest == "" || rest[0] == '/' || rest[0] == ':') {
 				WriteError(w, apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_NO_DATABASE,
 					"this environment keeps no employees and no predictions"))

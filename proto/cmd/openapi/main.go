@@ -61,6 +61,7 @@ func finish(document object) error {
 		return err
 	}
 	addImport(document)
+	addIdempotencyKey(document)
 	addErrors(document)
 	return nil
 }

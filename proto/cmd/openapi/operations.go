@@ -89,6 +89,23 @@ func codesOf(operation object) []string {
 	return codes
 }
 
+// addIdempotencyKey describes the header that says what request_id says.
+func addIdempotencyKey(document object) {
+	for _, item := range child(document, "paths") {
+		for _, one := range item.(object) {
+			operation := one.(object)
+			if !strings.HasPrefix(operation["operationId"].(string), "PredictionService_") {
+				continue
+			}
+			parameters, _ := operation["parameters"].([]any)
+			operation["parameters"] = append(parameters, object{
+				"name": "Idempotency-Key", "in": "header", "schema": object{"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+				"description": "The same as requestId, which must be empty or the same.",
+			})
+		}
+	}
+}
+
 // addImport describes the upload of an import.
 func addImport(document object) {
 	file := func(what string) object {

@@ -28,9 +28,12 @@ type Server struct {
 	// URL connects to its maintenance database as a user who may create others.
 	URL string
 
-	folder  string
-	process *exec.Cmd
-	exited  chan error
+	folder     string
+	binaries   string
+	credential *syscall.Credential
+	port       int
+	process    *exec.Cmd // nil: it does not run
+	exited     chan error
 }
 
 // Start returns the server of TEST_DATABASE_URL, or starts one with fresh data
@@ -40,6 +43,11 @@ func Start() (*Server, error) {
 	if given := os.Getenv("TEST_DATABASE_URL"); given != "" {
 		return &Server{URL: given}, nil
 	}
+	return StartOwn()
+}
+
+// StartOwn starts a server whatever TEST_DATABASE_URL says: one that may be killed.
+func StartOwn() (*Server, error) {
 	binaries, err := findBinaries()
 	if err != nil {
 		return nil, err
@@ -48,8 +56,11 @@ func Start() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for PostgreSQL: %w", err)
 	}
-	server := &Server{folder: folder, exited: make(chan error, 1)}
-	if err := server.start(binaries); err != nil {
+	server := &Server{folder: folder, binaries: binaries}
+	if err := server.initialise(); err == nil {
+		err = server.Restart()
+	}
+	if err != nil {
 		return nil, errors.Join(err, server.Stop())
 	}
 	return server, nil
@@ -67,11 +78,7 @@ func (s *Server) Database(name string) (string, error) {
 
 // Stop ends a server that Start began and removes its data.
 func (s *Server) Stop() error {
-	if s.process != nil && s.process.Process != nil {
-		if err := s.process.Process.Signal(syscall.SIGQUIT); err == nil {
-			<-s.exited
-		}
-	}
+	s.end(syscall.SIGQUIT)
 	if s.folder == "" {
 		return nil
 	}
@@ -81,46 +88,84 @@ func (s *Server) Stop() error {
 	return nil
 }
 
-func (s *Server) start(binaries string) error {
-	credential, err := dropRoot(s.folder)
-	if err != nil {
+// Kill ends the server as a crash does; Restart starts it again on its data.
+func (s *Server) Kill() { s.end(syscall.SIGKILL) }
+
+// Halt ends the server in good order; Restart starts it again on its data.
+func (s *Server) Halt() { s.end(syscall.SIGINT) }
+
+func (s *Server) end(signal syscall.Signal) {
+	if s.process == nil {
+		return
+	}
+	if err := s.process.Process.Signal(signal); err == nil {
+		<-s.exited
+	}
+	s.process = nil
+}
+
+func (s *Server) initialise() error {
+	var err error
+	if s.credential, err = dropRoot(s.folder); err != nil {
 		return err
 	}
-	data := filepath.Join(s.folder, "data")
-	initialise := exec.Command(filepath.Join(binaries, "initdb"),
-		"--pgdata", data, "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
-	prepare(initialise, s.folder, credential)
+	initialise := exec.Command(filepath.Join(s.binaries, "initdb"),
+		"--pgdata", s.data(), "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
+	prepare(initialise, s.folder, s.credential)
 	if out, err := initialise.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	port, err := freePort()
-	if err != nil {
+	if s.port, err = freePort(); err != nil {
 		return err
 	}
+	s.URL = fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", s.port)
+	return nil
+}
+
+func (s *Server) data() string { return filepath.Join(s.folder, "data") }
+
+// Restart starts a server that was ended. After a Kill its children may take a
+// moment to notice, and the data is theirs until then.
+func (s *Server) Restart() error {
+	deadline := time.Now().Add(startTimeout)
+	for {
+		err := s.run()
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func (s *Server) run() error {
 	log, err := os.Create(filepath.Join(s.folder, "server.log"))
 	if err != nil {
 		return fmt.Errorf("make PostgreSQL's log: %w", err)
 	}
 	defer log.Close()
 	// Durability stays on: what is tested is what runs.
-	s.process = exec.Command(filepath.Join(binaries, "postgres"),
-		"-D", data, "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1",
+	process := exec.Command(filepath.Join(s.binaries, "postgres"),
+		"-D", s.data(), "-p", strconv.Itoa(s.port), "-c", "listen_addresses=127.0.0.1",
 		"-c", "unix_socket_directories=", "-c", "max_connections=200")
-	prepare(s.process, s.folder, credential)
-	s.process.Stdout, s.process.Stderr = log, log
-	if err := s.process.Start(); err != nil {
+	prepare(process, s.folder, s.credential)
+	process.Stdout, process.Stderr = log, log
+	if err := process.Start(); err != nil {
 		return fmt.Errorf("start postgres: %w", err)
 	}
-	go func() { s.exited <- s.process.Wait() }()
-	s.URL = fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
-	return s.await(binaries, port)
+	s.process, s.exited = process, make(chan error, 1)
+	go func(exited chan error) { exited <- process.Wait() }(s.exited)
+	if err := s.await(); err != nil {
+		s.end(syscall.SIGQUIT)
+		return err
+	}
+	return nil
 }
 
-func (s *Server) await(binaries string, port int) error {
+func (s *Server) await() error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	for {
-		probe := exec.CommandContext(ctx, filepath.Join(binaries, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(port))
+		probe := exec.CommandContext(ctx, filepath.Join(s.binaries, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(s.port))
 		if probe.Run() == nil {
 			return nil
 		}

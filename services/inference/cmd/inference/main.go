@@ -15,6 +15,7 @@ import (
 
 	"github.com/futurisys/futurisys/services/inference/internal/engine/ort"
 	"github.com/futurisys/futurisys/services/inference/internal/hub"
+	"github.com/futurisys/futurisys/services/inference/internal/outbox"
 	"github.com/futurisys/futurisys/services/inference/internal/recorder"
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
 	"github.com/futurisys/futurisys/services/inference/internal/repository"
@@ -46,7 +47,12 @@ type settings struct {
 	ModelMemoryBudget  int64         `name:"model-memory-budget-mib" env:"MODEL_MEMORY_BUDGET_MIB" default:"1024" help:"By how many MiB loading one version may make the process grow."`
 	ONNXRuntimeLib     string        `name:"onnxruntime-lib" env:"ONNXRUNTIME_LIB" help:"The shared library of ONNX Runtime."`
 	PersistenceTarget  string        `env:"PERSISTENCE_TARGET" default:"127.0.0.1:9002" help:"Address of persistence; empty, or in the demo: there is no database."`
-	Recording          string        `env:"RECORDING" enum:"auto,required,best-effort,off" default:"auto" help:"What becomes of a prediction that cannot be recorded: required refuses it, best-effort answers and says so, off records nothing; auto is best-effort with a database and off without."`
+	Recording          string        `env:"RECORDING" enum:"auto,required,best-effort,off" default:"auto" help:"required answers nothing that is not on stable storage, best-effort answers and says so, off records nothing; auto is required with a database and off without."`
+	RecordingTimeout   time.Duration `env:"RECORDING_TIMEOUT" default:"1s" help:"How long persistence may take before a prediction goes to the outbox; each row adds a millisecond."`
+	OutboxDir          string        `env:"OUTBOX_DIR" default:"var/outbox" help:"Folder that keeps predictions while persistence is away, one copy of the service each; empty: they are refused."`
+	OutboxMostMiB      int64         `name:"outbox-most-mib" env:"OUTBOX_MOST_MIB" default:"1024" help:"How much the outbox may hold."`
+	OutboxOldestAge    time.Duration `env:"OUTBOX_OLDEST_AGE" default:"168h" help:"How old its oldest row may become before it counts as full; 0: any age."`
+	OutboxFull         string        `env:"OUTBOX_FULL" enum:"refuse,unrecorded" default:"refuse" help:"What becomes of a prediction when the outbox is full: it is refused, or answered unrecorded, which the answer says."`
 
 	Serve serveCommand `cmd:"" default:"1" help:"Serve (the default)."`
 	Check checkCommand `cmd:"" help:"Judge a model package as it is judged before it may serve."`
@@ -79,7 +85,7 @@ func (s *settings) settle() (recorder.Mode, error) {
 	case s.Recording == "auto" && s.PersistenceTarget == "":
 		return recorder.Off, nil
 	case s.Recording == "auto":
-		return recorder.BestEffort, nil
+		return recorder.Required, nil
 	case s.Recording != string(recorder.Off) && s.PersistenceTarget == "":
 		return "", fmt.Errorf("RECORDING: %s needs PERSISTENCE_TARGET, and an ENVIRONMENT other than demo", s.Recording)
 	}
@@ -92,6 +98,14 @@ func (s *settings) open() (*ort.Runtime, error) {
 		return nil, errors.New("ONNXRUNTIME_LIB: the path of ONNX Runtime's shared library is needed; `make run` fetches it")
 	}
 	return ort.Open(s.ONNXRuntimeLib) //nolint:wrapcheck // it names the key
+}
+
+// openOutbox opens the outbox where the mode needs one; nil: it does not.
+func (s *settings) openOutbox(mode recorder.Mode, log *slog.Logger) (*outbox.Outbox, error) {
+	if mode != recorder.Required || s.OutboxDir == "" {
+		return nil, nil
+	}
+	return outbox.Open(s.OutboxDir, s.OutboxMostMiB<<20, log) //nolint:wrapcheck,mnd // it names the key; MiB
 }
 
 type serveCommand struct{}
@@ -132,7 +146,16 @@ func (serveCommand) Run(s *settings) error {
 		employees = futurisysv1.NewEmployeeServiceClient(connection)
 		records = internalv1.NewRecordingServiceClient(connection)
 	}
-	scorer, err := scoring.New(recorder.New(mode, records, log))
+	box, err := s.openOutbox(mode, log)
+	if err != nil {
+		return err
+	}
+	record := recorder.New(recorder.Options{
+		Mode: mode, Client: records, Outbox: box, Timeout: s.RecordingTimeout, OldestAge: s.OutboxOldestAge,
+		Unrecorded: s.OutboxFull == "unrecorded", Logger: log, Registry: metrics,
+	})
+	defer closing(log, "recorder", record.Close)
+	scorer, err := scoring.New(record)
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
@@ -143,7 +166,7 @@ func (serveCommand) Run(s *settings) error {
 	})
 	futurisysv1.RegisterPredictionServiceServer(grpcServer, server.NewPrediction(models, scorer, employees))
 	futurisysv1.RegisterModelServiceServer(grpcServer, server.NewModel(models))
-	futurisysv1.RegisterStatusServiceServer(grpcServer, status.New("inference", s.Environment, func() map[string]string { return details(models, runtime, mode) }, ready))
+	futurisysv1.RegisterStatusServiceServer(grpcServer, status.New("inference", s.Environment, func() map[string]string { return details(models, runtime, record) }, ready))
 	if err := grpcServer.Prepare(); err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
@@ -183,7 +206,7 @@ func serve(s *settings, log *slog.Logger, grpcServer *grpcserver.Server, models 
 }
 
 // details are what the status says of this process.
-func details(models *registry.Registry, runtime *ort.Runtime, mode recorder.Mode) map[string]string {
+func details(models *registry.Registry, runtime *ort.Runtime, record *recorder.Recorder) map[string]string {
 	var loaded []string
 	for _, model := range models.Models() {
 		for _, version := range model.Versions {
@@ -193,12 +216,10 @@ func details(models *registry.Registry, runtime *ort.Runtime, mode recorder.Mode
 		}
 	}
 	source := models.Source()
-	out := map[string]string{
-		"models":           strings.Join(loaded, ", "),
-		"model_repository": source.Repository,
-		"engine":           runtime.Version(),
-		"recording":        string(mode),
-	}
+	out := record.Details()
+	out["models"] = strings.Join(loaded, ", ")
+	out["model_repository"] = source.Repository
+	out["engine"] = runtime.Version()
 	if source.Reason != "" {
 		out["model_repository_problem"] = source.Reason
 	}

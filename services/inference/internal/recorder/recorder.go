@@ -1,13 +1,20 @@
-// Package recorder puts predictions on record through the persistence service.
+// Package recorder puts predictions on record through the persistence service:
+// what comes together is committed together, and while persistence is away it is
+// kept in an outbox and forwarded later.
 package recorder
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/futurisys/futurisys/services/inference/internal/outbox"
 	"github.com/futurisys/futurisys/services/platform/apierr"
+	"github.com/futurisys/futurisys/services/platform/batch"
 
 	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -22,14 +29,35 @@ const (
 	Off Mode = "off"
 	// BestEffort answers all the same and says so in the answer.
 	BestEffort Mode = "best-effort"
-	// Required refuses the call.
+	// Required answers nothing that is not on stable storage somewhere.
 	Required Mode = "required"
 )
 
-// How long recording may take: so much, and so much for each row.
+// Options say how a recorder works.
+type Options struct {
+	Mode   Mode
+	Client internalv1.RecordingServiceClient // nil when the mode is Off
+	// Outbox keeps what persistence cannot take, in mode Required; nil: such a
+	// prediction is refused.
+	Outbox *outbox.Outbox
+	// Timeout is how long a commit may take before the rows go to the outbox; each
+	// row adds a millisecond.
+	Timeout time.Duration
+	// OldestAge is how old the outbox's oldest row may become before it counts as
+	// full; 0: any age.
+	OldestAge time.Duration
+	// Unrecorded answers without a record when the outbox is full too; otherwise the
+	// call is refused.
+	Unrecorded bool
+	Logger     *slog.Logger
+	Registry   prometheus.Registerer
+}
+
+// How rows are gathered.
 const (
-	baseTimeout   = 2 * time.Second
-	timeoutPerRow = time.Millisecond
+	senders     = 2
+	mostRows    = 1_000
+	mostWaiting = 4_096 // calls
 )
 
 // retryAfter is when a refused caller should try again.
@@ -37,36 +65,116 @@ const retryAfter = 2 * time.Second
 
 // Recorder records predictions. It may be used by many goroutines at once.
 type Recorder struct {
-	mode   Mode
-	client internalv1.RecordingServiceClient
-	log    *slog.Logger
+	options Options
+	calls   *batch.Batcher[*call] // nil when the mode is Off
+	forward *forwarder            // nil without an outbox
+	// away says that persistence did not take the last rows: the next ones go to the
+	// outbox at once, until the forwarder gets through. Never set without an outbox.
+	away    atomic.Bool
+	metrics *metrics
 }
 
-// New returns a recorder; client may be nil when the mode is Off.
-func New(mode Mode, client internalv1.RecordingServiceClient, log *slog.Logger) *Recorder {
-	return &Recorder{mode: mode, client: client, log: log}
+// call is the predictions of one call, and what came of them.
+type call struct {
+	predictions []*futurisysv1.Prediction
+	reused      []int
+	err         error
 }
 
-// Record commits predictions in one transaction and says on each what became of
-// it. With Required an error means that they may not be answered.
-func (r *Recorder) Record(ctx context.Context, predictions []*futurisysv1.Prediction) error {
-	if r.mode == Off {
-		mark(predictions, futurisysv1.Recording_RECORDING_OFF)
-		return nil
+// New returns a recorder that is at work: what the outbox holds is forwarded.
+func New(options Options) *Recorder {
+	r := &Recorder{options: options, metrics: newMetrics(options)}
+	if options.Mode == Off {
+		return r
 	}
-	ctx, cancel := context.WithTimeout(ctx, baseTimeout+time.Duration(len(predictions))*timeoutPerRow)
-	defer cancel()
-	_, err := r.client.RecordPredictions(ctx, &internalv1.RecordPredictionsRequest{Predictions: predictions})
-	if err == nil {
-		mark(predictions, futurisysv1.Recording_RECORDING_RECORDED)
-		return nil
+	r.calls = batch.New(batch.Options[*call]{
+		Send: r.send, Senders: senders, Most: mostRows, Queue: mostWaiting,
+		Weigh: func(c *call) int { return len(c.predictions) },
+	})
+	if options.Outbox != nil {
+		r.forward = startForwarder(r)
 	}
-	r.log.WarnContext(ctx, "predictions not recorded", "count", len(predictions), "mode", r.mode, "error", err)
-	if r.mode == Required {
-		return fmt.Errorf("%w: %w", apierr.Unavailable(retryAfter, "the prediction could not be recorded; try again"), err)
+	return r
+}
+
+// Mode is the recorder's.
+func (r *Recorder) Mode() Mode { return r.options.Mode }
+
+// Admit says, before anything is scored, whether it could be put on record: an
+// error is what the caller gets.
+func (r *Recorder) Admit() error {
+	if r.away.Load() && !r.options.Unrecorded && r.tooMuch() {
+		return r.refusal(nil)
 	}
-	mark(predictions, futurisysv1.Recording_RECORDING_NOT_RECORDED)
 	return nil
+}
+
+// tooMuch says whether the outbox is at its bounds.
+func (r *Recorder) tooMuch() bool {
+	stats := r.options.Outbox.Stats()
+	return stats.Bytes >= stats.MostBytes || r.options.OldestAge > 0 && stats.Rows > 0 && time.Since(stats.Oldest) > r.options.OldestAge
+}
+
+// Record puts predictions on record and says on each what became of it. Where the
+// request_id has an answer already, that answer takes the new one's place in
+// predictions; reused are the places whose request_id belongs to another row, which
+// are not recorded. An error means that none may be answered. When ctx ends first
+// they are recorded all the same.
+func (r *Recorder) Record(ctx context.Context, predictions []*futurisysv1.Prediction) (reused []int, err error) {
+	if r.options.Mode == Off {
+		mark(predictions, futurisysv1.Recording_RECORDING_OFF)
+		return nil, nil
+	}
+	// The sender works on a list of its own: a caller that goes away keeps its.
+	mine := &call{predictions: append([]*futurisysv1.Prediction{}, predictions...)}
+	if err := r.calls.Do(ctx, mine); err != nil {
+		return nil, fmt.Errorf("record %d predictions: %w", len(predictions), err)
+	}
+	if mine.err != nil {
+		return nil, mine.err
+	}
+	copy(predictions, mine.predictions)
+	return mine.reused, nil
+}
+
+// Close sends what waits, and leaves in the outbox what cannot be.
+func (r *Recorder) Close() error {
+	if r.calls != nil {
+		r.calls.Close()
+	}
+	if r.forward != nil {
+		r.forward.stop()
+		return r.options.Outbox.Close() //nolint:wrapcheck // it says what it was doing
+	}
+	return nil
+}
+
+func (r *Recorder) refusal(err error) error {
+	refused := apierr.Unavailable(retryAfter, "the prediction could not be recorded; try again")
+	if err == nil {
+		return refused
+	}
+	return fmt.Errorf("%w: %w", refused, err)
+}
+
+// Details are what the status says of the record.
+func (r *Recorder) Details() map[string]string {
+	out := map[string]string{"recording": string(r.options.Mode)}
+	if r.away.Load() {
+		out["persistence"] = "away"
+	}
+	if r.options.Outbox == nil {
+		return out
+	}
+	stats := r.options.Outbox.Stats()
+	out["outbox"] = fmt.Sprintf("%d rows, %d of %d bytes", stats.Rows, stats.Bytes, stats.MostBytes)
+	if !stats.Oldest.IsZero() {
+		out["outbox_oldest"] = stats.Oldest.Format(time.RFC3339)
+	}
+	if stats.Aside > 0 {
+		out["outbox_set_aside"] = fmt.Sprintf("%d rows that the record refuses", stats.Aside)
+	}
+	return out
 }
 
 func mark(predictions []*futurisysv1.Prediction, what futurisysv1.Recording) {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"buf.build/go/protovalidate"
-	"github.com/google/uuid"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/futurisys/futurisys/services/inference/internal/features"
@@ -17,22 +16,29 @@ import (
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-// Recorder puts predictions on record and says on each what became of it. An
-// error means that none may be answered.
+// Recorder puts predictions on record and says on each what became of it.
 type Recorder interface {
-	Record(ctx context.Context, predictions []*futurisysv1.Prediction) error
+	// Admit says before anything is scored whether it could be put on record.
+	Admit() error
+	// Record may put an earlier answer in a prediction's place; reused are those
+	// whose request_id belongs to another row. An error means that none may be
+	// answered.
+	Record(ctx context.Context, predictions []*futurisysv1.Prediction) (reused []int, err error)
 }
 
 // Row is one thing to score.
 type Row struct {
 	Profile    *futurisysv1.EmployeeProfile
 	EmployeeID *int32 // whose record it is; nil: a profile that the caller sent
+	Name       RowName
 }
 
-// Outcome is what came of one row: a prediction, or all that is wrong with it.
+// Outcome is what came of one row: a prediction, or all that is wrong with it, or
+// that its request_id belongs to another row.
 type Outcome struct {
 	Prediction *futurisysv1.Prediction
 	Problems   []features.Problem
+	Reused     bool
 }
 
 // Scorer scores rows. It may be used by many goroutines at once.
@@ -54,6 +60,9 @@ func New(recorder Recorder) (*Scorer, error) {
 // Score scores rows with a version that the caller acquired, in one run of the
 // graph, and records what was predicted. Outcomes are in the order of the rows. batchID may be empty.
 func (s *Scorer) Score(ctx context.Context, version *registry.Version, rows []Row, batchID string) ([]Outcome, error) {
+	if err := s.recorder.Admit(); err != nil {
+		return nil, err //nolint:wrapcheck // what the caller gets
+	}
 	outcomes := make([]Outcome, len(rows))
 	encoded := make([]float32, 0, len(rows)*version.Plan.Width())
 	good := make([]int, 0, len(rows))
@@ -79,10 +88,17 @@ func (s *Scorer) Score(ctx context.Context, version *registry.Version, rows []Ro
 			return nil, err
 		}
 		prediction.BatchId = batchID
-		predictions[n], outcomes[i].Prediction = prediction, prediction
+		predictions[n] = prediction
 	}
-	if err := s.recorder.Record(ctx, predictions); err != nil {
+	reused, err := s.recorder.Record(ctx, predictions)
+	if err != nil {
 		return nil, fmt.Errorf("record the predictions: %w", err)
+	}
+	for n, i := range good {
+		outcomes[i].Prediction = predictions[n]
+	}
+	for _, n := range reused {
+		outcomes[good[n]] = Outcome{Reused: true}
 	}
 	return outcomes, nil
 }
@@ -107,13 +123,17 @@ func (s *Scorer) encode(plan *features.Plan, rows []float32, profile *futurisysv
 // cut to microseconds, which is what databases keep: the answer and the record
 // are the same to the digit.
 func predict(version *registry.Version, row Row, probability float64) (*futurisysv1.Prediction, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return nil, fmt.Errorf("make an id: %w", err)
+	id := row.Name.predictionID
+	if id == "" {
+		var err error
+		if id, err = newID(); err != nil {
+			return nil, fmt.Errorf("make an id: %w", err)
+		}
 	}
 	manifest := &version.Package.Manifest
 	prediction := &futurisysv1.Prediction{
-		Id:             id.String(),
+		Id:             id,
+		RequestId:      row.Name.requestID,
 		EmployeeId:     row.EmployeeID,
 		Model:          version.Model,
 		ModelVersion:   version.Number,

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
 
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
@@ -47,9 +46,16 @@ func (s *Prediction) Predict(ctx context.Context, request *futurisysv1.PredictRe
 	if request.GetProfile() == nil {
 		return nil, invalidArgument("profile", "is required")
 	}
-	outcomes, err := s.scorer.Score(ctx, version, []scoring.Row{{Profile: request.GetProfile()}}, "")
+	name, err := requestOf(ctx, request.GetRequestId())
+	if err != nil {
+		return nil, err
+	}
+	outcomes, err := s.scorer.Score(ctx, version, []scoring.Row{{Profile: request.GetProfile(), Name: name.Row()}}, "")
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the scorer says what it was doing
+	}
+	if outcomes[0].Reused {
+		return nil, reusedError()
 	}
 	if problems := outcomes[0].Problems; len(problems) > 0 {
 		return nil, profileError("profile.", problems)
@@ -68,7 +74,7 @@ func (s *Prediction) BatchPredict(ctx context.Context, request *futurisysv1.Batc
 	for i, profile := range request.GetProfiles() {
 		rows[i] = scoring.Row{Profile: profile}
 	}
-	batch, err := s.scoreBatch(ctx, version, rows)
+	batch, err := s.scoreBatch(ctx, version, rows, request.GetRequestId())
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +94,7 @@ func (s *Prediction) PredictEmployees(ctx context.Context, request *futurisysv1.
 	if err != nil {
 		return nil, err
 	}
-	batch, err := s.scoreBatch(ctx, version, rows)
+	batch, err := s.scoreBatch(ctx, version, rows, request.GetRequestId())
 	if err != nil {
 		return nil, err
 	}
@@ -146,16 +152,23 @@ type batch struct {
 	predicted, failed int32
 }
 
-func (s *Prediction) scoreBatch(ctx context.Context, version *registry.Version, rows []scoring.Row) (*batch, error) {
-	id, err := uuid.NewV7()
+func (s *Prediction) scoreBatch(ctx context.Context, version *registry.Version, rows []scoring.Row, requestID string) (*batch, error) {
+	name, err := requestOf(ctx, requestID)
+	if err != nil {
+		return nil, err
+	}
+	id, err := name.BatchID()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the source of randomness failed: nothing to add
 	}
-	outcomes, err := s.scorer.Score(ctx, version, rows, id.String())
+	for i := range rows {
+		rows[i].Name = name.RowAt(i)
+	}
+	outcomes, err := s.scorer.Score(ctx, version, rows, id)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the scorer says what it was doing
 	}
-	out := &batch{id: id.String(), results: make([]*futurisysv1.RowResult, len(rows))}
+	out := &batch{id: id, results: make([]*futurisysv1.RowResult, len(rows))}
 	for i, outcome := range outcomes {
 		out.results[i] = rowResult(int32(i), outcome)
 		if outcome.Prediction != nil {
@@ -168,7 +181,13 @@ func (s *Prediction) scoreBatch(ctx context.Context, version *registry.Version, 
 }
 
 func rowResult(index int32, outcome scoring.Outcome) *futurisysv1.RowResult {
-	if outcome.Prediction == nil {
+	switch {
+	case outcome.Reused:
+		reused := reusedError()
+		return &futurisysv1.RowResult{Index: index, Outcome: &futurisysv1.RowResult_Error{
+			Error: &futurisysv1.RowError{Reason: reused.Reason, Message: reused.Message},
+		}}
+	case outcome.Prediction == nil:
 		return &futurisysv1.RowResult{Index: index, Outcome: &futurisysv1.RowResult_Error{Error: rowError(outcome.Problems)}}
 	}
 	return &futurisysv1.RowResult{Index: index, Outcome: &futurisysv1.RowResult_Prediction{Prediction: outcome.Prediction}}

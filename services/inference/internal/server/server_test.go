@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -80,11 +81,14 @@ func start(t testing.TB, mode recorder.Mode) api {
 	log := slog.New(slog.DiscardHandler)
 	models := registrytest.Folder(t, enginetest.Repository())
 	records := &ledger{}
-	scorer, err := scoring.New(recorder.New(mode, records, log))
+	registry := prometheus.NewRegistry()
+	record := recorder.New(recorder.Options{Mode: mode, Client: records, Timeout: time.Second, Logger: log, Registry: registry})
+	t.Cleanup(func() { _ = record.Close() })
+	scorer, err := scoring.New(record)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := grpcserver.New(grpcserver.Options{Logger: log, Registry: prometheus.NewRegistry(), MaxMessageBytes: grpcclient.MaxMessageBytes})
+	s := grpcserver.New(grpcserver.Options{Logger: log, Registry: registry, MaxMessageBytes: grpcclient.MaxMessageBytes})
 	futurisysv1.RegisterPredictionServiceServer(s, server.NewPrediction(models, scorer, nil))
 	futurisysv1.RegisterModelServiceServer(s, server.NewModel(models))
 	if err := s.Prepare(); err != nil {
@@ -397,7 +401,7 @@ func TestModelsAreDescribed(t *testing.T) {
 // answer.
 func BenchmarkPredict(b *testing.B) {
 	models := registrytest.Folder(b, enginetest.Repository())
-	scorer, err := scoring.New(recorder.New(recorder.Off, nil, slog.New(slog.DiscardHandler)))
+	scorer, err := scoring.New(recorder.New(recorder.Options{Mode: recorder.Off, Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()}))
 	if err != nil {
 		b.Fatal(err)
 	}

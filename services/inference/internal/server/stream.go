@@ -119,7 +119,7 @@ func (s *Prediction) scoreGroup(ctx context.Context, group []*futurisysv1.Stream
 	defer version.Release()
 	rows := make([]scoring.Row, len(group))
 	for i, request := range group {
-		rows[i] = scoring.Row{Profile: request.GetProfile()}
+		rows[i] = scoring.Row{Profile: request.GetProfile(), Name: scoring.NewRequest(request.GetRequestId()).Row()}
 	}
 	outcomes, err := s.scorer.Score(ctx, version, rows, "")
 	if err != nil {

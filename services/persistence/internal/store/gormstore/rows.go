@@ -113,7 +113,7 @@ type conflictRow struct {
 func (conflictRow) TableName() string { return "prediction_conflicts" }
 
 func conflictToRow(p *store.Prediction, now time.Time) (conflictRow, error) {
-	raw, err := json.Marshal(p)
+	raw, err := json.Marshal(p) //nolint:musttag // written and read here alone, by the names of the store
 	if err != nil {
 		return conflictRow{}, fmt.Errorf("write a conflict: %w", err)
 	}
@@ -122,7 +122,7 @@ func conflictToRow(p *store.Prediction, now time.Time) (conflictRow, error) {
 
 func (r *conflictRow) conflict() (store.Conflict, error) {
 	out := store.Conflict{Number: r.Number, RecordTime: r.RecordTime.Time}
-	if err := json.Unmarshal([]byte(r.Prediction), &out.Prediction); err != nil {
+	if err := json.Unmarshal([]byte(r.Prediction), &out.Prediction); err != nil { //nolint:musttag // see conflictToRow
 		return store.Conflict{}, fmt.Errorf("read conflict %d: %w", r.Number, err)
 	}
 	return out, nil

@@ -1,0 +1,66 @@
+package recorder
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// metrics are what operators watch of the record.
+type metrics struct {
+	rows      *prometheus.CounterVec // by outcome
+	batch     prometheus.Histogram   // rows of a commit
+	commit    prometheus.Histogram   // seconds
+	conflicts prometheus.Counter
+}
+
+func newMetrics(options Options) *metrics {
+	m := &metrics{
+		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "futurisys_recording_rows_total",
+			Help: "Predictions by what became of their record: recorded, queued, forwarded, not_recorded, refused, set_aside.",
+		}, []string{"outcome"}),
+		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "futurisys_recording_batch_rows", Help: "Predictions committed together.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 11), //nolint:mnd // 1 to 1,024
+		}),
+		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "futurisys_recording_commit_seconds", Help: "How long a commit took.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14), //nolint:mnd // 0.5 ms to 4 s
+		}),
+		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "futurisys_recording_conflicts_total", Help: "Forwarded predictions whose request_id has another answer on record.",
+		}),
+	}
+	options.Registry.MustRegister(m.rows, m.batch, m.commit, m.conflicts)
+	if options.Outbox != nil {
+		registerOutbox(options)
+	}
+	return m
+}
+
+func registerOutbox(options Options) {
+	gauge := func(name, help string, value func() float64) {
+		options.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	gauge("futurisys_outbox_rows", "Predictions on their way to the database.", func() float64 { return float64(options.Outbox.Stats().Rows) })
+	gauge("futurisys_outbox_bytes", "How much they take.", func() float64 { return float64(options.Outbox.Stats().Bytes) })
+	gauge("futurisys_outbox_oldest_seconds", "Age of the oldest.", func() float64 {
+		if oldest := options.Outbox.Stats().Oldest; !oldest.IsZero() {
+			return time.Since(oldest).Seconds()
+		}
+		return 0
+	})
+}
+
+// countConflicts counts the rows that are another answer than the one on record.
+func (m *metrics) countConflicts(rows []*futurisysv1.Prediction, earlier map[string]*futurisysv1.Prediction) {
+	for _, row := range rows {
+		first, ok := earlier[row.GetId()]
+		if ok && (!sameRow(first, row) || first.GetProbability() != row.GetProbability() || first.GetModelRevision() != row.GetModelRevision()) {
+			m.conflicts.Inc()
+		}
+	}
+}

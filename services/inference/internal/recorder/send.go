@@ -1,0 +1,150 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// timeoutPerRow is what a row adds to the time that a commit may take.
+const timeoutPerRow = time.Millisecond
+
+// send settles a batch of calls. It runs without any caller's context: what was
+// scored is recorded, whoever still waits.
+func (r *Recorder) send(calls []*call) error {
+	var rows []*futurisysv1.Prediction
+	for _, c := range calls {
+		rows = append(rows, c.predictions...)
+	}
+	var err error
+	if !r.away.Load() {
+		var earlier map[string]*futurisysv1.Prediction
+		if earlier, err = r.commit(rows, false, r.options.Timeout); err == nil {
+			r.metrics.rows.WithLabelValues("recorded").Add(float64(len(rows)))
+			for _, c := range calls {
+				c.settle(earlier, futurisysv1.Recording_RECORDING_RECORDED)
+			}
+			return nil
+		}
+		if status.Code(err) == codes.InvalidArgument {
+			return r.sendEach(calls, err)
+		}
+		r.options.Logger.Warn("persistence does not take predictions", "rows", len(rows), "mode", r.options.Mode, "error", err)
+		// Only a try that failed says so: who merely found it away may be the last to
+		// know that it is back.
+		r.away.Store(r.options.Outbox != nil)
+	}
+	r.keep(calls, rows, err)
+	return nil
+}
+
+// sendEach sends call by call what was refused together: the good ones must not
+// suffer for a bad one.
+func (r *Recorder) sendEach(calls []*call, err error) error {
+	if len(calls) == 1 {
+		// Its own status would blame the caller.
+		calls[0].err = fmt.Errorf("the record refuses a prediction: %v", err) //nolint:errorlint // see above
+		r.metrics.rows.WithLabelValues("refused").Add(float64(len(calls[0].predictions)))
+		return nil
+	}
+	for i := range calls {
+		if err := r.send(calls[i : i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit records rows in one transaction and returns, by id, what was on record
+// before. answered: their callers have them.
+func (r *Recorder) commit(rows []*futurisysv1.Prediction, answered bool, timeout time.Duration) (map[string]*futurisysv1.Prediction, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout+time.Duration(len(rows))*timeoutPerRow)
+	defer cancel()
+	start := time.Now()
+	response, err := r.options.Client.RecordPredictions(ctx, &internalv1.RecordPredictionsRequest{Predictions: rows, Answered: answered})
+	if err != nil {
+		return nil, err //nolint:wrapcheck // a status of our own service
+	}
+	r.metrics.commit.Observe(time.Since(start).Seconds())
+	r.metrics.batch.Observe(float64(len(rows)))
+	earlier := make(map[string]*futurisysv1.Prediction, len(response.GetEarlier()))
+	for _, prediction := range response.GetEarlier() {
+		earlier[prediction.GetId()] = prediction
+	}
+	return earlier, nil
+}
+
+// settle says on each prediction what became of it. One whose id had an answer
+// before gives way to it, if that is an answer to the same row.
+func (c *call) settle(earlier map[string]*futurisysv1.Prediction, what futurisysv1.Recording) {
+	mark(c.predictions, what)
+	for i, prediction := range c.predictions {
+		first, ok := earlier[prediction.GetId()]
+		switch {
+		case !ok:
+		case sameRow(first, prediction):
+			c.predictions[i] = proto.CloneOf(first)
+			c.predictions[i].Recording = what
+		default:
+			c.reused = append(c.reused, i)
+		}
+	}
+}
+
+// sameRow says whether two predictions answer the same question. Of an employee the
+// id is the question: the record may have changed between two tries.
+func sameRow(a, b *futurisysv1.Prediction) bool {
+	if a.GetModel() != b.GetModel() || (a.EmployeeId == nil) != (b.EmployeeId == nil) {
+		return false
+	}
+	if a.EmployeeId != nil {
+		return a.GetEmployeeId() == b.GetEmployeeId()
+	}
+	return proto.Equal(a.GetProfile(), b.GetProfile())
+}
+
+// keep does what the mode says with rows that persistence did not take. err is why;
+// nil: it was not asked, because it is away.
+func (r *Recorder) keep(calls []*call, rows []*futurisysv1.Prediction, err error) {
+	if r.options.Mode == BestEffort {
+		r.answerUnrecorded(calls, len(rows))
+		return
+	}
+	if r.options.Outbox != nil {
+		earlier, boxErr := r.put(rows)
+		if boxErr == nil {
+			r.metrics.rows.WithLabelValues("queued").Add(float64(len(rows)))
+			for _, c := range calls {
+				c.settle(earlier, futurisysv1.Recording_RECORDING_QUEUED)
+			}
+			r.forward.wake()
+			return
+		}
+		r.options.Logger.Error("the outbox does not take predictions", "rows", len(rows), "error", boxErr)
+		err = errors.Join(err, boxErr)
+		r.forward.wake()
+	}
+	if r.options.Unrecorded {
+		r.answerUnrecorded(calls, len(rows))
+		return
+	}
+	r.metrics.rows.WithLabelValues("refused").Add(float64(len(rows)))
+	for _, c := range calls {
+		c.err = r.refusal(err)
+	}
+}
+
+func (r *Recorder) answerUnrecorded(calls []*call, rows int) {
+	r.metrics.rows.WithLabelValues("not_recorded").Add(float64(rows))
+	for _, c := range calls {
+		mark(c.predictions, futurisysv1.Recording_RECORDING_NOT_RECORDED)
+	}
+}

@@ -1,0 +1,47 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/futurisys/futurisys/services/inference/internal/scoring"
+	"github.com/futurisys/futurisys/services/platform/apierr"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// idempotencyKey is the metadata that says what request_id says: the gateway's form
+// of the HTTP header.
+const idempotencyKey = "idempotency-key"
+
+// longestRequestID is that of the field in the proto, which does not see the header.
+const longestRequestID = 200
+
+// requestOf is the caller's name for the call, from the request or the header.
+func requestOf(ctx context.Context, requestID string) (scoring.Request, error) {
+	header := metadata.ValueFromIncomingContext(ctx, idempotencyKey)
+	if len(header) == 0 || header[0] == "" {
+		return scoring.NewRequest(requestID), nil
+	}
+	key := header[0]
+	switch {
+	case len(header) > 1:
+		return scoring.Request{}, invalidArgument("request_id", "the header Idempotency-Key stands twice")
+	case requestID != "" && requestID != key:
+		return scoring.Request{}, invalidArgument("request_id", "is not what the header Idempotency-Key says")
+	case utf8.RuneCountInString(key) > longestRequestID || strings.ContainsRune(key, 0):
+		return scoring.Request{}, invalidArgument("request_id", fmt.Sprintf("the header Idempotency-Key is longer than %d characters", longestRequestID))
+	}
+	return scoring.NewRequest(key), nil
+}
+
+// reusedError says that a request_id belongs to another row.
+func reusedError() *apierr.Error {
+	return apierr.New(codes.AlreadyExists, futurisysv1.ErrorReason_ERROR_REASON_REQUEST_ID_REUSED,
+		"this request_id was used for another row: a new question needs a new one")
+}

@@ -71,7 +71,7 @@ setup: ## Fetch what tests need: ONNX Runtime, and PostgreSQL where it may be in
 	@scripts/dev/setup-postgres.sh
 
 .PHONY: bench
-bench: build bin/dev ## Measure, beside a no-op and an echo in the same run; prints a table of ratios
+bench: build $(VENV)/bench.done ## Measure, beside a no-op and an echo in the same run; prints a table of ratios
 	@ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) && export ONNXRUNTIME_LIB && \
 		cd scripts/bench && GOWORK=off go run .
 

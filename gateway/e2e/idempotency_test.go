@@ -16,10 +16,10 @@ import (
 
 const predictPath = "/v1/models/attrition:predict"
 
-// keyed makes a request with the header Idempotency-Key.
-func (s *stack) keyed(t *testing.T, key, path, body string) answer {
+// keyed predicts with the header Idempotency-Key.
+func (s *stack) keyed(t *testing.T, key, body string) answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.web+path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.web+predictPath, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestRetryGetsTheFirstAnswer(t *testing.T) {
 		profile := exampleJSON(t, s)
 		body := `{"profile": ` + profile + `}`
 		var first futurisysv1.Prediction
-		s.keyed(t, "key-1", predictPath, body).into(t, &first)
+		s.keyed(t, "key-1", body).into(t, &first)
 		if first.GetRequestId() != "key-1" || first.GetRecording() != futurisysv1.Recording_RECORDING_RECORDED {
 			t.Fatalf("got %v", &first)
 		}
@@ -44,9 +44,9 @@ func TestRetryGetsTheFirstAnswer(t *testing.T) {
 		s.inference.start()
 		s.eventually("the gateway reaches inference", func() bool { return code(s.web+"/v1/models") == http.StatusOK })
 		for _, again := range []answer{
-			s.keyed(t, "key-1", predictPath, body),
+			s.keyed(t, "key-1", body),
 			s.call(http.MethodPost, predictPath, `{"requestId": "key-1", "profile": `+profile+`}`),
-			s.keyed(t, "key-1", predictPath, `{"requestId": "key-1", "profile": `+profile+`}`),
+			s.keyed(t, "key-1", `{"requestId": "key-1", "profile": `+profile+`}`),
 		} {
 			var got futurisysv1.Prediction
 			again.into(t, &got)
@@ -60,9 +60,9 @@ func TestRetryGetsTheFirstAnswer(t *testing.T) {
 		}
 		example.Overtime = new(!example.GetOvertime())
 		other := `{"profile": ` + protojson.Format(&example) + `}`
-		s.keyed(t, "key-1", predictPath, other).refused(t, http.StatusConflict, "REQUEST_ID_REUSED")
-		s.keyed(t, "key-2", predictPath, `{"requestId": "key-3", "profile": `+profile+`}`).refused(t, http.StatusBadRequest, "INVALID_ARGUMENT")
-		s.keyed(t, strings.Repeat("k", 201), predictPath, body).refused(t, http.StatusBadRequest, "INVALID_ARGUMENT")
+		s.keyed(t, "key-1", other).refused(t, http.StatusConflict, "REQUEST_ID_REUSED")
+		s.keyed(t, "key-2", `{"requestId": "key-3", "profile": `+profile+`}`).refused(t, http.StatusBadRequest, "INVALID_ARGUMENT")
+		s.keyed(t, strings.Repeat("k", 201), body).refused(t, http.StatusBadRequest, "INVALID_ARGUMENT")
 		var list futurisysv1.ListPredictionsResponse
 		s.call(http.MethodGet, "/v1/predictions", nil).into(t, &list)
 		if list.GetTotalSize() != 1 {
@@ -102,7 +102,7 @@ func TestSameRequestAtOnce(t *testing.T) {
 		answers := make([]futurisysv1.Prediction, 20)
 		var group sync.WaitGroup
 		for i := range answers {
-			group.Go(func() { s.keyed(t, "at-once", predictPath, body).into(t, &answers[i]) })
+			group.Go(func() { s.keyed(t, "at-once", body).into(t, &answers[i]) })
 		}
 		group.Wait()
 		for i := range answers {

@@ -69,6 +69,7 @@ func makeCases(ctx context.Context, echo *stack, stacks map[string]*stack) ([]aC
 			aCase{"REST predict, PostgreSQL", callers, 1, "REST predict, off", post(stacks["PostgreSQL"].web+"/v1/models/attrition:predict", single)},
 		)
 	}
+	cases = append(cases, aCase{"FastAPI, pandas, XGBoost, SQLAlchemy, PostgreSQL", 32, 1, "REST predict, PostgreSQL", post(stacks["baseline"].web+"/predict", single)})
 	client := futurisysv1.NewPredictionServiceClient(off)
 	request := &futurisysv1.BatchPredictRequest{Model: "attrition", Profiles: profiles}
 	cases = append(cases, aCase{"gRPC batch of 1,000, off", 1, batchRows, "", func(ctx context.Context) error {

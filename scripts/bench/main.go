@@ -66,6 +66,9 @@ func run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if stacks["baseline"], err = group.startBaseline(postgres.URL); err != nil {
+		return err
+	}
 	cases, err := makeCases(ctx, echo, stacks)
 	if err != nil {
 		return err
@@ -87,5 +90,5 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	table.print(os.Stdout, engine)
-	return nil
+	return printCommits(ctx, os.Stdout, stacks)
 }

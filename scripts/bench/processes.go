@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -22,8 +23,9 @@ type processes struct {
 
 // stack is where the three programs answer.
 type stack struct {
-	web  string // URL of the gateway
-	grpc string // address of inference
+	web   string // URL of the gateway
+	grpc  string // address of inference
+	admin string // URL of inference's metrics
 }
 
 // startEcho starts the no-op servers: this program again, in a process of its own.
@@ -67,7 +69,34 @@ func (p *processes) startStack(database string) (*stack, error) {
 	if err := p.start(p.binary("gateway"), nil, environment, "http://"+ports[0]+"/readyz"); err != nil {
 		return nil, err
 	}
-	return &stack{web: "http://" + ports[0], grpc: ports[2]}, nil
+	return &stack{web: "http://" + ports[0], grpc: ports[2], admin: "http://" + ports[3]}, nil
+}
+
+// startBaseline starts what such projects run today, with two workers.
+func (p *processes) startBaseline(database string) (*stack, error) {
+	ports, err := freePorts(1)
+	if err != nil {
+		return nil, err
+	}
+	_, port, err := net.SplitHostPort(ports[0])
+	if err != nil {
+		return nil, fmt.Errorf("find a free port: %w", err)
+	}
+	python := filepath.Join(p.root, ".cache/venv/bin/python")
+	code := filepath.Join(p.root, "scripts/bench")
+	environment := []string{
+		"BASELINE_DATABASE_URL=" + strings.Replace(database, "postgres://", "postgresql+psycopg://", 1), "PYTHONPATH=" + code,
+	}
+	tables := exec.Command(python, filepath.Join(code, "baseline.py"))
+	tables.Env = append(os.Environ(), environment...)
+	if out, err := tables.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("prepare the baseline (`make bench` installs what it needs): %w: %s", err, out)
+	}
+	arguments := []string{"-m", "uvicorn", "baseline:app", "--workers", "2", "--port", port, "--log-level", "error", "--no-access-log"}
+	if err := p.start(python, arguments, environment, "http://"+ports[0]+"/healthz"); err != nil {
+		return nil, err
+	}
+	return &stack{web: "http://" + ports[0]}, nil
 }
 
 func (p *processes) binary(name string) string { return filepath.Join(p.root, "bin", name) }

@@ -57,7 +57,7 @@ func StartOwn() (*Server, error) {
 		return nil, fmt.Errorf("make a folder for PostgreSQL: %w", err)
 	}
 	server := &Server{folder: folder, binaries: binaries}
-	if err := server.initialise(); err == nil {
+	if err = server.initialise(); err == nil {
 		err = server.Restart()
 	}
 	if err != nil {

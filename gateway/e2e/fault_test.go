@@ -151,7 +151,7 @@ func (c *clients) check(database string) {
 		c.t.Fatal(err)
 	}
 	defer connection.Close(ctx)
-	rows, err := connection.Query(ctx, "SELECT id::text, probability, request_id FROM predictions")
+	rows, err := connection.Query(ctx, "SELECT id::text, probability, coalesce(request_id, id::text) FROM predictions")
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -330,4 +330,35 @@ func TestFaultOutageOfTheDatabase(t *testing.T) {
 		t.Error("no prediction of the outage is on record")
 	}
 	t.Logf("%d predictions of the outage are on record", during)
+}
+
+// A switch-over: the primary ends in good order, its standby takes over, and both
+// stand in DATABASE_URL. Nobody notices, and nothing is lost or doubled.
+func TestFaultSwitchOver(t *testing.T) {
+	primary := ownPostgres(t)
+	standby, err := primary.Standby()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := standby.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	first, second := strings.TrimPrefix(primary.URL, "postgres://postgres@"), strings.TrimPrefix(standby.URL, "postgres://postgres@")
+	host, _, _ := strings.Cut(first, "/")
+	s := start(t, options{database: "postgres://postgres@" + host + "," + second, environment: []string{"RECORDING_TIMEOUT=500ms", "LOG_LEVEL=error"}})
+	c := startClients(t, s, 8)
+	pause()
+	primary.Halt()
+	pause()
+	if err := standby.Promote(); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("predictions are recorded again", func() bool {
+		return s.predict(t, c.profile, "").GetRecording() == futurisysv1.Recording_RECORDING_RECORDED
+	})
+	pause()
+	c.stop()
+	c.check(standby.URL)
 }

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/futurisys/futurisys/services/platform/pgtest"
@@ -73,6 +75,11 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	only, err := regexp.Compile(os.Getenv("BENCH_ONLY"))
+	if err != nil {
+		return fmt.Errorf("BENCH_ONLY: %w", err)
+	}
+	cases = slices.DeleteFunc(cases, func(c aCase) bool { return !only.MatchString(key(c.name, c.callers)) })
 	table := newTable(cases)
 	for round := range rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d...\n", round+1, rounds)

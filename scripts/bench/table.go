@@ -28,6 +28,9 @@ func (t *table) rate(name string, callers int) float64 {
 	for _, r := range t.results[key(name, callers)] {
 		rates = append(rates, r.rate)
 	}
+	if len(rates) == 0 {
+		return 0 // left out by BENCH_ONLY
+	}
 	return median(rates)
 }
 
@@ -49,8 +52,8 @@ func (t *table) print(out io.Writer, engine map[int]float64) {
 	fmt.Fprintln(w, "what\tcallers\trows/s\tp50\tp99\tratio\tof")
 	for _, c := range t.cases {
 		ratio, beside := "", c.beside
-		if beside != "" {
-			ratio = fmt.Sprintf("%.2f", t.rate(c.name, c.callers)/t.rate(beside, c.callers))
+		if base := t.rate(beside, c.callers); beside != "" && base > 0 {
+			ratio = fmt.Sprintf("%.2f", t.rate(c.name, c.callers)/base)
 		}
 		fmt.Fprintf(w, "%s\t%d\t%.0f\t%s\t%s\t%s\t%s\n", c.name, c.callers, t.rate(c.name, c.callers),
 			t.latency(c, func(r result) time.Duration { return r.p50 }), t.latency(c, func(r result) time.Duration { return r.p99 }), ratio, beside)

@@ -94,6 +94,45 @@ func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 // Halt ends the server in good order; Restart starts it again on its data.
 func (s *Server) Halt() { s.end(syscall.SIGINT) }
 
+// Standby starts another server that follows this one, as a hot standby.
+func (s *Server) Standby() (*Server, error) {
+	folder, err := os.MkdirTemp("", "pgtest-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for PostgreSQL: %w", err)
+	}
+	standby := &Server{folder: folder, binaries: s.binaries}
+	if err = standby.follow(s.port); err == nil {
+		err = standby.Restart()
+	}
+	if err != nil {
+		return nil, errors.Join(err, standby.Stop())
+	}
+	return standby, nil
+}
+
+func (s *Server) follow(port int) error {
+	if err := s.place(); err != nil {
+		return err
+	}
+	return s.command("pg_basebackup", "--pgdata", s.data(), "--host", "127.0.0.1", "--port", strconv.Itoa(port),
+		"--username", "postgres", "--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast")
+}
+
+// Promote makes a standby take writes.
+func (s *Server) Promote() error {
+	return s.command("pg_ctl", "promote", "--wait", "--pgdata", s.data())
+}
+
+// command runs one of PostgreSQL's programs to its end.
+func (s *Server) command(program string, arguments ...string) error {
+	command := exec.Command(filepath.Join(s.binaries, program), arguments...)
+	prepare(command, s.folder, s.credential)
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", program, err, out)
+	}
+	return nil
+}
+
 func (s *Server) end(signal syscall.Signal) {
 	if s.process == nil {
 		return
@@ -105,15 +144,17 @@ func (s *Server) end(signal syscall.Signal) {
 }
 
 func (s *Server) initialise() error {
+	if err := s.place(); err != nil {
+		return err
+	}
+	return s.command("initdb", "--pgdata", s.data(), "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
+}
+
+// place finds who the server runs as, and where it answers.
+func (s *Server) place() error {
 	var err error
 	if s.credential, err = dropRoot(s.folder); err != nil {
 		return err
-	}
-	initialise := exec.Command(filepath.Join(s.binaries, "initdb"),
-		"--pgdata", s.data(), "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
-	prepare(initialise, s.folder, s.credential)
-	if out, err := initialise.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
 	if s.port, err = freePort(); err != nil {
 		return err

@@ -2,7 +2,6 @@ package gormstore_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,19 +14,21 @@ import (
 func BenchmarkRecord(b *testing.B) {
 	name := uuid.NewString()
 	profile := store.Profile{Department: &name, JobTitle: &name}
-	for _, count := range []int{1, 64, 1000} {
-		b.Run(fmt.Sprintf("sqlite/rows=%d", count), func(b *testing.B) {
-			rows := openBenchmark(b, "sqlite:"+filepath.Join(b.TempDir(), "bench.db"))
-			for b.Loop() {
-				batch := make([]store.Prediction, count)
-				for i := range batch {
-					batch[i] = store.Prediction{ID: uuid.NewString(), Profile: profile, CreateTime: time.Now()}
+	for dialect, url := range urls(b) {
+		rows := openBenchmark(b, url)
+		for _, count := range []int{1, 16, 64, 1000} {
+			b.Run(fmt.Sprintf("%s/rows=%d", dialect, count), func(b *testing.B) {
+				for b.Loop() {
+					batch := make([]store.Prediction, count)
+					for i := range batch {
+						batch[i] = store.Prediction{ID: uuid.NewString(), Profile: profile, CreateTime: time.Now()}
+					}
+					if _, err := rows.RecordPredictions(b.Context(), batch, false); err != nil {
+						b.Fatal(err)
+					}
 				}
-				if _, err := rows.RecordPredictions(b.Context(), batch, false); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(count*b.N)/b.Elapsed().Seconds(), "rows/s")
-		})
+				b.ReportMetric(float64(count*b.N)/b.Elapsed().Seconds(), "rows/s")
+			})
+		}
 	}
 }

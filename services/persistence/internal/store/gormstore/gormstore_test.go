@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 }
 
 // urls gives each test an empty database of each dialect.
-func urls(t *testing.T) map[string]string {
+func urls(t testing.TB) map[string]string {
 	t.Helper()
 	return map[string]string{
 		gormstore.SQLite:   "sqlite:" + filepath.Join(t.TempDir(), "a folder? #1", "test.db"),
@@ -45,7 +45,7 @@ func urls(t *testing.T) map[string]string {
 	}
 }
 
-func postgresURL(t *testing.T) string {
+func postgresURL(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("gormstore_%d_%d", os.Getpid(), databases.Add(1))
 	execute(t, server.URL, "CREATE DATABASE "+name)
@@ -57,7 +57,7 @@ func postgresURL(t *testing.T) string {
 	return url
 }
 
-func execute(t *testing.T, url, statement string) {
+func execute(t testing.TB, url, statement string) {
 	t.Helper()
 	ctx := context.Background() // also in a clean-up, when the test's is over
 	connection, err := pgx.Connect(ctx, url)

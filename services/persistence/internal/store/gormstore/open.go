@@ -44,6 +44,9 @@ type Store struct {
 	// read and write are the same on PostgreSQL. SQLite takes one writer at a
 	// time: queueing for the one connection is fair, retrying a busy file is not.
 	read, write *gorm.DB
+	// How predictions are inserted into PostgreSQL.
+	columns []column
+	insert  string
 }
 
 // Open connects to the database of a URL: sqlite:PATH or postgres://... The
@@ -130,7 +133,8 @@ func openPostgres(databaseURL string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{dialect: Postgres, read: pool, write: pool}, nil
+	columns := predictionColumns()
+	return &Store{dialect: Postgres, read: pool, write: pool, columns: columns, insert: insertStatement(columns)}, nil
 }
 
 func connect(dialector gorm.Dialector, connections int) (*gorm.DB, error) {

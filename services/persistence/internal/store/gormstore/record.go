@@ -27,18 +27,16 @@ func (s *Store) RecordPredictions(ctx context.Context, predictions []store.Predi
 	// each other.
 	slices.SortFunc(rows, func(a, b predictionRow) int { return strings.Compare(a.ID, b.ID) })
 	out := &store.Recorded{}
-	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		for part := range slices.Chunk(rows, s.rowsPerInsert()) {
-			done := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoNothing: true}).Create(&part)
-			if done.Error != nil {
-				return fmt.Errorf("record %d predictions: %w", len(part), done.Error)
-			}
-			out.Added += int(done.RowsAffected)
-		}
-		if out.Added == len(rows) {
-			return nil
-		}
-		var err error
+	insert := s.insertSQLite
+	if s.dialect == Postgres {
+		insert = s.insertPostgres
+	}
+	var err error
+	if out.Added, err = insert(ctx, rows); err != nil || out.Added == len(rows) {
+		return out, err
+	}
+	// What is on record does not change: it can be read after the insert as well.
+	err = s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		out.Earlier, err = s.earlier(tx, predictions, answered)
 		return err
 	})
@@ -46,6 +44,22 @@ func (s *Store) RecordPredictions(ctx context.Context, predictions []store.Predi
 		return nil, err //nolint:wrapcheck // said inside
 	}
 	return out, nil
+}
+
+// insertSQLite adds the rows whose id is not there, all or none, and says how many.
+func (s *Store) insertSQLite(ctx context.Context, rows []predictionRow) (int, error) {
+	added := 0
+	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		for part := range slices.Chunk(rows, s.rowsPerInsert()) {
+			done := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoNothing: true}).Create(&part)
+			if done.Error != nil {
+				return fmt.Errorf("record %d predictions: %w", len(part), done.Error)
+			}
+			added += int(done.RowsAffected)
+		}
+		return nil
+	})
+	return added, err //nolint:wrapcheck // said inside
 }
 
 // earlier are the predictions on record that are not just those given, and where

@@ -1,0 +1,111 @@
+package gormstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// column is one column of predictions as PostgreSQL gets it: an array with a value
+// for each row.
+type column struct {
+	name string
+	kind string // element type of the array
+	cast string // to the column's own type; empty: it is that
+	of   func(rows []predictionRow) any
+}
+
+func arrayOf[T any](name, kind, cast string, get func(*predictionRow) T) column {
+	return column{name: name, kind: kind, cast: cast, of: func(rows []predictionRow) any {
+		values := make([]T, len(rows))
+		for i := range rows {
+			values[i] = get(&rows[i])
+		}
+		return values
+	}}
+}
+
+// predictionColumns are all columns of predictions.
+func predictionColumns() []column {
+	return []column{
+		arrayOf("id", "text", "::uuid", func(r *predictionRow) string { return r.ID }),
+		arrayOf("batch_id", "text", "::uuid", func(r *predictionRow) *string { return r.BatchID }),
+		arrayOf("employee_id", "integer", "", func(r *predictionRow) *int32 { return r.EmployeeID }),
+		arrayOf("model", "text", "", func(r *predictionRow) string { return r.Model }),
+		arrayOf("model_version", "integer", "", func(r *predictionRow) int32 { return r.ModelVersion }),
+		arrayOf("model_revision", "text", "", func(r *predictionRow) string { return r.ModelRevision }),
+		arrayOf("probability", "double precision", "", func(r *predictionRow) float64 { return r.Probability }),
+		arrayOf("threshold", "double precision", "", func(r *predictionRow) float64 { return r.Threshold }),
+		arrayOf("predicted_label", "text", "", func(r *predictionRow) string { return r.PredictedLabel }),
+		arrayOf("positive", "boolean", "", func(r *predictionRow) bool { return r.Positive }),
+		arrayOf("risk_band", "text", "", func(r *predictionRow) string { return r.RiskBand }),
+		arrayOf("age", "integer", "", func(r *predictionRow) *int32 { return r.Age }),
+		arrayOf("gender", "text", "", func(r *predictionRow) *string { return r.Gender }),
+		arrayOf("marital_status", "text", "", func(r *predictionRow) *string { return r.MaritalStatus }),
+		arrayOf("monthly_income", "integer", "", func(r *predictionRow) *int32 { return r.MonthlyIncome }),
+		arrayOf("department", "text", "", func(r *predictionRow) *string { return r.Department }),
+		arrayOf("job_title", "text", "", func(r *predictionRow) *string { return r.JobTitle }),
+		arrayOf("previous_employers", "integer", "", func(r *predictionRow) *int32 { return r.PreviousEmployers }),
+		arrayOf("total_experience_years", "integer", "", func(r *predictionRow) *int32 { return r.TotalExperienceYears }),
+		arrayOf("tenure_years", "integer", "", func(r *predictionRow) *int32 { return r.TenureYears }),
+		arrayOf("years_in_position", "integer", "", func(r *predictionRow) *int32 { return r.YearsInPosition }),
+		arrayOf("environment_satisfaction", "integer", "", func(r *predictionRow) *int32 { return r.EnvironmentSatisfaction }),
+		arrayOf("job_satisfaction", "integer", "", func(r *predictionRow) *int32 { return r.JobSatisfaction }),
+		arrayOf("team_satisfaction", "integer", "", func(r *predictionRow) *int32 { return r.TeamSatisfaction }),
+		arrayOf("work_life_balance", "integer", "", func(r *predictionRow) *int32 { return r.WorkLifeBalance }),
+		arrayOf("previous_rating", "integer", "", func(r *predictionRow) *int32 { return r.PreviousRating }),
+		arrayOf("current_rating", "integer", "", func(r *predictionRow) *int32 { return r.CurrentRating }),
+		arrayOf("job_level", "integer", "", func(r *predictionRow) *int32 { return r.JobLevel }),
+		arrayOf("overtime", "boolean", "", func(r *predictionRow) *bool { return r.Overtime }),
+		arrayOf("last_raise_percent", "integer", "", func(r *predictionRow) *int32 { return r.LastRaisePercent }),
+		arrayOf("savings_plan_participations", "integer", "", func(r *predictionRow) *int32 { return r.SavingsPlanParticipations }),
+		arrayOf("trainings_last_year", "integer", "", func(r *predictionRow) *int32 { return r.TrainingsLastYear }),
+		arrayOf("commute_distance", "integer", "", func(r *predictionRow) *int32 { return r.CommuteDistance }),
+		arrayOf("education_level", "integer", "", func(r *predictionRow) *int32 { return r.EducationLevel }),
+		arrayOf("field_of_study", "text", "", func(r *predictionRow) *string { return r.FieldOfStudy }),
+		arrayOf("business_travel", "text", "", func(r *predictionRow) *string { return r.BusinessTravel }),
+		arrayOf("years_since_promotion", "integer", "", func(r *predictionRow) *int32 { return r.YearsSincePromotion }),
+		arrayOf("years_under_manager", "integer", "", func(r *predictionRow) *int32 { return r.YearsUnderManager }),
+		arrayOf("warnings", "text", "::jsonb", func(r *predictionRow) string { return r.Warnings }),
+		arrayOf("create_time", "timestamptz", "", func(r *predictionRow) time.Time { return r.CreateTime.Time }),
+		arrayOf("request_id", "text", "", func(r *predictionRow) *string { return r.RequestID }),
+	}
+}
+
+// insertStatement adds any number of rows in one statement of one text, which is
+// prepared once a connection; a row of values for each would be another text for
+// each number of rows, and of forty parameters a row.
+func insertStatement(columns []column) string {
+	names, arrays, values := make([]string, len(columns)), make([]string, len(columns)), make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.name
+		arrays[i] = fmt.Sprintf("$%d::%s[]", i+1, c.kind)
+		values[i] = "new." + c.name + c.cast
+	}
+	list := strings.Join(names, ", ")
+	return "INSERT INTO predictions (" + list + ") SELECT " + strings.Join(values, ", ") +
+		" FROM unnest(" + strings.Join(arrays, ", ") + ") AS new (" + list + ") ON CONFLICT (id) DO NOTHING"
+}
+
+// insertPostgres adds the rows whose id is not there, all or none, and says how
+// many. It is one round trip, outside of GORM, which would make a list of each array.
+func (s *Store) insertPostgres(ctx context.Context, rows []predictionRow) (int, error) {
+	database, err := s.write.DB()
+	if err != nil {
+		return 0, fmt.Errorf("reach the database: %w", err)
+	}
+	arguments := make([]any, len(s.columns))
+	for i, c := range s.columns {
+		arguments[i] = c.of(rows)
+	}
+	done, err := database.ExecContext(ctx, s.insert, arguments...)
+	if err != nil {
+		return 0, fmt.Errorf("record %d predictions: %w", len(rows), classify(err, err))
+	}
+	added, err := done.RowsAffected()
+	if err != nil {
+		return 0, fmt.Errorf("record %d predictions: %w", len(rows), err)
+	}
+	return int(added), nil
+}

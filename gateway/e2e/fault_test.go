@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/futurisys/futurisys/services/platform/pgtest"
@@ -141,50 +140,41 @@ func (c *clients) remember(p *futurisysv1.Prediction) {
 	}
 }
 
-// check compares what was answered with what is on record.
-func (c *clients) check(database string) {
+// check compares what was answered with what is on record, and returns the latter by
+// id.
+func (c *clients) check() map[string]*futurisysv1.Prediction {
 	c.t.Helper()
 	c.s.eventually("the outbox is empty", func() bool { return c.s.outbox() == "0 rows" })
-	ctx := c.t.Context()
-	connection, err := pgx.Connect(ctx, database)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer connection.Close(ctx)
-	rows, err := connection.Query(ctx, "SELECT id::text, probability, coalesce(request_id, id::text) FROM predictions")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	onRecord, requests := map[string]float64{}, map[string]string{}
-	var id, request string
-	var probability float64
-	_, err = pgx.ForEachRow(rows, []any{&id, &probability, &request}, func() error {
-		onRecord[id] = probability
-		if other, ok := requests[request]; ok {
-			c.t.Errorf("request %s is on record twice: %s and %s", request, other, id)
+	onRecord, requests := map[string]*futurisysv1.Prediction{}, map[string]string{}
+	for token, more := "", true; more; more = token != "" {
+		var page futurisysv1.ListPredictionsResponse
+		c.s.call(http.MethodGet, "/v1/predictions?pageSize=1000&pageToken="+token, nil).into(c.t, &page)
+		for _, p := range page.GetPredictions() {
+			if other, ok := requests[p.GetRequestId()]; ok && p.GetRequestId() != "" {
+				c.t.Errorf("request %s is on record twice: %s and %s", p.GetRequestId(), other, p.GetId())
+			}
+			onRecord[p.GetId()], requests[p.GetRequestId()] = p, p.GetId()
 		}
-		requests[request] = id
-		return nil
-	})
-	if err != nil {
-		c.t.Fatal(err)
+		token = page.GetNextPageToken()
 	}
 	lost := 0
 	for id, answer := range c.answers {
 		if kept, ok := onRecord[id]; !ok {
 			lost++
-		} else if kept != answer.probability {
-			c.t.Errorf("%s was answered %g, on record is %g", id, answer.probability, kept)
+		} else if kept.GetProbability() != answer.probability {
+			c.t.Errorf("%s was answered %g, on record is %g", id, answer.probability, kept.GetProbability())
 		}
 	}
 	if lost > 0 {
 		c.t.Errorf("%d of %d answered predictions are not on record", lost, len(c.answers))
 	}
-	var conflicts int
-	if err := connection.QueryRow(ctx, "SELECT count(*) FROM prediction_conflicts").Scan(&conflicts); err != nil || conflicts != 0 {
-		c.t.Errorf("%d conflicts, %v", conflicts, err)
+	var conflicts futurisysv1.ListPredictionConflictsResponse
+	c.s.call(http.MethodGet, "/v1/predictionConflicts", nil).into(c.t, &conflicts)
+	if conflicts.GetTotalSize() != 0 {
+		c.t.Errorf("%d conflicts: %v", conflicts.GetTotalSize(), conflicts.GetConflicts()[0])
 	}
 	c.t.Logf("%d answered (%d queued), %d on record, %d calls failed and were tried again", len(c.answers), c.queued, len(onRecord), c.failures.Load())
+	return onRecord
 }
 
 // outbox is what the status says of it, up to the first comma.
@@ -203,75 +193,95 @@ func (s *stack) outbox() string {
 	return ""
 }
 
-// Whatever dies, and whenever: what a client was answered is on record, once, with
-// the same value. While only the database or persistence is down, nobody notices.
-func TestFaultsLoseNothingAndDoubleNothing(t *testing.T) {
-	server := ownPostgres(t)
-	s := start(t, options{database: server.URL, environment: []string{"RECORDING_TIMEOUT=500ms", "LOG_LEVEL=error"}})
-	c := startClients(t, s, 16)
-	faults := []struct {
-		name   string
-		strike func()
-	}{
-		{"kill inference", func() {
-			c.expected.Store(true)
-			s.inference.kill()
-			s.inference.start()
-			s.eventually("the gateway reaches inference", func() bool { return code(s.web+"/v1/models") == http.StatusOK })
-			c.expected.Store(false)
-		}},
-		{"kill persistence", func() {
-			s.persistence.kill()
-			pause()
-			s.persistence.start()
-		}},
-		{"kill PostgreSQL", func() {
-			server.Kill()
-			pause()
-			if err := server.Restart(); err != nil {
-				t.Error(err)
-			}
-		}},
-		{"persistence hangs", func() {
-			s.persistence.signal(syscall.SIGSTOP)
-			time.Sleep(time.Second)
-			s.persistence.signal(syscall.SIGCONT)
-		}},
-		{"kill inference while the database is down", func() {
-			server.Kill()
-			pause()
-			c.expected.Store(true)
-			s.inference.kill()
-			s.inference.start()
-			s.eventually("the gateway reaches inference", func() bool { return code(s.web+"/v1/models") == http.StatusOK })
-			c.expected.Store(false)
-			if err := server.Restart(); err != nil {
-				t.Error(err)
-			}
-		}},
-		{"PostgreSQL restarts in good order", func() {
-			server.Halt()
-			if err := server.Restart(); err != nil {
-				t.Error(err)
-			}
-		}},
-	}
+// fault is something that strikes while clients go on.
+type fault struct {
+	name   string
+	strike func()
+}
+
+// strike strikes by turns, so many rounds, and then compares.
+func (c *clients) strike(faults []fault) {
+	c.t.Helper()
 	rounds := faultRounds()
 	for round := range rounds {
 		pause()
-		fault := faults[round%len(faults)]
-		t.Logf("round %d of %d: %s", round+1, rounds, fault.name)
-		fault.strike()
-		if t.Failed() {
+		f := faults[round%len(faults)]
+		c.t.Logf("round %d of %d: %s", round+1, rounds, f.name)
+		f.strike()
+		if c.t.Failed() {
 			break
 		}
 	}
 	pause()
 	c.stop()
-	c.check(server.URL)
+	c.check()
 	if c.queued == 0 {
-		t.Error("nothing was queued: the faults struck nobody")
+		c.t.Error("nothing was queued: the faults struck nobody")
 	}
+}
+
+// faultsOfPrograms are those that do not touch the database.
+func (c *clients) faultsOfPrograms() []fault {
+	return []fault{
+		{"kill inference", c.killInference},
+		{"kill persistence", func() {
+			c.s.persistence.kill()
+			pause()
+			c.s.persistence.start()
+		}},
+		{"persistence hangs", func() {
+			c.s.persistence.signal(syscall.SIGSTOP)
+			time.Sleep(time.Second)
+			c.s.persistence.signal(syscall.SIGCONT)
+		}},
+	}
+}
+
+// killInference kills and starts inference; meanwhile calls may fail.
+func (c *clients) killInference() {
+	c.expected.Store(true)
+	c.s.inference.kill()
+	c.s.inference.start()
+	c.s.eventually("the gateway reaches inference", func() bool { return code(c.s.web+"/v1/models") == http.StatusOK })
+	c.expected.Store(false)
+}
+
+// faultSettings let a fault be noticed soon, and the log be read.
+func faultSettings() []string { return []string{"RECORDING_TIMEOUT=500ms", "LOG_LEVEL=error"} }
+
+// Whatever dies, and whenever: what a client was answered is on record, once, with
+// the same value. While only the database or persistence is down, nobody notices.
+func TestFaultsLoseNothingAndDoubleNothing(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) {
+		c := startClients(t, start(t, options{database: sqliteURL(t), environment: faultSettings()}), 16)
+		c.strike(c.faultsOfPrograms())
+	})
+	t.Run("postgres", func(t *testing.T) {
+		server := ownPostgres(t)
+		c := startClients(t, start(t, options{database: server.URL, environment: faultSettings()}), 16)
+		restart := func() {
+			if err := server.Restart(); err != nil {
+				t.Error(err)
+			}
+		}
+		c.strike(append(c.faultsOfPrograms(),
+			fault{"kill PostgreSQL", func() {
+				server.Kill()
+				pause()
+				restart()
+			}},
+			fault{"kill inference while the database is down", func() {
+				server.Kill()
+				pause()
+				c.killInference()
+				restart()
+			}},
+			fault{"PostgreSQL restarts in good order", func() {
+				server.Halt()
+				restart()
+			}},
+		))
+	})
 }
 
 // pause lets some calls pass, never the same.
@@ -281,7 +291,7 @@ func pause() { time.Sleep(time.Duration(100+rand.IntN(400)) * time.Millisecond) 
 // when to try again, and afterwards all is on record with the times it was scored.
 func TestFaultOutageOfTheDatabase(t *testing.T) {
 	server := ownPostgres(t)
-	s := start(t, options{database: server.URL, environment: []string{"RECORDING_TIMEOUT=500ms", "LOG_LEVEL=error"}})
+	s := start(t, options{database: server.URL, environment: faultSettings()})
 	s.upload("", heldOut(), nil).into(t, &futurisysv1.ImportReport{})
 	c := startClients(t, s, 8)
 	pause()
@@ -301,30 +311,15 @@ func TestFaultOutageOfTheDatabase(t *testing.T) {
 	s.eventually("employees are read again", func() bool { return code(s.web+"/v1/employees") == http.StatusOK })
 	pause()
 	c.stop()
-	c.check(server.URL)
-	connection, err := pgx.Connect(t.Context(), server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer connection.Close(t.Context())
-	rows, err := connection.Query(t.Context(), "SELECT id::text, create_time FROM predictions")
-	if err != nil {
-		t.Fatal(err)
-	}
 	during := 0
-	var id string
-	var at time.Time
-	_, err = pgx.ForEachRow(rows, []any{&id, &at}, func() error {
+	for id, kept := range c.check() {
+		at := kept.GetCreateTime().AsTime()
 		if answer, ok := c.answers[id]; ok && !answer.createTime.Equal(at) {
-			return fmt.Errorf("%s was scored at %s, on record is %s", id, answer.createTime, at)
+			t.Errorf("%s was scored at %s, on record is %s", id, answer.createTime, at)
 		}
 		if at.After(before) && at.Before(back) {
 			during++
 		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
 	}
 	if during == 0 {
 		t.Error("no prediction of the outage is on record")
@@ -347,7 +342,7 @@ func TestFaultSwitchOver(t *testing.T) {
 	})
 	first, second := strings.TrimPrefix(primary.URL, "postgres://postgres@"), strings.TrimPrefix(standby.URL, "postgres://postgres@")
 	host, _, _ := strings.Cut(first, "/")
-	s := start(t, options{database: "postgres://postgres@" + host + "," + second, environment: []string{"RECORDING_TIMEOUT=500ms", "LOG_LEVEL=error"}})
+	s := start(t, options{database: "postgres://postgres@" + host + "," + second, environment: faultSettings()})
 	c := startClients(t, s, 8)
 	pause()
 	primary.Halt()
@@ -360,5 +355,5 @@ func TestFaultSwitchOver(t *testing.T) {
 	})
 	pause()
 	c.stop()
-	c.check(standby.URL)
+	c.check()
 }

@@ -15,7 +15,7 @@ func BenchmarkRecord(b *testing.B) {
 	name := uuid.NewString()
 	profile := store.Profile{Department: &name, JobTitle: &name}
 	for dialect, url := range urls(b) {
-		rows := openBenchmark(b, url)
+		rows := openMigrated(b, url)
 		for _, count := range []int{1, 16, 64, 1000} {
 			b.Run(fmt.Sprintf("%s/rows=%d", dialect, count), func(b *testing.B) {
 				for b.Loop() {

@@ -2,12 +2,15 @@ package gormstore_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -70,15 +73,16 @@ func execute(t testing.TB, url, statement string) {
 	}
 }
 
-func openBenchmark(b *testing.B, url string) *gormstore.Store {
-	b.Helper()
+// openMigrated opens a database at the newest schema.
+func openMigrated(t testing.TB, url string) *gormstore.Store {
+	t.Helper()
 	rows, err := gormstore.Open(url)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	b.Cleanup(func() { _ = rows.Close() })
-	if _, err := rows.Migrate(b.Context()); err != nil {
-		b.Fatal(err)
+	t.Cleanup(func() { _ = rows.Close() })
+	if _, err := rows.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	return rows
 }
@@ -170,5 +174,57 @@ func TestOpenRefusesWithTheKeyAndWithoutThePassword(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "geheim") {
 			t.Errorf("%q: the password is in the error: %v", url, err)
 		}
+	}
+}
+
+// What the database cannot do now is told from what it will never do: the one is
+// tried again, the other is not.
+func TestDatabaseThatIsAwayIsSaid(t *testing.T) {
+	own, err := pgtest.StartOwn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := own.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	rows := openMigrated(t, own.URL)
+	row := []store.Prediction{{ID: "00000000-0000-4000-8000-000000000001", CreateTime: time.Now()}}
+	own.Halt()
+	for name, err := range map[string]error{
+		"record": func() error { _, err := rows.RecordPredictions(t.Context(), row, false); return err }(),
+		"read":   func() error { _, err := rows.Employee(t.Context(), 1); return err }(),
+		"list":   func() error { _, err := rows.ListPredictions(t.Context(), store.PredictionQuery{Limit: 1}); return err }(),
+		"create": func() error { _, err := rows.CreateEmployee(t.Context(), store.Employee{ID: 1}); return err }(),
+	} {
+		if !errors.Is(err, store.ErrAway) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if err := own.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	if recorded, err := rows.RecordPredictions(t.Context(), row, false); err != nil || recorded.Added != 1 {
+		t.Errorf("after the restart: %+v, %v", recorded, err)
+	}
+}
+
+func TestFullDiskIsAway(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "full.db")
+	openMigrated(t, "sqlite:"+path)
+	database, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer database.Close()
+	database.SetMaxOpenConns(1)
+	// A file that may not grow is what a full disk looks like to SQLite.
+	if _, err := database.Exec("PRAGMA max_page_count = 1"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = database.Exec("CREATE TABLE filler AS SELECT randomblob(100000)")
+	if err == nil || !errors.Is(gormstore.Classify(err), store.ErrAway) {
+		t.Errorf("got %v", err)
 	}
 }

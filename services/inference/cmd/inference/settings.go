@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/futurisys/futurisys/services/inference/internal/engine/ort"
+	"github.com/futurisys/futurisys/services/inference/internal/hub"
+	"github.com/futurisys/futurisys/services/inference/internal/outbox"
+	"github.com/futurisys/futurisys/services/inference/internal/recorder"
+	"github.com/futurisys/futurisys/services/platform/config"
+)
+
+// settings are those of this process and its commands.
+type settings struct {
+	config.Common
+	hub.Settings
+
+	InferenceGRPCAddr  string        `name:"inference-grpc-addr" env:"INFERENCE_GRPC_ADDR" default:"127.0.0.1:9001" help:"Address of the gRPC server."`
+	InferenceAdminAddr string        `env:"INFERENCE_ADMIN_ADDR" default:"127.0.0.1:9091" help:"Address of health, metrics and pprof."`
+	ModelRepository    string        `env:"MODEL_REPOSITORY" default:"deploy/models" help:"A folder of models, NAME/NUMBER/..., or hf://org/name with all tags model-vX.Y.Z, or hf://org/name@REVISION."`
+	ModelStateDir      string        `env:"MODEL_STATE_DIR" default:"var/models" help:"Folder that keeps who set which alias when; copies of the service may share it. Empty: nothing is kept."`
+	ModelPollInterval  time.Duration `env:"MODEL_POLL_INTERVAL" default:"5m" help:"How often new versions and aliases are looked for by themselves; 0: never."`
+	ModelMostLoaded    int           `env:"MODEL_MOST_LOADED" default:"8" help:"How many versions of a model are loaded by themselves: those with an alias, then the newest."`
+	ModelMemoryBudget  int64         `name:"model-memory-budget-mib" env:"MODEL_MEMORY_BUDGET_MIB" default:"1024" help:"By how many MiB loading one version may make the process grow."`
+	ONNXRuntimeLib     string        `name:"onnxruntime-lib" env:"ONNXRUNTIME_LIB" help:"The shared library of ONNX Runtime."`
+	PersistenceTarget  string        `env:"PERSISTENCE_TARGET" default:"127.0.0.1:9002" help:"Address of persistence; empty, or in the demo: there is no database."`
+	Recording          string        `env:"RECORDING" enum:"auto,required,best-effort,off" default:"auto" help:"required answers nothing that is not on stable storage, best-effort answers and says so, off records nothing; auto is required with a database and off without."`
+	RecordingTimeout   time.Duration `env:"RECORDING_TIMEOUT" default:"1s" help:"How long persistence may take before a prediction goes to the outbox; each row adds a millisecond."`
+	OutboxDir          string        `env:"OUTBOX_DIR" default:"var/outbox" help:"Folder that keeps predictions while persistence is away, one copy of the service each; empty: they are refused."`
+	OutboxMostMiB      int64         `name:"outbox-most-mib" env:"OUTBOX_MOST_MIB" default:"1024" help:"How much the outbox may hold."`
+	OutboxOldestAge    time.Duration `env:"OUTBOX_OLDEST_AGE" default:"168h" help:"How old its oldest row may become before it counts as full; 0: any age."`
+	OutboxFull         string        `env:"OUTBOX_FULL" enum:"refuse,unrecorded" default:"refuse" help:"What becomes of a prediction when the outbox is full: it is refused, or answered unrecorded, which the answer says."`
+
+	Serve serveCommand `cmd:"" default:"1" help:"Serve (the default)."`
+	Check checkCommand `cmd:"" help:"Judge a model package as it is judged before it may serve."`
+}
+
+// settle makes the settings whole, or says which cannot be.
+func (s *settings) settle() (recorder.Mode, error) {
+	if s.Environment == config.Demo {
+		s.PersistenceTarget = ""
+	}
+	if err := config.CheckBind("INFERENCE_GRPC_ADDR", s.InferenceGRPCAddr, s.AllowInsecureBind); err != nil {
+		return "", err //nolint:wrapcheck // it names the key
+	}
+	if err := config.CheckBind("INFERENCE_ADMIN_ADDR", s.InferenceAdminAddr, s.AllowInsecureBind); err != nil {
+		return "", err //nolint:wrapcheck // it names the key
+	}
+	switch {
+	case s.Recording == "auto" && s.PersistenceTarget == "":
+		return recorder.Off, nil
+	case s.Recording == "auto":
+		return recorder.Required, nil
+	case s.Recording != string(recorder.Off) && s.PersistenceTarget == "":
+		return "", fmt.Errorf("RECORDING: %s needs PERSISTENCE_TARGET, and an ENVIRONMENT other than demo", s.Recording)
+	}
+	return recorder.Mode(s.Recording), nil
+}
+
+// open opens ONNX Runtime.
+func (s *settings) open() (*ort.Runtime, error) {
+	if s.ONNXRuntimeLib == "" {
+		return nil, errors.New("ONNXRUNTIME_LIB: the path of ONNX Runtime's shared library is needed; `make run` fetches it")
+	}
+	return ort.Open(s.ONNXRuntimeLib) //nolint:wrapcheck // it names the key
+}
+
+// openOutbox opens the outbox where the mode needs one; nil: it does not.
+func (s *settings) openOutbox(mode recorder.Mode, log *slog.Logger) (*outbox.Outbox, error) {
+	if mode != recorder.Required || s.OutboxDir == "" {
+		return nil, nil
+	}
+	return outbox.Open(s.OutboxDir, s.OutboxMostMiB<<20, log) //nolint:wrapcheck,mnd // it names the key; MiB
+}

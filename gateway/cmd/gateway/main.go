@@ -98,6 +98,7 @@ func run(s *settings) error {
 		middleware.Metrics(metrics),
 		middleware.Guard(log, mux.WriteError),
 		middleware.URLText(mux.WriteError),
+		middleware.IdempotencyKey(mux.WriteError),
 		middleware.Body(middleware.DefaultLimits(), mux.ImportPath, mux.WriteError),
 		middleware.Deadline(s.GatewayRequestTimeout, mux.ImportPath),
 	)

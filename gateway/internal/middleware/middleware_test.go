@@ -112,3 +112,23 @@ func TestFirstMiddlewareSeesARequestFirst(t *testing.T) {
 		t.Errorf("got %v, %v", order, got.Header())
 	}
 }
+
+func TestIdempotencyKeyIsPlainText(t *testing.T) {
+	handler := middleware.Chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), middleware.IdempotencyKey(fail))
+	for name, test := range map[string]struct {
+		keys []string
+		want int
+	}{
+		"none": {nil, 200}, "a UUID": {[]string{"5b0bb8de-5d0e-5b65-9d3c-8c4f0b9c3a11"}, 200}, "the longest": {[]string{strings.Repeat("k", 200)}, 200},
+		"too long": {[]string{strings.Repeat("k", 201)}, 418}, "empty": {[]string{""}, 418}, "blank": {[]string{"a b"}, 418},
+		"accented": {[]string{"clé"}, 418}, "twice": {[]string{"a", "a"}, 418},
+	} {
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
+		request.Header[middleware.IdempotencyKeyHeader] = test.keys
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		if recorder.Code != test.want {
+			t.Errorf("%s: got %d", name, recorder.Code)
+		}
+	}
+}

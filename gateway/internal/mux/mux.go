@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
+	"github.com/futurisys/futurisys/gateway/internal/middleware"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -66,12 +67,9 @@ func New(ctx context.Context, services Services) (http.Handler, error) {
 	return withImport(known.guardVerbs(routes), importHandler{employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), methods: known}), nil
 }
 
-// idempotencyKey makes a retry safe, as request_id does.
-const idempotencyKey = "Idempotency-Key"
-
 // forwardHeader says which headers reach the services.
 func forwardHeader(name string) (string, bool) {
-	if name == idempotencyKey {
+	if name == middleware.IdempotencyKeyHeader {
 		return strings.ToLower(name), true
 	}
 	return runtime.DefaultHeaderMatcher(name)

@@ -1,0 +1,33 @@
+package middleware
+
+import (
+	"net/http"
+	"regexp"
+
+	"github.com/futurisys/futurisys/services/platform/apierr"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// IdempotencyKeyHeader makes a retry safe, as request_id does.
+const IdempotencyKeyHeader = "Idempotency-Key"
+
+// idempotencyKey is what the OpenAPI document says of it. gRPC would drop or change
+// what is not plain text on the way, and a retry would then be another call.
+var idempotencyKey = regexp.MustCompile(`^[!-~]{1,200}$`)
+
+// IdempotencyKey refuses a key that could not be handed on as it is.
+func IdempotencyKey(fail func(http.ResponseWriter, error)) Middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			given := r.Header.Values(IdempotencyKeyHeader)
+			if len(given) > 1 || len(given) == 1 && !idempotencyKey.MatchString(given[0]) {
+				fail(w, apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, []apierr.Violation{{
+					Field: IdempotencyKeyHeader, Description: "must stand once, as 1 to 200 visible ASCII characters",
+				}}))
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}

@@ -153,6 +153,21 @@ func (o *Outbox) Put(entries []Entry) (earlier map[ID][]byte, err error) {
 	return earlier, nil
 }
 
+// Holds says whether it holds a row of one of the ids that may come again.
+func (o *Outbox) Holds(ids []ID) bool {
+	if o.rows.Load() == 0 {
+		return false
+	}
+	holds := false
+	_ = o.database.View(func(tx *bbolt.Tx) error { // a View fails only when it is closed
+		for _, id := range ids {
+			holds = holds || tx.Bucket(idsBucket).Get(id[:]) != nil
+		}
+		return nil
+	})
+	return holds
+}
+
 // find is a copy of the value that an entry's id has already; nil: none.
 func find(tx *bbolt.Tx, e *Entry) []byte {
 	if !e.Retried {

@@ -106,6 +106,9 @@ func TestIDThatComesAgainIsFound(t *testing.T) {
 	if got := values(t, box); got != "row 1, row 3" {
 		t.Errorf("got %s", got)
 	}
+	if !box.Holds([]outbox.ID{other.ID, first.ID}) || box.Holds([]outbox.ID{other.ID}) {
+		t.Error("only the id that may come again can be found")
+	}
 	found, err := box.Oldest(1)
 	if err != nil {
 		t.Fatal(err)

@@ -357,6 +357,33 @@ func TestRetryGetsTheFirstAnswer(t *testing.T) {
 	}
 }
 
+// A retry that comes when persistence is back, but the first answer is still on its
+// way there, gets the first answer and does not overtake it.
+func TestRetryDoesNotOvertakeTheFirstAnswer(t *testing.T) {
+	w := start(t, nil)
+	first := asked(1, 0)
+	value, err := proto.Marshal(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As after a restart: it is in the outbox, and persistence is not known to be away.
+	w.ledger.mu.Lock() // the forwarder cannot get through before the retry
+	entry := outbox.Entry{Time: first.GetCreateTime().AsTime(), ID: outbox.ID(uuid.MustParse(first.GetId())), Retried: true, Value: value}
+	if _, err := w.box.Put([]outbox.Entry{entry}); err != nil {
+		t.Fatal(err)
+	}
+	again := w.record(t, asked(1, 1))
+	w.ledger.mu.Unlock()
+	first.Recording = queued
+	if !proto.Equal(again, first) {
+		t.Errorf("got %v, want %v", again, first)
+	}
+	w.drained(t)
+	if len(w.ledger.rows) != 1 || !w.ledger.rows[0].GetCreateTime().AsTime().Equal(first.GetCreateTime().AsTime()) {
+		t.Errorf("on record: %v", w.ledger.rows)
+	}
+}
+
 func TestEmployeeIsTheQuestionNotTheRecordOfIt(t *testing.T) {
 	w := start(t, nil)
 	first, changed := asked(1, 0), asked(2, 1)

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/futurisys/futurisys/services/inference/internal/outbox"
 
 	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -20,10 +23,16 @@ const timeoutPerRow = time.Millisecond
 // send settles a batch of calls. It runs without any caller's context: what was
 // scored is recorded, whoever still waits.
 func (r *Recorder) send(calls []*call) error {
-	var rows []*futurisysv1.Prediction
-	for _, c := range calls {
-		rows = append(rows, c.predictions...)
+	// What was answered from the outbox and has not arrived yet is the first answer:
+	// a retry must not overtake it.
+	held, calls := r.held(calls)
+	if len(held) > 0 {
+		r.keep(held, rowsOf(held), nil)
 	}
+	if len(calls) == 0 {
+		return nil
+	}
+	rows := rowsOf(calls)
 	var err error
 	if !r.away.Load() {
 		var earlier map[string]*futurisysv1.Prediction
@@ -44,6 +53,35 @@ func (r *Recorder) send(calls []*call) error {
 	}
 	r.keep(calls, rows, err)
 	return nil
+}
+
+// held parts the calls of which the outbox holds an answer from the others.
+func (r *Recorder) held(calls []*call) (held, others []*call) {
+	if r.options.Outbox == nil || r.options.Outbox.Stats().Rows == 0 {
+		return nil, calls
+	}
+	for _, c := range calls {
+		var ids []outbox.ID
+		for _, prediction := range c.predictions {
+			if id, err := uuid.Parse(prediction.GetId()); err == nil && prediction.GetRequestId() != "" {
+				ids = append(ids, outbox.ID(id))
+			}
+		}
+		if len(ids) > 0 && r.options.Outbox.Holds(ids) {
+			held = append(held, c)
+			continue
+		}
+		others = append(others, c)
+	}
+	return held, others
+}
+
+func rowsOf(calls []*call) []*futurisysv1.Prediction {
+	var rows []*futurisysv1.Prediction
+	for _, c := range calls {
+		rows = append(rows, c.predictions...)
+	}
+	return rows
 }
 
 // sendEach sends call by call what was refused together: the good ones must not

@@ -83,7 +83,7 @@ lint: $(TOOLS) $(VENV)/training.done ## golangci-lint, go vet, buf lint, buf bre
 	@for module in $(LONE_MODULES); do \
 		echo "lint $$module"; (cd $$module && GOWORK=off go vet ./... && GOWORK=off golangci-lint run ./...) || exit 1; done
 	buf lint
-	buf format --diff --exit-code
+	buf format --diff --exit-code --exclude-path proto/third_party/onnx
 	@$(MAKE) --no-print-directory breaking check-generated
 	cd scripts && ../$(VENV)/bin/ruff check . && ../$(VENV)/bin/ruff format --check .
 
@@ -105,7 +105,7 @@ check-generated: generate ## Fail when the committed generated code is not what 
 .PHONY: fmt
 fmt: $(TOOLS) $(VENV)/training.done ## Format Go, protos and Python
 	@for module in $(MODULES) $(LONE_MODULES); do (cd $$module && golangci-lint fmt ./...); done
-	buf format -w
+	buf format -w --exclude-path proto/third_party/onnx
 	cd scripts && ../$(VENV)/bin/ruff format .
 
 # --- Model -------------------------------------------------------------------

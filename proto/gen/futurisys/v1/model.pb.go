@@ -610,6 +610,12 @@ type ModelVersion struct {
 	MemoryBytes int64 `protobuf:"varint,21,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
 	// How its inputs and answers differ from the champion's; empty for the champion.
 	SchemaChanges []*SchemaChange `protobuf:"bytes,22,rep,name=schema_changes,json=schemaChanges,proto3" json:"schema_changes,omitempty"`
+	// How its scores are explained: "additive" and "tree" are exact, "permutation" is
+	// an estimate. Empty while it is not loaded.
+	ExplainMethod string `protobuf:"bytes,23,opt,name=explain_method,json=explainMethod,proto3" json:"explain_method,omitempty"`
+	// How much each input moves a score, the greatest first. Only in GetModelVersion
+	// and in GetModel, while it is loaded.
+	Importance    []*FeatureImportance `protobuf:"bytes,24,rep,name=importance,proto3" json:"importance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -798,6 +804,85 @@ func (x *ModelVersion) GetSchemaChanges() []*SchemaChange {
 	return nil
 }
 
+func (x *ModelVersion) GetExplainMethod() string {
+	if x != nil {
+		return x.ExplainMethod
+	}
+	return ""
+}
+
+func (x *ModelVersion) GetImportance() []*FeatureImportance {
+	if x != nil {
+		return x.Importance
+	}
+	return nil
+}
+
+// How much an input moves the scores of a version.
+type FeatureImportance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The input.
+	Feature string `protobuf:"bytes,1,opt,name=feature,proto3" json:"feature,omitempty"`
+	// Mean absolute Shapley value over the package's background rows, in the unit of
+	// space.
+	MeanAbsolute float64 `protobuf:"fixed64,2,opt,name=mean_absolute,json=meanAbsolute,proto3" json:"mean_absolute,omitempty"`
+	// "log_odds" or "probability".
+	Space         string `protobuf:"bytes,3,opt,name=space,proto3" json:"space,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeatureImportance) Reset() {
+	*x = FeatureImportance{}
+	mi := &file_futurisys_v1_model_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeatureImportance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeatureImportance) ProtoMessage() {}
+
+func (x *FeatureImportance) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeatureImportance.ProtoReflect.Descriptor instead.
+func (*FeatureImportance) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *FeatureImportance) GetFeature() string {
+	if x != nil {
+		return x.Feature
+	}
+	return ""
+}
+
+func (x *FeatureImportance) GetMeanAbsolute() float64 {
+	if x != nil {
+		return x.MeanAbsolute
+	}
+	return 0
+}
+
+func (x *FeatureImportance) GetSpace() string {
+	if x != nil {
+		return x.Space
+	}
+	return ""
+}
+
 // One input of a model.
 type ModelFeature struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -825,7 +910,7 @@ type ModelFeature struct {
 
 func (x *ModelFeature) Reset() {
 	*x = ModelFeature{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[5]
+	mi := &file_futurisys_v1_model_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -837,7 +922,7 @@ func (x *ModelFeature) String() string {
 func (*ModelFeature) ProtoMessage() {}
 
 func (x *ModelFeature) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[5]
+	mi := &file_futurisys_v1_model_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -850,7 +935,7 @@ func (x *ModelFeature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelFeature.ProtoReflect.Descriptor instead.
 func (*ModelFeature) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{5}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ModelFeature) GetName() string {
@@ -935,7 +1020,7 @@ type Threshold struct {
 
 func (x *Threshold) Reset() {
 	*x = Threshold{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[6]
+	mi := &file_futurisys_v1_model_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1032,7 @@ func (x *Threshold) String() string {
 func (*Threshold) ProtoMessage() {}
 
 func (x *Threshold) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[6]
+	mi := &file_futurisys_v1_model_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1045,7 @@ func (x *Threshold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Threshold.ProtoReflect.Descriptor instead.
 func (*Threshold) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{6}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Threshold) GetValue() float64 {
@@ -1015,7 +1100,7 @@ type ThresholdPoint struct {
 
 func (x *ThresholdPoint) Reset() {
 	*x = ThresholdPoint{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[7]
+	mi := &file_futurisys_v1_model_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1112,7 @@ func (x *ThresholdPoint) String() string {
 func (*ThresholdPoint) ProtoMessage() {}
 
 func (x *ThresholdPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[7]
+	mi := &file_futurisys_v1_model_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1125,7 @@ func (x *ThresholdPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThresholdPoint.ProtoReflect.Descriptor instead.
 func (*ThresholdPoint) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{7}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ThresholdPoint) GetThreshold() float64 {
@@ -1084,7 +1169,7 @@ type RiskBand struct {
 
 func (x *RiskBand) Reset() {
 	*x = RiskBand{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[8]
+	mi := &file_futurisys_v1_model_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1096,7 +1181,7 @@ func (x *RiskBand) String() string {
 func (*RiskBand) ProtoMessage() {}
 
 func (x *RiskBand) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[8]
+	mi := &file_futurisys_v1_model_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1109,7 +1194,7 @@ func (x *RiskBand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RiskBand.ProtoReflect.Descriptor instead.
 func (*RiskBand) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{8}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RiskBand) GetName() string {
@@ -1141,7 +1226,7 @@ type Metric struct {
 
 func (x *Metric) Reset() {
 	*x = Metric{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[9]
+	mi := &file_futurisys_v1_model_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1153,7 +1238,7 @@ func (x *Metric) String() string {
 func (*Metric) ProtoMessage() {}
 
 func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[9]
+	mi := &file_futurisys_v1_model_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1166,7 +1251,7 @@ func (x *Metric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metric.ProtoReflect.Descriptor instead.
 func (*Metric) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{9}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Metric) GetName() string {
@@ -1230,7 +1315,7 @@ const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\fSchemaChange\x122\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.futurisys.v1.SchemaChangeKindR\x04kind\x12\x18\n" +
 	"\afeature\x18\x02 \x01(\tR\afeature\x12 \n" +
-	"\vdescription\x18\x03 \x01(\tR\vdescription\"\xf7\x06\n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\"\xdf\a\n" +
 	"\fModelVersion\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12)\n" +
@@ -1255,7 +1340,15 @@ const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\x0fexample_profile\x18\x13 \x01(\v2\x1d.futurisys.v1.EmployeeProfileR\x0eexampleProfile\x12\x10\n" +
 	"\x03tag\x18\x14 \x01(\tR\x03tag\x12!\n" +
 	"\fmemory_bytes\x18\x15 \x01(\x03R\vmemoryBytes\x12A\n" +
-	"\x0eschema_changes\x18\x16 \x03(\v2\x1a.futurisys.v1.SchemaChangeR\rschemaChanges\"\xfa\x01\n" +
+	"\x0eschema_changes\x18\x16 \x03(\v2\x1a.futurisys.v1.SchemaChangeR\rschemaChanges\x12%\n" +
+	"\x0eexplain_method\x18\x17 \x01(\tR\rexplainMethod\x12?\n" +
+	"\n" +
+	"importance\x18\x18 \x03(\v2\x1f.futurisys.v1.FeatureImportanceR\n" +
+	"importance\"h\n" +
+	"\x11FeatureImportance\x12\x18\n" +
+	"\afeature\x18\x01 \x01(\tR\afeature\x12#\n" +
+	"\rmean_absolute\x18\x02 \x01(\x01R\fmeanAbsolute\x12\x14\n" +
+	"\x05space\x18\x03 \x01(\tR\x05space\"\xfa\x01\n" +
 	"\fModelFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1e\n" +
@@ -1322,7 +1415,7 @@ func file_futurisys_v1_model_proto_rawDescGZIP() []byte {
 }
 
 var file_futurisys_v1_model_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_futurisys_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_futurisys_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_futurisys_v1_model_proto_goTypes = []any{
 	(AliasChangeKind)(0),          // 0: futurisys.v1.AliasChangeKind
 	(ModelVersionState)(0),        // 1: futurisys.v1.ModelVersionState
@@ -1332,38 +1425,40 @@ var file_futurisys_v1_model_proto_goTypes = []any{
 	(*AliasChange)(nil),           // 5: futurisys.v1.AliasChange
 	(*SchemaChange)(nil),          // 6: futurisys.v1.SchemaChange
 	(*ModelVersion)(nil),          // 7: futurisys.v1.ModelVersion
-	(*ModelFeature)(nil),          // 8: futurisys.v1.ModelFeature
-	(*Threshold)(nil),             // 9: futurisys.v1.Threshold
-	(*ThresholdPoint)(nil),        // 10: futurisys.v1.ThresholdPoint
-	(*RiskBand)(nil),              // 11: futurisys.v1.RiskBand
-	(*Metric)(nil),                // 12: futurisys.v1.Metric
-	nil,                           // 13: futurisys.v1.Model.AliasesEntry
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
-	(*EmployeeProfile)(nil),       // 15: futurisys.v1.EmployeeProfile
+	(*FeatureImportance)(nil),     // 8: futurisys.v1.FeatureImportance
+	(*ModelFeature)(nil),          // 9: futurisys.v1.ModelFeature
+	(*Threshold)(nil),             // 10: futurisys.v1.Threshold
+	(*ThresholdPoint)(nil),        // 11: futurisys.v1.ThresholdPoint
+	(*RiskBand)(nil),              // 12: futurisys.v1.RiskBand
+	(*Metric)(nil),                // 13: futurisys.v1.Metric
+	nil,                           // 14: futurisys.v1.Model.AliasesEntry
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*EmployeeProfile)(nil),       // 16: futurisys.v1.EmployeeProfile
 }
 var file_futurisys_v1_model_proto_depIdxs = []int32{
-	13, // 0: futurisys.v1.Model.aliases:type_name -> futurisys.v1.Model.AliasesEntry
+	14, // 0: futurisys.v1.Model.aliases:type_name -> futurisys.v1.Model.AliasesEntry
 	7,  // 1: futurisys.v1.Model.champion:type_name -> futurisys.v1.ModelVersion
 	4,  // 2: futurisys.v1.Model.source:type_name -> futurisys.v1.ModelSource
 	5,  // 3: futurisys.v1.Model.alias_changes:type_name -> futurisys.v1.AliasChange
-	14, // 4: futurisys.v1.ModelSource.refresh_time:type_name -> google.protobuf.Timestamp
+	15, // 4: futurisys.v1.ModelSource.refresh_time:type_name -> google.protobuf.Timestamp
 	0,  // 5: futurisys.v1.AliasChange.kind:type_name -> futurisys.v1.AliasChangeKind
-	14, // 6: futurisys.v1.AliasChange.change_time:type_name -> google.protobuf.Timestamp
+	15, // 6: futurisys.v1.AliasChange.change_time:type_name -> google.protobuf.Timestamp
 	2,  // 7: futurisys.v1.SchemaChange.kind:type_name -> futurisys.v1.SchemaChangeKind
 	1,  // 8: futurisys.v1.ModelVersion.state:type_name -> futurisys.v1.ModelVersionState
-	14, // 9: futurisys.v1.ModelVersion.load_time:type_name -> google.protobuf.Timestamp
-	8,  // 10: futurisys.v1.ModelVersion.features:type_name -> futurisys.v1.ModelFeature
-	9,  // 11: futurisys.v1.ModelVersion.threshold:type_name -> futurisys.v1.Threshold
-	11, // 12: futurisys.v1.ModelVersion.bands:type_name -> futurisys.v1.RiskBand
-	12, // 13: futurisys.v1.ModelVersion.metrics:type_name -> futurisys.v1.Metric
-	15, // 14: futurisys.v1.ModelVersion.example_profile:type_name -> futurisys.v1.EmployeeProfile
+	15, // 9: futurisys.v1.ModelVersion.load_time:type_name -> google.protobuf.Timestamp
+	9,  // 10: futurisys.v1.ModelVersion.features:type_name -> futurisys.v1.ModelFeature
+	10, // 11: futurisys.v1.ModelVersion.threshold:type_name -> futurisys.v1.Threshold
+	12, // 12: futurisys.v1.ModelVersion.bands:type_name -> futurisys.v1.RiskBand
+	13, // 13: futurisys.v1.ModelVersion.metrics:type_name -> futurisys.v1.Metric
+	16, // 14: futurisys.v1.ModelVersion.example_profile:type_name -> futurisys.v1.EmployeeProfile
 	6,  // 15: futurisys.v1.ModelVersion.schema_changes:type_name -> futurisys.v1.SchemaChange
-	10, // 16: futurisys.v1.Threshold.curve:type_name -> futurisys.v1.ThresholdPoint
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	8,  // 16: futurisys.v1.ModelVersion.importance:type_name -> futurisys.v1.FeatureImportance
+	11, // 17: futurisys.v1.Threshold.curve:type_name -> futurisys.v1.ThresholdPoint
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_model_proto_init() }
@@ -1372,14 +1467,14 @@ func file_futurisys_v1_model_proto_init() {
 		return
 	}
 	file_futurisys_v1_profile_proto_init()
-	file_futurisys_v1_model_proto_msgTypes[5].OneofWrappers = []any{}
+	file_futurisys_v1_model_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_model_proto_rawDesc), len(file_futurisys_v1_model_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -108,3 +108,8 @@ type GoldenRow struct {
 	Probability   float64            `json:"probability"`
 	Contributions map[string]float64 `json:"contributions,omitempty"`
 }
+
+// Background is background.json: rows of the training that a score is compared with.
+type Background struct {
+	Profiles []map[string]any `json:"profiles"`
+}

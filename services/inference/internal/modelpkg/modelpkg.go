@@ -15,7 +15,6 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -49,10 +48,11 @@ var manifestSchema []byte
 
 // Package is a version of a model as its folder holds it.
 type Package struct {
-	Manifest Manifest
-	Graph    []byte // ONNX
-	Golden   Golden
-	Card     string // Markdown
+	Manifest   Manifest
+	Graph      []byte // ONNX
+	Golden     Golden
+	Background Background
+	Card       string // Markdown
 	// Revision is that of its manifest.
 	Revision string
 }
@@ -83,12 +83,17 @@ func Read(folder fs.FS) (*Package, error) {
 		return nil, fmt.Errorf("%w: the manifest's labels are %q and %q, those of %s %q and %q", ErrPackage,
 			manifest.PositiveLabel, manifest.NegativeLabel, GoldenFile, golden.PositiveLabel, golden.NegativeLabel)
 	}
+	var background Background
+	if err := decode(BackgroundFile, files[BackgroundFile], &background); err != nil {
+		return nil, err
+	}
 	return &Package{
-		Manifest: *manifest,
-		Graph:    files[GraphFile],
-		Golden:   *golden,
-		Card:     string(files[CardFile]),
-		Revision: Revision(raw),
+		Manifest:   *manifest,
+		Graph:      files[GraphFile],
+		Golden:     *golden,
+		Background: background,
+		Card:       string(files[CardFile]),
+		Revision:   Revision(raw),
 	}, nil
 }
 
@@ -185,12 +190,20 @@ func readFile(folder fs.FS, name string) ([]byte, error) {
 	return data, nil
 }
 
-func parseGolden(raw []byte) (*Golden, error) {
-	decoder := json.NewDecoder(strings.NewReader(string(raw)))
+// decode reads a file of JSON strictly.
+func decode(name string, raw []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrPackage, name, err)
+	}
+	return nil
+}
+
+func parseGolden(raw []byte) (*Golden, error) {
 	var golden Golden
-	if err := decoder.Decode(&golden); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrPackage, GoldenFile, err)
+	if err := decode(GoldenFile, raw, &golden); err != nil {
+		return nil, err
 	}
 	if len(golden.Rows) < FewestGoldenRows {
 		return nil, fmt.Errorf("%w: %s has %d rows, at least %d are needed", ErrPackage, GoldenFile, len(golden.Rows), FewestGoldenRows)

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/futurisys/futurisys/services/inference/internal/engine"
+	"github.com/futurisys/futurisys/services/inference/internal/explain"
 	"github.com/futurisys/futurisys/services/inference/internal/features"
 	"github.com/futurisys/futurisys/services/inference/internal/modelpkg"
 	"github.com/futurisys/futurisys/services/inference/internal/repository"
@@ -31,6 +33,7 @@ var (
 	ErrName     = errors.New("the manifest names another model than the repository")
 	ErrSemantic = errors.New("the manifest is of another version than the tag")
 	ErrGolden   = errors.New("the graph does not answer the golden rows as the training framework did")
+	ErrExplain  = errors.New("the explanations are not those of the training")
 	ErrLatency  = errors.New("scoring one row takes longer than the manifest's budget")
 	ErrMemory   = errors.New("loading it takes more memory than the budget")
 )
@@ -52,11 +55,7 @@ func (r *Registry) check(ctx context.Context, candidate repository.Candidate) *V
 		version.lease = newLease(func() { r.closeSession(version) })
 		return version
 	}
-	if version.Session != nil {
-		err = errors.Join(err, version.Session.Close())
-		version.Session = nil
-	}
-	version.State, version.Refusal = Refused, err
+	version.State, version.Refusal = Refused, errors.Join(err, version.close())
 	return version
 }
 
@@ -66,15 +65,11 @@ func Check(pkg *modelpkg.Package, runtime engine.Runtime, memoryBudget int64) (*
 	version := known(repository.Candidate{Model: pkg.Manifest.Name, Revision: pkg.Revision})
 	version.Package = pkg
 	err := version.load(runtime, memoryBudget)
-	if version.Session != nil {
-		err = errors.Join(err, version.Session.Close())
-		version.Session = nil
-	}
-	return version, err
+	return version, errors.Join(err, version.close())
 }
 
 func (r *Registry) closeSession(version *Version) {
-	if err := version.Session.Close(); err != nil {
+	if err := version.close(); err != nil {
 		r.options.Logger.Error("free a version", "model", version.Model, "version", version.Number, "error", err)
 		return
 	}
@@ -104,6 +99,9 @@ func (v *Version) load(runtime engine.Runtime, memoryBudget int64) error {
 	if err := v.checkLatency(row); err != nil {
 		return err
 	}
+	if err := v.checkExplanations(runtime); err != nil {
+		return err
+	}
 	v.MemoryBytes = max(residentBytes()-before, int64(len(v.Package.Graph)))
 	if memoryBudget > 0 && v.MemoryBytes > memoryBudget {
 		return fmt.Errorf("%w: %d bytes, the budget is %d", ErrMemory, v.MemoryBytes, memoryBudget)
@@ -116,16 +114,9 @@ func (v *Version) load(runtime engine.Runtime, memoryBudget int64) error {
 func (v *Version) checkGolden() ([]float32, error) {
 	var rows []float32
 	for _, golden := range v.Package.Golden.Rows {
-		profile, err := goldenProfile(golden)
-		if err != nil {
+		var err error
+		if rows, err = v.encode(rows, golden.Profile); err != nil {
 			return nil, fmt.Errorf("%w: row %q: %w", ErrGolden, golden.Name, err)
-		}
-		if v.Example == nil {
-			v.Example = profile
-		}
-		var problems []features.Problem
-		if rows, problems = v.Plan.Encode(rows, profile); len(problems) > 0 {
-			return nil, fmt.Errorf("%w: row %q: %s %s", ErrGolden, golden.Name, problems[0].Field, problems[0].Description)
 		}
 	}
 	out := make([]float32, len(v.Package.Golden.Rows))
@@ -160,8 +151,63 @@ func (v *Version) checkLatency(row []float32) error {
 	return nil
 }
 
-func goldenProfile(row modelpkg.GoldenRow) (*futurisysv1.EmployeeProfile, error) {
-	raw, err := json.Marshal(row.Profile)
+// checkExplanations makes the version's explainer and compares what it says of the
+// golden rows with the training. An estimate cannot be held to that.
+func (v *Version) checkExplanations(runtime engine.Runtime) error {
+	var background, rows []float32
+	var err error
+	for i, profile := range v.Package.Background.Profiles {
+		if background, err = v.encode(background, profile); err != nil {
+			return fmt.Errorf("%w: background row %d: %w", ErrExplain, i, err)
+		}
+	}
+	wish := explain.Method(v.Package.Manifest.Explain.Method)
+	if v.Explainer, err = explain.New(wish, v.Package.Graph, runtime, v.Plan.Width(), background); err != nil {
+		return fmt.Errorf("%w: %w", ErrExplain, err)
+	}
+	v.Importance = sync.OnceValues(func() ([]float64, error) { return explain.Importance(v.Explainer, background, v.Plan.Width()) })
+	if v.Explainer.Method() == explain.Permutation {
+		return nil
+	}
+	var explained []modelpkg.GoldenRow
+	for _, golden := range v.Package.Golden.Rows {
+		if len(golden.Contributions) == 0 {
+			continue
+		}
+		explained = append(explained, golden)
+		if rows, err = v.encode(rows, golden.Profile); err != nil {
+			return fmt.Errorf("%w: row %q: %w", ErrExplain, golden.Name, err)
+		}
+	}
+	found, err := v.Explainer.Explain(rows)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrExplain, err)
+	}
+	for i, golden := range explained {
+		if err := v.compareContributions(golden, found[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *Version) compareContributions(golden modelpkg.GoldenRow, found explain.Explanation) error {
+	if math.Abs(found.Base-v.Package.Golden.BaseValue) > GoldenTolerance {
+		return fmt.Errorf("%w: the base is %g instead of %g", ErrExplain, found.Base, v.Package.Golden.BaseValue)
+	}
+	for i, feature := range v.Package.Manifest.Features {
+		want, ok := golden.Contributions[feature.Name]
+		if got := found.Contributions[i]; !ok || math.IsNaN(got) || math.Abs(got-want) > GoldenTolerance {
+			return fmt.Errorf("%w: row %q, %s: %g instead of %g", ErrExplain, golden.Name, feature.Name, got, want)
+		}
+	}
+	return nil
+}
+
+// encode appends the row of a profile of the package's own; the first becomes the
+// version's example.
+func (v *Version) encode(rows []float32, values map[string]any) ([]float32, error) {
+	raw, err := json.Marshal(values)
 	if err != nil {
 		return nil, fmt.Errorf("read the profile: %w", err)
 	}
@@ -169,5 +215,12 @@ func goldenProfile(row modelpkg.GoldenRow) (*futurisysv1.EmployeeProfile, error)
 	if err := protojson.Unmarshal(raw, &profile); err != nil {
 		return nil, fmt.Errorf("read the profile: %w", err)
 	}
-	return &profile, nil
+	if v.Example == nil {
+		v.Example = &profile
+	}
+	rows, problems := v.Plan.Encode(rows, &profile)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("%s %s", problems[0].Field, problems[0].Description)
+	}
+	return rows, nil
 }

@@ -108,6 +108,7 @@ func spoiled() map[string]struct {
 		"a feature of no API":       {edit(func(m map[string]any) { m["features"].([]any)[0].(map[string]any)["name"] = "shoe_size" }), features.ErrFeature},
 		"a feature less":            {edit(func(m map[string]any) { m["features"] = m["features"].([]any)[1:] }), engine.ErrGraph},
 		"too slow":                  {edit(func(m map[string]any) { m["latency_budget_us"] = 0.001 }), registry.ErrLatency},
+		"other explanations":        {otherContributions, registry.ErrExplain},
 		"another model":             {edit(func(m map[string]any) { m["name"] = "other" }), registry.ErrName},
 		"broken conversion": {func(t *testing.T, v string) {
 			if err := os.RemoveAll(v); err != nil {
@@ -123,6 +124,21 @@ func spoiled() map[string]struct {
 // otherLabel makes the graph answer 1 - p for the package's labels.
 func otherLabel(t *testing.T, version string) {
 	t.Helper()
+	editGolden(t, version, func(row map[string]any) { row["probability"] = 1 - row["probability"].(float64) })
+}
+
+// otherContributions makes the training say something else of a feature.
+func otherContributions(t *testing.T, version string) {
+	t.Helper()
+	editGolden(t, version, func(row map[string]any) {
+		if contributions, ok := row["contributions"].(map[string]any); ok {
+			contributions["overtime"] = contributions["overtime"].(float64) + 0.001
+		}
+	})
+}
+
+func editGolden(t *testing.T, version string, edit func(row map[string]any)) {
+	t.Helper()
 	path := filepath.Join(version, modelpkg.GoldenFile)
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -133,7 +149,7 @@ func otherLabel(t *testing.T, version string) {
 		t.Fatal(err)
 	}
 	for _, row := range golden["rows"].([]any) {
-		row.(map[string]any)["probability"] = 1 - row.(map[string]any)["probability"].(float64)
+		edit(row.(map[string]any))
 	}
 	if data, err = json.Marshal(golden); err != nil {
 		t.Fatal(err)

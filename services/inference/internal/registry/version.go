@@ -1,10 +1,12 @@
 package registry
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 
 	"github.com/futurisys/futurisys/services/inference/internal/engine"
+	"github.com/futurisys/futurisys/services/inference/internal/explain"
 	"github.com/futurisys/futurisys/services/inference/internal/features"
 	"github.com/futurisys/futurisys/services/inference/internal/modelpkg"
 	"github.com/futurisys/futurisys/services/inference/internal/repository"
@@ -41,9 +43,29 @@ type Version struct {
 	LatencyUs   float64                      // median of scoring one row at load
 	MemoryBytes int64                        // growth of the process at load, at least the graph
 	Example     *futurisysv1.EmployeeProfile // of its first golden row
+	Explainer   explain.Explainer
+	// Importance is the mean absolute contribution of each feature over the
+	// background rows, in the order of the graph; found when it is first asked for.
+	Importance func() ([]float64, error)
 
 	lease *lease
 }
+
+// close frees what it has loaded.
+func (v *Version) close() error {
+	var err error
+	if v.Explainer != nil {
+		err = v.Explainer.Close()
+	}
+	if v.Session != nil {
+		err = errors.Join(err, v.Session.Close())
+	}
+	v.Explainer, v.Session = nil, nil
+	return err
+}
+
+// Acquire says that a call uses the version; false: it is not loaded any more.
+func (v *Version) Acquire() bool { return v.lease != nil && v.lease.acquire() }
 
 // Release says that a call which acquired the version has ended.
 func (v *Version) Release() { v.lease.release() }

@@ -74,3 +74,28 @@ func TestVersionsAreUnloadedAndLoaded(t *testing.T) {
 		t.Errorf("got %v, %v", refreshed, err)
 	}
 }
+
+func TestImportanceIsOfTheLoadedVersion(t *testing.T) {
+	a := start(t, recorder.Off)
+	for version, method := range map[int32]string{1: "additive", 2: "tree"} {
+		got, err := a.models.GetModelVersion(t.Context(), &futurisysv1.GetModelVersionRequest{Model: attrition, Version: version})
+		if err != nil || got.GetExplainMethod() != method || len(got.GetImportance()) != len(got.GetFeatures()) {
+			t.Fatalf("version %d: got %s, %d features, %v", version, got.GetExplainMethod(), len(got.GetImportance()), err)
+		}
+		for i, one := range got.GetImportance() {
+			if one.GetSpace() != "log_odds" || one.GetMeanAbsolute() < 0 || i > 0 && one.GetMeanAbsolute() > got.GetImportance()[i-1].GetMeanAbsolute() {
+				t.Errorf("version %d: got %v", version, got.GetImportance())
+			}
+		}
+		if got.GetImportance()[0].GetFeature() != "overtime" && got.GetImportance()[1].GetFeature() != "overtime" {
+			t.Errorf("version %d: overtime is what moves scores most on this data, got %v", version, got.GetImportance()[:2])
+		}
+	}
+	if _, err := a.models.SetModelAlias(t.Context(), &futurisysv1.SetModelAliasRequest{Model: attrition, Alias: "challenger"}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := a.models.UnloadModelVersion(t.Context(), &futurisysv1.UnloadModelVersionRequest{Model: attrition, Version: 2})
+	if err != nil || got.GetExplainMethod() != "" || len(got.GetImportance()) != 0 {
+		t.Errorf("unloaded: got %v, %v", got.GetImportance(), err)
+	}
+}

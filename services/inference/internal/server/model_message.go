@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -88,6 +89,33 @@ func versionMessage(model *registry.Model, version *registry.Version, whole bool
 	if whole {
 		out.ExampleProfile = version.Example
 	}
+	if version.Acquire() {
+		defer version.Release()
+		out.ExplainMethod = string(version.Explainer.Method())
+		if whole {
+			out.Importance = importance(version)
+		}
+	}
+	return out
+}
+
+// importance is how much each feature moves the scores of a version that the caller
+// acquired, the greatest first. Nothing, where it cannot be found: it is not what the
+// call is about.
+func importance(version *registry.Version) []*futurisysv1.FeatureImportance {
+	means, err := version.Importance()
+	if err != nil {
+		return nil
+	}
+	out := make([]*futurisysv1.FeatureImportance, len(means))
+	for i, mean := range means {
+		out[i] = &futurisysv1.FeatureImportance{
+			Feature: version.Package.Manifest.Features[i].Name, MeanAbsolute: mean, Space: string(version.Explainer.Space()),
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *futurisysv1.FeatureImportance) int {
+		return cmp.Compare(b.GetMeanAbsolute(), a.GetMeanAbsolute())
+	})
 	return out
 }
 

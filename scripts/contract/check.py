@@ -64,7 +64,15 @@ class Stack:
         self.processes: list[subprocess.Popen] = []
 
     def __enter__(self) -> "Stack":
-        """Start, and wait until all are ready."""
+        """Start, and wait until all are ready; what was started is stopped if one is not."""
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self) -> None:
         for name, url in self.ready.items():
             with (self.folder / f"{name}.log").open("wb") as log:
                 process = subprocess.Popen(
@@ -76,7 +84,6 @@ class Stack:
                 )
             self.processes.append(process)
             self._await(name, url + "/readyz")
-        return self
 
     def __exit__(self, *_: object) -> None:
         """Stop all."""

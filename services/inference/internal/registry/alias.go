@@ -151,7 +151,7 @@ func (r *Registry) changeAlias(name string, decide func(*Model, []Change) (Chang
 	r.update(func(next *state) { next.models[name].adopt(changes) })
 	last := changes[len(changes)-1]
 	r.options.Logger.Info("alias changed", "model", name, "alias", last.Alias, "kind", last.Kind,
-		"from", last.From, "to", last.To, "by", last.By, "forced", last.Forced)
+		"from", last.From, "to", last.To, "forced", last.Forced)
 	return r.Model(name)
 }
 

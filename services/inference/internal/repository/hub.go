@@ -55,32 +55,44 @@ func (h *hubRepository) listTags(ctx context.Context, out *Listing) error {
 		if cacheErr != nil {
 			return errors.Join(err, cacheErr)
 		}
+		problems := []error{err}
 		for _, tag := range slices.Sorted(maps.Keys(kept)) {
-			h.add(out, tag, kept[tag])
+			problems = append(problems, h.add(out, tag, kept[tag]))
 		}
 		if len(out.Candidates) == 0 {
 			return err //nolint:wrapcheck // it says what it was doing
 		}
-		out.FromCache, out.Reason = true, err.Error()
+		out.FromCache, out.Reason = true, reasons(problems)
 		return nil
 	}
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
-	var problems []string
+	var problems []error
 	for _, tag := range tags {
 		if _, ok := semanticOf(tag.Name); !ok {
 			continue
 		}
 		commit, err := h.commit(ctx, tag)
 		if err != nil {
-			problems = append(problems, err.Error())
+			problems = append(problems, err)
 			continue
 		}
-		h.add(out, tag.Name, commit)
+		problems = append(problems, h.add(out, tag.Name, commit))
 	}
-	out.Reason = strings.Join(problems, "; ")
+	out.Reason = reasons(problems)
 	return nil
+}
+
+// reasons puts into one line what is not well; nil is well.
+func reasons(problems []error) string {
+	var texts []string
+	for _, problem := range problems {
+		if problem != nil {
+			texts = append(texts, problem.Error())
+		}
+	}
+	return strings.Join(texts, "; ")
 }
 
 // commit is the commit of a tag, asked for once for each place it points to: an
@@ -97,18 +109,19 @@ func (h *hubRepository) commit(ctx context.Context, tag hub.Tag) (string, error)
 	return commit, nil
 }
 
-// add lists a tag, if it is one of a version.
-func (h *hubRepository) add(out *Listing, tag, commit string) {
+// add lists a tag, if it is one of a version. An error says why such a one has no
+// number.
+func (h *hubRepository) add(out *Listing, tag, commit string) error {
 	semantic, ok := semanticOf(tag)
 	if !ok {
-		return
+		return nil
 	}
 	number, err := numberOf(semantic)
 	if err != nil {
-		out.Reason = err.Error()
-		return
+		return fmt.Errorf("tag %s: %w", tag, err)
 	}
 	out.Candidates = append(out.Candidates, Candidate{Model: h.model, Number: number, Semantic: semantic, Tag: tag, Revision: commit})
+	return nil
 }
 
 // listRevision lists the one revision. A tag of a version says its number itself,
@@ -125,8 +138,7 @@ func (h *hubRepository) listRevision(ctx context.Context, out *Listing) error {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 	if _, ok := semanticOf(h.revision); ok {
-		h.add(out, h.revision, commit)
-		return nil
+		return h.add(out, h.revision, commit)
 	}
 	path, err := h.client.File(ctx, h.name, commit, modelpkg.ManifestFile)
 	if err != nil {

@@ -95,6 +95,19 @@ func TestWhatALocationLists(t *testing.T) {
 	}
 }
 
+// A version that has no number is left out and said, not passed over in silence.
+func TestTagWithoutANumberIsSaid(t *testing.T) {
+	w := start(t)
+	w.commit(t, enginetest.Repository()+"/attrition/2", "model-v1.1000.0")
+	listing, err := w.open(t, "").List(t.Context())
+	if err != nil || len(listing.Candidates) != 2 || !strings.Contains(listing.Reason, "model-v1.1000.0") {
+		t.Errorf("got %s, %q, %v", show(listing), listing.Reason, err)
+	}
+	if _, err := w.open(t, "@model-v1.1000.0").List(t.Context()); err == nil || !strings.Contains(err.Error(), "model-v1.1000.0") {
+		t.Errorf("pinned to it: got %v", err)
+	}
+}
+
 // What was read once is listed and read without the Hub; what was not is not.
 func TestHubAwayIsServedFromTheCache(t *testing.T) {
 	for revision, want := range map[string]string{

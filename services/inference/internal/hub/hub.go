@@ -25,9 +25,6 @@ type Client struct {
 	http     *http.Client
 }
 
-// Offline says whether the Hub is never asked.
-func (c *Client) Offline() bool { return c.offline }
-
 var (
 	repositoryName = regexp.MustCompile(`^[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}$`)
 	revisionName   = regexp.MustCompile(`^[A-Za-z0-9][\w./+-]{0,254}$`)

@@ -153,11 +153,11 @@ func (o *Outbox) Put(entries []Entry) (earlier map[ID][]byte, err error) {
 	return earlier, nil
 }
 
+// Empty says whether it holds nothing.
+func (o *Outbox) Empty() bool { return o.rows.Load() == 0 }
+
 // Holds says whether it holds a row of one of the ids that may come again.
 func (o *Outbox) Holds(ids []ID) bool {
-	if o.rows.Load() == 0 {
-		return false
-	}
 	holds := false
 	_ = o.database.View(func(tx *bbolt.Tx) error { // a View fails only when it is closed
 		for _, id := range ids {

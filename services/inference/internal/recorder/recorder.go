@@ -97,9 +97,6 @@ func New(options Options) *Recorder {
 	return r
 }
 
-// Mode is the recorder's.
-func (r *Recorder) Mode() Mode { return r.options.Mode }
-
 // Admit says, before anything is scored, whether it could be put on record: an
 // error is what the caller gets.
 func (r *Recorder) Admit() error {

@@ -20,7 +20,8 @@ import (
 // timeoutPerRow is what a row adds to the time that a commit may take.
 const timeoutPerRow = time.Millisecond
 
-// send settles a batch of calls. It runs without any caller's context: what was
+// send settles a batch of calls: what came of each is said on it, so that the batch
+// itself never fails. It runs without any caller's context: what was
 // scored is recorded, whoever still waits.
 func (r *Recorder) send(calls []*call) error {
 	// What was answered from the outbox and has not arrived yet is the first answer:
@@ -44,7 +45,8 @@ func (r *Recorder) send(calls []*call) error {
 			return nil
 		}
 		if status.Code(err) == codes.InvalidArgument {
-			return r.sendEach(calls, err)
+			r.sendEach(calls, err)
+			return nil
 		}
 		r.options.Logger.Warn("persistence does not take predictions", "rows", len(rows), "mode", r.options.Mode, "error", err)
 		// Only a try that failed says so: who merely found it away may be the last to
@@ -57,7 +59,7 @@ func (r *Recorder) send(calls []*call) error {
 
 // held parts the calls of which the outbox holds an answer from the others.
 func (r *Recorder) held(calls []*call) (held, others []*call) {
-	if r.options.Outbox == nil || r.options.Outbox.Stats().Rows == 0 {
+	if r.options.Outbox == nil || r.options.Outbox.Empty() {
 		return nil, calls
 	}
 	for _, c := range calls {
@@ -86,19 +88,16 @@ func rowsOf(calls []*call) []*futurisysv1.Prediction {
 
 // sendEach sends call by call what was refused together: the good ones must not
 // suffer for a bad one.
-func (r *Recorder) sendEach(calls []*call, err error) error {
+func (r *Recorder) sendEach(calls []*call, err error) {
 	if len(calls) == 1 {
 		// Its own status would blame the caller.
 		calls[0].err = fmt.Errorf("the record refuses a prediction: %v", err) //nolint:errorlint // see above
 		r.metrics.rows.WithLabelValues("refused").Add(float64(len(calls[0].predictions)))
-		return nil
+		return
 	}
 	for i := range calls {
-		if err := r.send(calls[i : i+1]); err != nil {
-			return err
-		}
+		_ = r.send(calls[i : i+1]) // what came of a call is said on the call
 	}
-	return nil
 }
 
 // commit records rows in one transaction and returns, by id, what was on record

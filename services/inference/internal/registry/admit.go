@@ -92,14 +92,14 @@ func (v *Version) load(runtime engine.Runtime, memoryBudget int64) error {
 	if v.Session, err = runtime.Load(v.Package.Graph, v.Plan.Width()); err != nil {
 		return err //nolint:wrapcheck // it says all there is to say
 	}
-	row, err := v.checkGolden()
+	rows, err := v.checkGolden()
 	if err != nil {
 		return err
 	}
-	if err := v.checkLatency(row); err != nil {
+	if err := v.checkLatency(rows[:v.Plan.Width()]); err != nil {
 		return err
 	}
-	if err := v.checkExplanations(runtime); err != nil {
+	if err := v.checkExplanations(runtime, rows); err != nil {
 		return err
 	}
 	v.MemoryBytes = max(residentBytes()-before, int64(len(v.Package.Graph)))
@@ -110,7 +110,7 @@ func (v *Version) load(runtime engine.Runtime, memoryBudget int64) error {
 }
 
 // checkGolden compares the graph's answers with the package's golden rows and
-// returns one encoded row.
+// returns these rows, encoded.
 func (v *Version) checkGolden() ([]float32, error) {
 	var rows []float32
 	for _, golden := range v.Package.Golden.Rows {
@@ -129,7 +129,7 @@ func (v *Version) checkGolden() ([]float32, error) {
 			return nil, fmt.Errorf("%w: row %q gives %g instead of %g", ErrGolden, golden.Name, got, golden.Probability)
 		}
 	}
-	return rows[:v.Plan.Width()], nil
+	return rows, nil
 }
 
 // checkLatency measures the median time of scoring one row, in microseconds.
@@ -152,9 +152,10 @@ func (v *Version) checkLatency(row []float32) error {
 }
 
 // checkExplanations makes the version's explainer and compares what it says of the
-// golden rows with the training. An estimate cannot be held to that.
-func (v *Version) checkExplanations(runtime engine.Runtime) error {
-	var background, rows []float32
+// golden rows, which are given encoded, with the training. An estimate cannot be held
+// to that.
+func (v *Version) checkExplanations(runtime engine.Runtime, golden []float32) error {
+	var background []float32
 	var err error
 	for i, profile := range v.Package.Background.Profiles {
 		if background, err = v.encode(background, profile); err != nil {
@@ -170,21 +171,19 @@ func (v *Version) checkExplanations(runtime engine.Runtime) error {
 		return nil
 	}
 	var explained []modelpkg.GoldenRow
-	for _, golden := range v.Package.Golden.Rows {
-		if len(golden.Contributions) == 0 {
-			continue
-		}
-		explained = append(explained, golden)
-		if rows, err = v.encode(rows, golden.Profile); err != nil {
-			return fmt.Errorf("%w: row %q: %w", ErrExplain, golden.Name, err)
+	var rows []float32
+	for i, row := range v.Package.Golden.Rows {
+		if len(row.Contributions) > 0 {
+			explained = append(explained, row)
+			rows = append(rows, golden[i*v.Plan.Width():(i+1)*v.Plan.Width()]...)
 		}
 	}
 	found, err := v.Explainer.Explain(rows)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrExplain, err)
 	}
-	for i, golden := range explained {
-		if err := v.compareContributions(golden, found[i]); err != nil {
+	for i, row := range explained {
+		if err := v.compareContributions(row, found[i]); err != nil {
 			return err
 		}
 	}

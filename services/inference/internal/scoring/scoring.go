@@ -58,7 +58,8 @@ func New(recorder Recorder) (*Scorer, error) {
 }
 
 // Score scores rows with a version that the caller acquired, in one run of the
-// graph, and records what was predicted. Outcomes are in the order of the rows. batchID may be empty.
+// graph, and records what was predicted. Outcomes are in the order of the rows.
+// batchID may be empty.
 func (s *Scorer) Score(ctx context.Context, version *registry.Version, rows []Row, batchID string) ([]Outcome, error) {
 	if err := s.recorder.Admit(); err != nil {
 		return nil, err //nolint:wrapcheck // what the caller gets

@@ -29,6 +29,8 @@ type Hub struct {
 	// before sees every request first; true: it has answered.
 	before func(http.ResponseWriter, *http.Request) bool
 	cdn    string // its address under another host name
+	// Two sets of routes, whose patterns would be at odds in one.
+	api, files *http.ServeMux
 }
 
 type repository struct {
@@ -47,10 +49,13 @@ type blob struct {
 // the one that clients ask (localhost beside 127.0.0.1): they tell the two apart
 // by the host, to keep the token to themselves.
 func New(cdn string) *Hub {
-	return &Hub{
+	hub := &Hub{
 		repos: map[string]*repository{}, renamed: map[string]string{}, objects: map[string][]byte{},
-		tokens: map[string]bool{}, cdn: cdn,
+		tokens: map[string]bool{}, cdn: cdn, api: http.NewServeMux(), files: http.NewServeMux(),
 	}
+	hub.apiRoutes()
+	hub.fileRoutes()
+	return hub
 }
 
 // Before makes f see every request first; where it returns true it has answered.
@@ -166,13 +171,23 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if before != nil && before(w, r) {
 		return
 	}
-	routes := http.NewServeMux()
 	if strings.HasPrefix(r.URL.Path, "/api/") {
-		h.apiRoutes(routes)
-	} else {
-		h.fileRoutes(routes)
+		h.api.ServeHTTP(w, r)
+		return
 	}
-	routes.ServeHTTP(w, r)
+	h.files.ServeHTTP(w, r)
+}
+
+// with gives f the repository of the path, where the caller may see it. Nothing else
+// changes meanwhile.
+func (h *Hub) with(f func(w http.ResponseWriter, r *http.Request, repo *repository)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if repo, ok := h.find(w, r); ok {
+			f(w, r, repo)
+		}
+	}
 }
 
 // find returns a repository that the caller may see; else it has answered.

@@ -66,18 +66,19 @@ func validateCard(w http.ResponseWriter, r *http.Request) {
 	answer(w, map[string]any{"errors": []string{}, "warnings": warnings})
 }
 
-// change finds the repository that a caller with a token may change; else it has
-// answered.
-func (h *Hub) change(w http.ResponseWriter, r *http.Request) (*repository, bool) {
-	if r.Header.Get("Authorization") == "" {
-		refuse(w, http.StatusUnauthorized, "", "Invalid username or password.")
-		return nil, false
-	}
-	return h.find(w, r)
+// changing is with, for a caller with a token.
+func (h *Hub) changing(f func(w http.ResponseWriter, r *http.Request, repo *repository)) http.HandlerFunc {
+	return h.with(func(w http.ResponseWriter, r *http.Request, repo *repository) {
+		if r.Header.Get("Authorization") == "" {
+			refuse(w, http.StatusUnauthorized, "", "Invalid username or password.")
+			return
+		}
+		f(w, r, repo)
+	})
 }
 
 // preupload says of each file whether it goes into the commit or beside it.
-func (h *Hub) preupload(w http.ResponseWriter, r *http.Request) {
+func (h *Hub) preupload(w http.ResponseWriter, r *http.Request, _ *repository) {
 	var request struct {
 		Files []struct {
 			Path string `json:"path"`
@@ -85,11 +86,6 @@ func (h *Hub) preupload(w http.ResponseWriter, r *http.Request) {
 		} `json:"files"`
 	}
 	if !read(w, r, &request) {
-		return
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if _, ok := h.change(w, r); !ok {
 		return
 	}
 	files := []map[string]any{}
@@ -104,7 +100,7 @@ func (h *Hub) preupload(w http.ResponseWriter, r *http.Request) {
 }
 
 // batch says where to put large files, as Git LFS does.
-func (h *Hub) batch(w http.ResponseWriter, r *http.Request) {
+func (h *Hub) batch(w http.ResponseWriter, r *http.Request, _ *repository) {
 	var request struct {
 		Objects []struct {
 			OID  string `json:"oid"`
@@ -112,11 +108,6 @@ func (h *Hub) batch(w http.ResponseWriter, r *http.Request) {
 		} `json:"objects"`
 	}
 	if !read(w, r, &request) {
-		return
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if _, ok := h.change(w, r); !ok {
 		return
 	}
 	objects := []map[string]any{}
@@ -152,13 +143,7 @@ type operation struct {
 	} `json:"value"`
 }
 
-func (h *Hub) commit(w http.ResponseWriter, r *http.Request) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	repo, ok := h.change(w, r)
-	if !ok {
-		return
-	}
+func (h *Hub) commit(w http.ResponseWriter, r *http.Request, repo *repository) {
 	files := maps.Clone(repo.commits[repo.branches["main"]])
 	lines := bufio.NewScanner(r.Body)
 	lines.Buffer(nil, mostUploadBytes)
@@ -194,17 +179,11 @@ func (h *Hub) commit(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (h *Hub) tag(w http.ResponseWriter, r *http.Request) {
+func (h *Hub) tag(w http.ResponseWriter, r *http.Request, repo *repository) {
 	var request struct {
 		Tag string `json:"tag"`
 	}
 	if !read(w, r, &request) {
-		return
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	repo, ok := h.change(w, r)
-	if !ok {
 		return
 	}
 	commit, _, ok := repo.files(w, r.PathValue("revision"))

@@ -13,33 +13,27 @@ import (
 // treePage is how many entries a page of a tree has; few, so that clients page.
 const treePage = 3
 
-func (h *Hub) fileRoutes(routes *http.ServeMux) {
-	routes.HandleFunc("GET /{org}/{name}/resolve/{revision}/{file...}", h.resolve)
-	routes.HandleFunc("GET /cdn/{oid}", h.download)
-	routes.HandleFunc("PUT /cdn/{oid}", h.upload)
-	routes.HandleFunc("POST /{org}/{name}/info/lfs/objects/batch", h.batch)
+func (h *Hub) fileRoutes() {
+	h.files.HandleFunc("GET /{org}/{name}/resolve/{revision}/{file...}", h.with(h.resolve))
+	h.files.HandleFunc("GET /cdn/{oid}", h.download)
+	h.files.HandleFunc("PUT /cdn/{oid}", h.upload)
+	h.files.HandleFunc("POST /{org}/{name}/info/lfs/objects/batch", h.changing(h.batch))
 }
 
-func (h *Hub) apiRoutes(routes *http.ServeMux) {
-	routes.HandleFunc("GET /api/models/{org}/{name}", h.info)
-	routes.HandleFunc("GET /api/models/{org}/{name}/revision/{revision}", h.info)
-	routes.HandleFunc("GET /api/models/{org}/{name}/refs", h.refs)
-	routes.HandleFunc("GET /api/models/{org}/{name}/tree/{revision}", h.tree)
-	routes.HandleFunc("POST /api/repos/create", h.createRepository)
-	routes.HandleFunc("POST /api/validate-yaml", validateCard)
-	routes.HandleFunc("POST /api/models/{org}/{name}/preupload/{revision}", h.preupload)
-	routes.HandleFunc("POST /api/models/{org}/{name}/commit/{revision}", h.commit)
-	routes.HandleFunc("POST /api/models/{org}/{name}/tag/{revision}", h.tag)
+func (h *Hub) apiRoutes() {
+	h.api.HandleFunc("GET /api/models/{org}/{name}", h.with(h.info))
+	h.api.HandleFunc("GET /api/models/{org}/{name}/revision/{revision}", h.with(h.info))
+	h.api.HandleFunc("GET /api/models/{org}/{name}/refs", h.with(h.refs))
+	h.api.HandleFunc("GET /api/models/{org}/{name}/tree/{revision}", h.with(h.tree))
+	h.api.HandleFunc("POST /api/repos/create", h.createRepository)
+	h.api.HandleFunc("POST /api/validate-yaml", validateCard)
+	h.api.HandleFunc("POST /api/models/{org}/{name}/preupload/{revision}", h.changing(h.preupload))
+	h.api.HandleFunc("POST /api/models/{org}/{name}/commit/{revision}", h.changing(h.commit))
+	h.api.HandleFunc("POST /api/models/{org}/{name}/tag/{revision}", h.changing(h.tag))
 }
 
 // resolve answers with a small file, and with where a large one is.
-func (h *Hub) resolve(w http.ResponseWriter, r *http.Request) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	repo, ok := h.find(w, r)
-	if !ok {
-		return
-	}
+func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, repo *repository) {
 	commit, files, ok := repo.files(w, r.PathValue("revision"))
 	if !ok {
 		return
@@ -79,13 +73,7 @@ func (h *Hub) download(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-func (h *Hub) info(w http.ResponseWriter, r *http.Request) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	repo, ok := h.find(w, r)
-	if !ok {
-		return
-	}
+func (h *Hub) info(w http.ResponseWriter, r *http.Request, repo *repository) {
 	revision := r.PathValue("revision")
 	if revision == "" {
 		revision = "main"
@@ -105,13 +93,7 @@ func (h *Hub) info(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (h *Hub) refs(w http.ResponseWriter, r *http.Request) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	repo, ok := h.find(w, r)
-	if !ok {
-		return
-	}
+func (h *Hub) refs(w http.ResponseWriter, _ *http.Request, repo *repository) {
 	list := func(kind string, refs map[string]string) []map[string]string {
 		out := []map[string]string{}
 		for _, name := range slices.Sorted(maps.Keys(refs)) {
@@ -124,13 +106,7 @@ func (h *Hub) refs(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (h *Hub) tree(w http.ResponseWriter, r *http.Request) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	repo, ok := h.find(w, r)
-	if !ok {
-		return
-	}
+func (h *Hub) tree(w http.ResponseWriter, r *http.Request, repo *repository) {
 	_, files, ok := repo.files(w, r.PathValue("revision"))
 	if !ok {
 		return

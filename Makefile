@@ -75,6 +75,11 @@ bench: build $(VENV)/bench.done ## Measure, beside a no-op and an echo in the sa
 	@ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) && export ONNXRUNTIME_LIB && \
 		cd scripts/bench && GOWORK=off go run .
 
+.PHONY: bench-explain
+bench-explain: setup $(VENV)/training.done $(VENV)/explain.done ## Measure explanations beside Python's shap, same model, rows and background
+	@ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) PYTHONPATH=scripts/training \
+		$(VENV)/bin/python scripts/explain/bench.py
+
 # --- Check -------------------------------------------------------------------
 
 .PHONY: lint
@@ -120,6 +125,10 @@ push: build $(VENV)/training.done ## Publish PACKAGE on the Hub as REPOSITORY (o
 		{ echo "usage: make push REPOSITORY=org/name PACKAGE=deploy/models/attrition/1"; exit 1; }
 	@ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) && export ONNXRUNTIME_LIB && \
 		PYTHONPATH=scripts/training $(VENV)/bin/python -m futurisys_training.push $(REPOSITORY) $(PACKAGE)
+
+.PHONY: golden
+golden: $(VENV)/explain.done ## Make the golden explanations of small models again, with Python's shap
+	$(VENV)/bin/python scripts/explain/golden.py services/inference/internal/explain/testdata
 
 .PHONY: data
 data: ## Rebuild the three extracts from Debian's r-cran-modeldata (needs R)

@@ -27,6 +27,10 @@ type Runtime interface {
 	// Load loads an ONNX graph that takes rows of width features. ErrGraph: it
 	// cannot be served.
 	Load(graph []byte, width int) (Session, error)
+	// LoadMatrix loads a graph that takes rows of width features and answers some of its
+	// tensors, float32 [N, C], by that tensor's name: Score's out then is C floats a
+	// row. ErrGraph: it has no such tensor, or its C is not fixed.
+	LoadMatrix(graph []byte, width int, output string) (session Session, columns int, err error)
 	// Version names the runtime, for people.
 	Version() string
 }

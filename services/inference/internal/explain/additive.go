@@ -1,10 +1,10 @@
 package explain
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"sync"
 
 	"github.com/futurisys/futurisys/services/inference/internal/engine"
@@ -14,12 +14,8 @@ import (
 // floats are of 32 bits.
 const additivityTolerance = 1e-5
 
-// proofRows is how many rows, mixed of background rows feature by feature, prove
-// that a graph is additive.
-const proofRows = 256
-
 // mostValues bounds the remembered values of one feature's curve: integers and
-// categories are far fewer.
+// categories are far fewer. What does not fit is scored each time.
 const mostValues = 1 << 16
 
 // additive explains a graph whose log-odds are a sum of one curve a feature. Then
@@ -33,9 +29,11 @@ type additive struct {
 	base    float64   // mean log-odds over the background
 	means   []float64 // of each curve over the background
 
-	mu     sync.RWMutex
-	curves []map[float32]float64 // log-odds of the anchor with one feature set, less the anchor's own
-	origin float64               // the anchor's log-odds
+	mu sync.RWMutex
+	// curves are the log-odds of the anchor with one feature set, less the anchor's own,
+	// by the value's bits: NaN is a value too.
+	curves []map[uint32]float64
+	origin float64 // the anchor's log-odds
 }
 
 func newAdditive(graph []byte, runtime engine.Runtime, width int, background []float32) (Explainer, error) {
@@ -47,9 +45,9 @@ func newAdditive(graph []byte, runtime engine.Runtime, width int, background []f
 	if err != nil {
 		return nil, fmt.Errorf("load the log-odds: %w", err)
 	}
-	a := &additive{session: session, width: width, anchor: row(background, 0, width), curves: make([]map[float32]float64, width)}
+	a := &additive{session: session, width: width, anchor: row(background, 0, width), curves: make([]map[uint32]float64, width)}
 	for i := range a.curves {
-		a.curves[i] = map[float32]float64{}
+		a.curves[i] = map[uint32]float64{}
 	}
 	if err := a.prepare(background); err != nil {
 		return nil, errors.Join(err, session.Close())
@@ -64,97 +62,127 @@ func (a *additive) prepare(background []float32) error {
 		return fmt.Errorf("score the anchor: %w", err)
 	}
 	a.origin = float64(origin[0])
-	if err := a.learn(background); err != nil {
+	heights, err := a.heights(background)
+	if err != nil {
 		return err
 	}
 	count := len(background) / a.width
 	a.means = make([]float64, a.width)
-	a.base = a.origin
-	for feature := range a.width {
-		for i := range count {
-			a.means[feature] += a.curves[feature][row(background, i, a.width)[feature]] / float64(count)
-		}
-		a.base += a.means[feature]
+	for i, height := range heights {
+		a.means[i%a.width] += height / float64(count)
 	}
-	return a.prove(background, count)
+	// The base is scored as it is defined: as a sum of curves it would have the rounding
+	// of each.
+	outputs := make([]float32, count)
+	if err := a.session.Score(background, outputs); err != nil {
+		return fmt.Errorf("score the background: %w", err)
+	}
+	for _, output := range outputs {
+		a.base += float64(output) / float64(count)
+	}
+	return a.prove(background)
 }
 
 // prove compares the curves' sum with the graph on rows that no curve has seen.
-func (a *additive) prove(background []float32, count int) error {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same proof each time
-	mixed := make([]float32, proofRows*a.width)
-	for i := range mixed {
-		mixed[i] = row(background, random.IntN(count), a.width)[i%a.width]
-	}
+func (a *additive) prove(background []float32) error {
+	mixed := mix(background, a.width)
 	out := make([]float32, proofRows)
 	if err := a.session.Score(mixed, out); err != nil {
 		return fmt.Errorf("score the proof: %w", err)
 	}
+	heights, err := a.heights(mixed)
+	if err != nil {
+		return err
+	}
 	for i := range proofRows {
-		if sum := a.explain(row(mixed, i, a.width)).Output; math.Abs(sum-float64(out[i])) > additivityTolerance {
+		if sum := a.explain(row(heights, i, a.width)).Output; math.Abs(sum-float64(out[i])) > additivityTolerance {
 			return fmt.Errorf("%w: the curves add up to %g, the graph answers %g", errUnfit, sum, out[i])
 		}
 	}
 	return nil
 }
 
-// learn scores the values of rows whose place on their curve is not known.
-func (a *additive) learn(rows []float32) error {
-	var ask []float32
-	var features []int
+// heights are those of the curves at each cell of rows, [N, F]. Those that are not
+// known are scored in one batch.
+func (a *additive) heights(rows []float32) ([]float64, error) {
+	out := make([]float64, len(rows))
+	var unknown []int
 	a.mu.RLock()
 	for i, value := range rows {
-		if _, known := a.curves[i%a.width][value]; !known {
-			at := len(ask)
-			ask = append(ask, a.anchor...)
-			ask[at+i%a.width] = value
-			features = append(features, i%a.width)
+		var known bool
+		if out[i], known = a.curves[i%a.width][math.Float32bits(value)]; !known {
+			unknown = append(unknown, i)
 		}
 	}
 	a.mu.RUnlock()
-	if len(features) == 0 {
-		return nil
+	if len(unknown) == 0 {
+		return out, nil
 	}
-	out := make([]float32, len(features))
-	if err := a.session.Score(ask, out); err != nil {
-		return fmt.Errorf("score the curves: %w", err)
+	asked := make([]float32, 0, len(unknown)*a.width)
+	for _, i := range unknown {
+		asked = append(asked, a.anchor...)
+		asked[len(asked)-a.width+i%a.width] = rows[i]
+	}
+	answers := make([]float32, len(unknown))
+	if err := a.session.Score(asked, answers); err != nil {
+		return nil, fmt.Errorf("score the curves: %w", err)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for i, feature := range features {
-		if len(a.curves[feature]) >= mostValues {
-			return fmt.Errorf("feature %d has more than %d values", feature, mostValues)
+	for n, i := range unknown {
+		out[i] = float64(answers[n]) - a.origin
+		if curve := a.curves[i%a.width]; len(curve) < mostValues {
+			curve[math.Float32bits(rows[i])] = out[i]
 		}
-		a.curves[feature][row(ask, i, a.width)[feature]] = float64(out[i]) - a.origin
-	}
-	return nil
-}
-
-// Explain explains rows; see Explainer.
-func (a *additive) Explain(rows []float32) ([]Explanation, error) {
-	if err := checkRows(rows, a.width); err != nil {
-		return nil, err
-	}
-	if err := a.learn(rows); err != nil {
-		return nil, err
-	}
-	out := make([]Explanation, len(rows)/a.width)
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	for i := range out {
-		out[i] = a.explain(row(rows, i, a.width))
 	}
 	return out, nil
 }
 
-// explain explains a row whose values are all known.
-func (a *additive) explain(values []float32) Explanation {
-	out := Explanation{Base: a.base, Output: a.base, Contributions: make([]float64, a.width)}
-	for feature, value := range values {
-		out.Contributions[feature] = a.curves[feature][value] - a.means[feature]
-		out.Output += out.Contributions[feature]
+// Explain explains rows; see Explainer.
+func (a *additive) Explain(ctx context.Context, rows []float32) ([]Explanation, error) {
+	if err := checkRows(rows, a.width); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err //nolint:wrapcheck // the caller went away
+	}
+	heights, err := a.heights(rows)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Explanation, len(rows)/a.width)
+	for i := range out {
+		out[i] = a.explain(heights[i*a.width : (i+1)*a.width])
+	}
+	return out, nil
+}
+
+// explain takes the heights of one row for its own, and makes contributions of them.
+func (a *additive) explain(heights []float64) Explanation {
+	out := Explanation{Base: a.base, Output: a.base, Contributions: heights}
+	for feature := range heights {
+		heights[feature] -= a.means[feature]
+		out.Output += heights[feature]
 	}
 	return out
+}
+
+// Curve answers a feature's contributions; see Curves.
+func (a *additive) Curve(feature int, values []float32) ([]float64, error) {
+	rows := make([]float32, 0, len(values)*a.width)
+	for _, value := range values {
+		rows = append(rows, a.anchor...)
+		rows[len(rows)-a.width+feature] = value
+	}
+	heights, err := a.heights(rows)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, len(values))
+	for i := range out {
+		out[i] = heights[i*a.width+feature] - a.means[feature]
+	}
+	return out, nil
 }
 
 func (a *additive) Method() Method { return Additive }

@@ -4,9 +4,12 @@
 package explain
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
+	"sync"
 
 	"github.com/futurisys/futurisys/services/inference/internal/engine"
 )
@@ -51,8 +54,9 @@ type Explanation struct {
 // Explainer explains the scores of one version. It may be used by many goroutines
 // at once.
 type Explainer interface {
-	// Explain explains rows, float32 [N, F] row by row.
-	Explain(rows []float32) ([]Explanation, error)
+	// Explain explains rows, float32 [N, F] row by row, on all cores. It ends early, with
+	// ctx's error, when ctx does.
+	Explain(ctx context.Context, rows []float32) ([]Explanation, error)
 	// Method and Space say what the explanations are.
 	Method() Method
 	Space() Space
@@ -60,10 +64,17 @@ type Explainer interface {
 	Close() error
 }
 
+// Curves is what the explainer of an additive version can do besides: the share of a
+// feature is a curve of its value alone.
+type Curves interface {
+	// Curve answers the contribution of a feature at each of its values.
+	Curve(feature int, values []float32) ([]float64, error)
+}
+
 // New returns the explainer of a graph that takes width features: by the method
 // that the manifest wishes where it holds for the graph, else by permutation.
 // background are rows of width, float32 [B, F].
-func New(wish Method, graph []byte, runtime engine.Runtime, width int, background []float32) (Explainer, error) {
+func New(wish Method, graph []byte, loader engine.Runtime, width int, background []float32) (Explainer, error) {
 	if len(background) == 0 || len(background)%width != 0 {
 		return nil, ErrBackground
 	}
@@ -71,21 +82,21 @@ func New(wish Method, graph []byte, runtime engine.Runtime, width int, backgroun
 	var err error
 	switch wish {
 	case Additive:
-		found, err = newAdditive(graph, runtime, width, background)
+		found, err = newAdditive(graph, loader, width, background)
 	case Tree:
-		found, err = newTree(graph, width, background)
+		found, err = newTree(graph, loader, width, background)
 	default:
 		err = errUnfit
 	}
 	if errors.Is(err, errUnfit) {
-		return newPermutation(graph, runtime, width, background)
+		return newPermutation(graph, loader, width, background)
 	}
 	return found, err
 }
 
 // Importance is the mean absolute contribution of each feature over rows, [F].
-func Importance(explainer Explainer, rows []float32, width int) ([]float64, error) {
-	found, err := explainer.Explain(rows)
+func Importance(ctx context.Context, explainer Explainer, rows []float32, width int) ([]float64, error) {
+	found, err := explainer.Explain(ctx, rows)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
 	}
@@ -98,11 +109,15 @@ func Importance(explainer Explainer, rows []float32, width int) ([]float64, erro
 	return out, nil
 }
 
+// proofRows is how many rows, mixed of background rows feature by feature, prove that
+// a method holds for a graph.
+const proofRows = 256
+
 // errUnfit says that a method does not hold for a graph.
 var errUnfit = errors.New("the method does not fit the graph")
 
 // row is the i-th of rows.
-func row(rows []float32, i, width int) []float32 { return rows[i*width : (i+1)*width] }
+func row[T float32 | float64](rows []T, i, width int) []T { return rows[i*width : (i+1)*width] }
 
 // checkRows refuses what is not rows of width.
 func checkRows(rows []float32, width int) error {
@@ -110,4 +125,23 @@ func checkRows(rows []float32, width int) error {
 		return fmt.Errorf("%d floats are not rows of %d", len(rows), width)
 	}
 	return nil
+}
+
+// inParallel does work on each of count items, on all cores. Each goroutine gets its
+// own worker, which says what to do with an item.
+func inParallel(ctx context.Context, count int, newWorker func() func(item int) error) error {
+	failed := make([]error, min(runtime.GOMAXPROCS(0), count))
+	var workers sync.WaitGroup
+	for number := range failed {
+		workers.Go(func() {
+			work := newWorker()
+			for item := number; item < count && failed[number] == nil; item += len(failed) {
+				if failed[number] = ctx.Err(); failed[number] == nil {
+					failed[number] = work(item)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return errors.Join(failed...)
 }

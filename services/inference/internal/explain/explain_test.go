@@ -1,7 +1,9 @@
 package explain_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -95,7 +97,7 @@ func TestCommittedVersionsAreExplainedAsInTheTraining(t *testing.T) {
 			t.Errorf("version %d is explained by %s in %s", number, explainer.Method(), explainer.Space())
 		}
 		rows, want := v.golden(t)
-		found, err := explainer.Explain(rows)
+		found, err := explainer.Explain(t.Context(), rows)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,11 +132,11 @@ func TestGraphThatIsNotAdditiveIsEstimated(t *testing.T) {
 		t.Fatalf("it is explained by %s in %s", estimate.Method(), estimate.Space())
 	}
 	rows, _ := v.golden(t)
-	exact, err := v.explainer(t, explain.Tree).Explain(rows)
+	exact, err := v.explainer(t, explain.Tree).Explain(t.Context(), rows)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := estimate.Explain(rows)
+	found, err := estimate.Explain(t.Context(), rows)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,22 +171,68 @@ func TestBadInputIsSaid(t *testing.T) {
 	if _, err := explain.New(explain.Tree, []byte("not ONNX"), enginetest.Open(t), v.plan.Width(), v.background); err == nil {
 		t.Error("bytes that are no graph: no error")
 	}
-	if _, err := v.explainer(t, explain.Additive).Explain(v.background[:30]); err == nil {
+	if _, err := v.explainer(t, explain.Additive).Explain(t.Context(), v.background[:30]); err == nil {
 		t.Error("half a row: no error")
 	}
 }
 
+// BenchmarkExplain explains one row alone, and the package's golden rows together.
 func BenchmarkExplain(b *testing.B) {
 	for number, name := range map[int]string{1: "additive", 2: "tree"} {
 		v := read(b, number)
 		explainer := v.explainer(b, explain.Method(v.pkg.Manifest.Explain.Method))
-		rows, _ := v.golden(b)
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				if _, err := explainer.Explain(rows[:v.plan.Width()]); err != nil {
-					b.Fatal(err)
+		var all []float32
+		for _, golden := range v.pkg.Golden.Rows {
+			all = v.encode(b, all, golden.Profile)
+		}
+		for which, rows := range map[string][]float32{"one": all[:v.plan.Width()], "golden": all} {
+			b.Run(name+"/"+which, func(b *testing.B) {
+				for b.Loop() {
+					if _, err := explainer.Explain(b.Context(), rows); err != nil {
+						b.Fatal(err)
+					}
 				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(rows)/v.plan.Width()), "ns/row")
+			})
+		}
+	}
+}
+
+// Values that no curve has seen, missing ones among them, are explained like others,
+// however many there are.
+func TestAdditiveTakesAnyValue(t *testing.T) {
+	v := read(t, 1)
+	explainer := v.explainer(t, explain.Additive)
+	rows, _ := v.golden(t)
+	row := rows[:v.plan.Width()]
+	many := make([]float32, 0, 70_000*len(row))
+	for i := range 70_000 {
+		many = append(many, row...)
+		many[len(many)-len(row)] = float32(1000 + i) // the income
+	}
+	for range 2 {
+		found, err := explainer.Explain(t.Context(), many)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := found[len(found)-1]
+		alone, err := explainer.Explain(t.Context(), many[len(many)-len(row):])
+		if err != nil || last.Output != alone[0].Output {
+			t.Fatalf("got %g among others, %g alone, %v", last.Output, alone[0].Output, err)
+		}
+	}
+}
+
+func TestExplainingEndsWithItsCaller(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for number, method := range map[int][]explain.Method{1: {explain.Additive, explain.Permutation}, 2: {explain.Tree}} {
+		v := read(t, number)
+		rows, _ := v.golden(t)
+		for _, wish := range method {
+			if _, err := v.explainer(t, wish).Explain(ctx, rows); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: got %v", wish, err)
 			}
-		})
+		}
 	}
 }

@@ -5,14 +5,12 @@ import (
 	"math"
 	"slices"
 
-	"github.com/futurisys/futurisys/services/inference/internal/engine"
-
 	"github.com/futurisys/futurisys/proto/gen/onnx"
 )
 
 // node is a node of a tree. A leaf has no feature.
 type node struct {
-	feature    int32 // -1: a leaf
+	feature    int32 // column of the trees' input; -1: a leaf
 	mode       mode
 	threshold  float32
 	yes, no    int32 // places of the children
@@ -53,12 +51,13 @@ func (n *node) goes(value float32) bool {
 	}
 }
 
-// forest is a sum of trees on the raw row.
+// forest is a sum of trees on rows: the raw ones, or what the graph makes of them.
 type forest struct {
 	nodes []node
 	roots []int32
 	base  float64
 	space Space
+	input string // the tensor of its rows
 }
 
 // output is the forest's own answer for a row, float64.
@@ -78,9 +77,12 @@ func (f *forest) output(values []float32) float64 {
 	return sum
 }
 
-// readForest reads the graph's one ensemble of trees. errUnfit: it has none, or
-// something stands between it and the row or the probability.
-func readForest(graph []byte, width int) (*forest, error) {
+// mostClasses bounds the classes that trees vote for.
+const mostClasses = 64
+
+// readForests reads the graph's one ensemble of trees: a forest for each class that
+// the graph may answer, the last class first. errUnfit: it has none that can be read.
+func readForests(graph []byte) ([]*forest, error) {
 	model, err := parse(graph)
 	if err != nil {
 		return nil, err
@@ -97,14 +99,39 @@ func readForest(graph []byte, width int) (*forest, error) {
 			return nil, fmt.Errorf("%w: TreeEnsemble of ai.onnx.ml 5 is not read", errUnfit)
 		}
 	}
-	if trees == nil || len(trees.GetInput()) != 1 || trees.GetInput()[0] != engine.InputName {
-		return nil, fmt.Errorf("%w: no ensemble of trees takes the row itself", errUnfit)
+	if trees == nil || len(trees.GetInput()) != 1 {
+		return nil, fmt.Errorf("%w: it has no ensemble of trees", errUnfit)
 	}
-	f, err := readNodes(attributes(trees), width)
-	if err != nil {
-		return nil, err
+	attribute := attributes(trees)
+	var out []*forest
+	for _, class := range slices.Backward(classes(attribute)) {
+		f, err := readNodes(attribute, class)
+		if err != nil {
+			return nil, err
+		}
+		f.input = trees.GetInput()[0]
+		if err := f.readSpace(model, trees); err != nil {
+			return nil, err
+		}
+		out = append(out, f)
 	}
-	return f, f.readSpace(model, trees)
+	if len(out) == 0 || len(out) > mostClasses {
+		return nil, fmt.Errorf("%w: its trees vote for %d classes", errUnfit, len(out))
+	}
+	return out, nil
+}
+
+// classes are those that the leaves vote for, ascending.
+func classes(attribute map[string]*onnx.AttributeProto) []int64 {
+	return slices.Compact(slices.Sorted(slices.Values(attribute[leafPrefix(attribute)+"_ids"].GetInts())))
+}
+
+// leafPrefix is how the attributes of leaves begin.
+func leafPrefix(attribute map[string]*onnx.AttributeProto) string {
+	if _, ok := attribute["class_treeids"]; ok {
+		return "class"
+	}
+	return "target"
 }
 
 // none is the transformation that leaves the trees' sum as it is.
@@ -143,7 +170,7 @@ func readArrays(attribute map[string]*onnx.AttributeProto) (*arrays, error) {
 		trees: attribute["nodes_treeids"].GetInts(), ids: attribute["nodes_nodeids"].GetInts(),
 		features: attribute["nodes_featureids"].GetInts(), yes: attribute["nodes_truenodeids"].GetInts(),
 		no: attribute["nodes_falsenodeids"].GetInts(), missing: attribute["nodes_missing_value_tracks_true"].GetInts(),
-		thresholds: attribute["nodes_values"].GetFloats(), modes: attribute["nodes_modes"].GetStrings(),
+		thresholds: floats(attribute, "nodes_values"), modes: attribute["nodes_modes"].GetStrings(),
 	}
 	for _, length := range []int{len(a.ids), len(a.features), len(a.yes), len(a.no), len(a.thresholds), len(a.modes)} {
 		if length != len(a.trees) {
@@ -153,8 +180,8 @@ func readArrays(attribute map[string]*onnx.AttributeProto) (*arrays, error) {
 	return a, nil
 }
 
-// readNodes reads the nodes of an ensemble and what its leaves are worth.
-func readNodes(attribute map[string]*onnx.AttributeProto, width int) (*forest, error) {
+// readNodes reads the nodes of an ensemble and what its leaves are worth for a class.
+func readNodes(attribute map[string]*onnx.AttributeProto, class int64) (*forest, error) {
 	a, err := readArrays(attribute)
 	if err != nil {
 		return nil, err
@@ -167,14 +194,23 @@ func readNodes(attribute map[string]*onnx.AttributeProto, width int) (*forest, e
 	for i := range f.nodes {
 		if string(a.modes[i]) == "LEAF" {
 			f.nodes[i].feature = -1
-		} else if err := f.nodes[i].readBranch(a, i, places, width); err != nil {
+		} else if err := f.nodes[i].readBranch(a, i, places); err != nil {
 			return nil, err
 		}
 	}
-	if err := f.readLeaves(attribute, places); err != nil {
+	if err := f.readLeaves(attribute, places, class); err != nil {
 		return nil, err
 	}
-	return f, f.readAggregate(attribute)
+	return f, f.readAggregate(attribute, class)
+}
+
+// columns is how many columns of its rows it needs.
+func (f *forest) columns() int {
+	most := int32(-1)
+	for i := range f.nodes {
+		most = max(most, f.nodes[i].feature)
+	}
+	return int(most) + 1
 }
 
 // readPlaces finds the trees' roots and where each node stands.
@@ -200,9 +236,9 @@ func (f *forest) readPlaces(a *arrays) (map[place]int32, error) {
 }
 
 // readBranch reads the i-th node, which tests a feature.
-func (n *node) readBranch(a *arrays, i int, places map[place]int32, width int) error {
+func (n *node) readBranch(a *arrays, i int, places map[place]int32) error {
 	var known bool
-	if n.mode, known = modeOf(string(a.modes[i])); !known || a.features[i] < 0 || a.features[i] >= int64(width) {
+	if n.mode, known = modeOf(string(a.modes[i])); !known || a.features[i] < 0 || a.features[i] > math.MaxInt32 {
 		return fmt.Errorf("%w: a node tests feature %d by %s", errUnfit, a.features[i], a.modes[i])
 	}
 	n.feature, n.threshold = int32(a.features[i]), a.thresholds[i]
@@ -222,28 +258,20 @@ func modeOf(name string) (mode, bool) {
 	return mode(at), at >= 0
 }
 
-// readLeaves reads what the leaves are worth, for the positive class.
-func (f *forest) readLeaves(attribute map[string]*onnx.AttributeProto, places map[place]int32) error {
-	prefix := "target"
-	if _, ok := attribute["class_treeids"]; ok {
-		prefix = "class"
-	}
+// readLeaves reads what the leaves are worth for a class.
+func (f *forest) readLeaves(attribute map[string]*onnx.AttributeProto, places map[place]int32, class int64) error {
+	prefix := leafPrefix(attribute)
 	trees, ids := attribute[prefix+"_treeids"].GetInts(), attribute[prefix+"_nodeids"].GetInts()
-	targets, weights := attribute[prefix+"_ids"].GetInts(), attribute[prefix+"_weights"].GetFloats()
+	targets, weights := attribute[prefix+"_ids"].GetInts(), floats(attribute, prefix+"_weights")
 	if len(ids) != len(trees) || len(targets) != len(trees) || len(weights) != len(trees) {
 		return fmt.Errorf("%w: its leaves are not whole", errUnfit)
-	}
-	// One weight a leaf: it is the positive class's, whatever its id. Two: the second's.
-	several := slices.Contains(targets, 1) && slices.Contains(targets, 0)
-	if slices.ContainsFunc(targets, func(target int64) bool { return target < 0 || target > 1 }) {
-		return fmt.Errorf("%w: its trees vote for more than two classes", errUnfit)
 	}
 	for i := range trees {
 		at, ok := places[place{trees[i], ids[i]}]
 		if !ok || f.nodes[at].feature >= 0 {
 			return fmt.Errorf("%w: a leaf's worth belongs to no leaf", errUnfit)
 		}
-		if !several || targets[i] == 1 {
+		if targets[i] == class {
 			f.nodes[at].value += float64(weights[i])
 		}
 	}
@@ -251,7 +279,7 @@ func (f *forest) readLeaves(attribute map[string]*onnx.AttributeProto, places ma
 }
 
 // readAggregate reads how the trees are put together, and what they start from.
-func (f *forest) readAggregate(attribute map[string]*onnx.AttributeProto) error {
+func (f *forest) readAggregate(attribute map[string]*onnx.AttributeProto, class int64) error {
 	if a, ok := attribute["aggregate_function"]; ok && string(a.GetS()) != "SUM" {
 		if string(a.GetS()) != "AVERAGE" {
 			return fmt.Errorf("%w: its trees are put together by %s", errUnfit, a.GetS())
@@ -260,8 +288,10 @@ func (f *forest) readAggregate(attribute map[string]*onnx.AttributeProto) error 
 			f.nodes[i].value /= float64(len(f.roots))
 		}
 	}
-	if bases := attribute["base_values"].GetFloats(); len(bases) > 0 {
-		f.base = float64(bases[len(bases)-1])
+	// Where two classes have one vote a leaf, their only number is that of the second,
+	// whatever its id.
+	if bases := floats(attribute, "base_values"); len(bases) > 0 {
+		f.base = float64(bases[min(max(int(class), 0), len(bases)-1)])
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package explain
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 
 	"google.golang.org/protobuf/proto"
 
@@ -62,6 +64,41 @@ func sigmoid(model *onnx.ModelProto) (*onnx.NodeProto, error) {
 			return nil, fmt.Errorf("%w: it ends in %s", errUnfit, node.GetOpType())
 		}
 	}
+}
+
+// withOutput is the same graph that answers one of its inner tensors as well.
+func withOutput(graph []byte, name string) ([]byte, error) {
+	model, err := parse(graph)
+	if err != nil {
+		return nil, err
+	}
+	model.GetGraph().Output = append(model.GetGraph().Output, &onnx.ValueInfoProto{
+		Name: new(name),
+		Type: &onnx.TypeProto{Value: &onnx.TypeProto_TensorType{TensorType: &onnx.TypeProto_Tensor{
+			ElemType: new(int32(onnx.TensorProto_FLOAT)),
+		}}},
+	})
+	out, err := proto.Marshal(model)
+	if err != nil {
+		return nil, fmt.Errorf("write the graph: %w", err)
+	}
+	return out, nil
+}
+
+// floats is an attribute of numbers, written as floats or as a tensor of doubles.
+func floats(attribute map[string]*onnx.AttributeProto, name string) []float32 {
+	if a, ok := attribute[name]; ok {
+		return a.GetFloats()
+	}
+	tensor := attribute[name+"_as_tensor"].GetT()
+	var out []float32
+	for _, value := range tensor.GetDoubleData() {
+		out = append(out, float32(value))
+	}
+	for raw := tensor.GetRawData(); len(raw) >= 8 && tensor.GetDataType() == int32(onnx.TensorProto_DOUBLE); raw = raw[8:] {
+		out = append(out, float32(math.Float64frombits(binary.LittleEndian.Uint64(raw))))
+	}
+	return out
 }
 
 // attributes are those of a node by name.

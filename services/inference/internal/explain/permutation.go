@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -50,18 +51,19 @@ func newPermutation(graph []byte, runtime engine.Runtime, width int, background 
 }
 
 // Explain estimates; see Explainer. The same row gives the same estimate each time.
-func (p *permutation) Explain(rows []float32) ([]Explanation, error) {
+func (p *permutation) Explain(ctx context.Context, rows []float32) ([]Explanation, error) {
 	if err := checkRows(rows, p.width); err != nil {
 		return nil, err
 	}
 	out := make([]Explanation, len(rows)/p.width)
-	for i := range out {
-		var err error
-		if out[i], err = p.explain(row(rows, i, p.width)); err != nil {
-			return nil, err
+	err := inParallel(ctx, len(out), func() func(int) error {
+		return func(i int) error {
+			var err error
+			out[i], err = p.explain(row(rows, i, p.width))
+			return err
 		}
-	}
-	return out, nil
+	})
+	return out, err
 }
 
 func (p *permutation) explain(values []float32) (Explanation, error) {

@@ -1,15 +1,17 @@
 package explain
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"runtime"
+	"math"
 	"slices"
-	"sync"
+
+	"github.com/futurisys/futurisys/services/inference/internal/engine"
 )
 
-// mostPlayers bounds the features that one path may test.
+// mostPlayers bounds the raw features that one path may test.
 const mostPlayers = 64
 
 // weights are w[a][b] = a! b! / (a + b + 1)!: how often, among all orders, a given
@@ -31,7 +33,8 @@ func newWeights() *weightTable {
 // background row, and their mean.
 type tree struct {
 	forest  *forest
-	width   int
+	encoder encoder
+	width   int // of a raw row
 	base    float64
 	weights *weightTable
 	crowds  [][]crowd // by tree
@@ -47,20 +50,69 @@ type crowd struct {
 // goes says whether the crowd goes to yes at the node so far behind the root.
 func (c *crowd) goes(offset int32) bool { return c.yes[offset/64]>>(offset%64)&1 == 1 }
 
-func newTree(graph []byte, width int, background []float32) (Explainer, error) {
-	forest, err := readForest(graph, width)
+func newTree(graph []byte, loader engine.Runtime, width int, background []float32) (Explainer, error) {
+	forests, err := readForests(graph)
 	if err != nil {
 		return nil, err
 	}
-	return gather(forest, width, background), nil
+	encoder, err := newEncoder(graph, loader, width, forests[0], background)
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := encoder.encode(background)
+	for _, forest := range forests {
+		if err != nil && !errors.Is(err, errUnfit) {
+			break
+		}
+		t := gather(forest, encoder, width, encoded)
+		if err = t.prove(graph, loader, background); err == nil {
+			return t, nil
+		}
+	}
+	return nil, errors.Join(err, encoder.close())
 }
 
-// gather finds, tree by tree, which background rows go the same way everywhere.
-func gather(forest *forest, width int, background []float32) *tree {
-	t := &tree{forest: forest, width: width, weights: newWeights(), crowds: make([][]crowd, len(forest.roots))}
-	count := len(background) / width
+// treeTolerance is how far the trees' sum may be from the graph, as a probability:
+// the graph's floats are of 32 bits.
+const treeTolerance = 1e-5
+
+// prove compares the trees' sum with the graph, so that nothing which the graph does
+// besides is left out.
+func (t *tree) prove(graph []byte, loader engine.Runtime, background []float32) error {
+	session, err := loader.Load(graph, t.width)
+	if err != nil {
+		return fmt.Errorf("load the proof: %w", err)
+	}
+	defer session.Close()
+	rows := append(mix(background, t.width), background...)
+	out := make([]float32, len(rows)/t.width)
+	if err := session.Score(rows, out); err != nil {
+		return fmt.Errorf("score the proof: %w", err)
+	}
+	encoded, err := t.encoder.encode(rows)
+	if err != nil {
+		return err
+	}
+	for i, want := range out {
+		got := t.forest.output(row(encoded, i, t.encoder.columns()))
+		if t.forest.space == LogOdds {
+			got = 1 / (1 + math.Exp(-got))
+		}
+		if !(math.Abs(got-float64(want)) <= treeTolerance) { // NaN is not
+			return fmt.Errorf("%w: the trees add up to %g, the graph answers %g", errUnfit, got, want)
+		}
+	}
+	return nil
+}
+
+// gather finds, tree by tree, which background rows, given encoded, go the same way
+// everywhere.
+func gather(forest *forest, encoder encoder, width int, background []float32) *tree {
+	t := &tree{forest: forest, encoder: encoder, width: width, weights: newWeights(), crowds: make([][]crowd, len(forest.roots))}
+	columns := encoder.columns()
+	count := len(background) / columns
 	for i := range count {
-		t.base += forest.output(row(background, i, width)) / float64(count)
+		t.base += forest.output(row(background, i, columns)) / float64(count)
 	}
 	for number, root := range forest.roots {
 		end := int32(len(forest.nodes))
@@ -73,7 +125,7 @@ func gather(forest *forest, width int, background []float32) *tree {
 		for i := range count {
 			clear(yes)
 			for at := root; at < end; at++ {
-				if n := &forest.nodes[at]; n.feature >= 0 && n.goes(row(background, i, width)[n.feature]) {
+				if n := &forest.nodes[at]; n.feature >= 0 && n.goes(row(background, i, columns)[n.feature]) {
 					yes[(at-root)/64] |= 1 << ((at - root) % 64) //nolint:mnd // bits of a word
 				}
 			}
@@ -93,29 +145,30 @@ func gather(forest *forest, width int, background []float32) *tree {
 	return t
 }
 
-// Explain explains rows, on all cores; see Explainer.
-func (t *tree) Explain(rows []float32) ([]Explanation, error) {
+// Explain explains rows; see Explainer.
+func (t *tree) Explain(ctx context.Context, rows []float32) ([]Explanation, error) {
 	if err := checkRows(rows, t.width); err != nil {
 		return nil, err
 	}
-	out := make([]Explanation, len(rows)/t.width)
-	failed := make([]error, min(runtime.GOMAXPROCS(0), len(out)))
-	var workers sync.WaitGroup
-	for worker := range failed {
-		workers.Go(func() {
-			walk := newWalk(t)
-			for i := worker; i < len(out) && failed[worker] == nil; i += len(failed) {
-				out[i], failed[worker] = walk.explain(row(rows, i, t.width))
-			}
-		})
+	encoded, err := t.encoder.encode(rows)
+	if err != nil {
+		return nil, err
 	}
-	workers.Wait()
-	return out, errors.Join(failed...)
+	out := make([]Explanation, len(rows)/t.width)
+	err = inParallel(ctx, len(out), func() func(int) error {
+		walk := newWalk(t)
+		return func(i int) error {
+			var err error
+			out[i], err = walk.explain(row(encoded, i, t.encoder.columns()))
+			return err
+		}
+	})
+	return out, err
 }
 
 func (t *tree) Method() Method { return Tree }
 func (t *tree) Space() Space   { return t.forest.space }
-func (t *tree) Close() error   { return nil }
+func (t *tree) Close() error   { return t.encoder.close() }
 
 // walk goes through the trees with one row and one crowd at a time. At a node that
 // the two leave by different ways, both are followed: one with the feature taken
@@ -123,7 +176,8 @@ func (t *tree) Close() error   { return nil }
 type walk struct {
 	*tree
 
-	row     []float32
+	players []int32   // by column: the raw feature that it was made of
+	row     []float32 // encoded
 	root    int32
 	other   *crowd
 	taken   []int8 // by feature: whose value this path has, 0: nobody's yet
@@ -136,7 +190,9 @@ const (
 	byOther = 2
 )
 
-func newWalk(t *tree) *walk { return &walk{tree: t, taken: make([]int8, t.width)} }
+func newWalk(t *tree) *walk {
+	return &walk{tree: t, players: t.encoder.players(), taken: make([]int8, t.width)}
+}
 
 func (w *walk) explain(values []float32) (Explanation, error) {
 	w.row, w.phi = values, make([]float64, w.width)
@@ -175,20 +231,21 @@ func (w *walk) visit(at int32, mine, others int) (give, take float64) {
 	if w.other.goes(at - w.root) {
 		otherAt = n.yes
 	}
+	player := w.players[n.feature]
 	switch {
-	case w.taken[n.feature] == byRow, mineAt == otherAt:
+	case w.taken[player] == byRow, mineAt == otherAt:
 		return w.visit(mineAt, mine, others)
-	case w.taken[n.feature] == byOther:
+	case w.taken[player] == byOther:
 		return w.visit(otherAt, mine, others)
 	case mine+others >= mostPlayers:
 		w.tooDeep = true
 		return 0, 0
 	}
-	w.taken[n.feature] = byRow
+	w.taken[player] = byRow
 	giveMine, takeMine := w.visit(mineAt, mine+1, others)
-	w.taken[n.feature] = byOther
+	w.taken[player] = byOther
 	giveOther, takeOther := w.visit(otherAt, mine, others+1)
-	w.taken[n.feature] = 0
-	w.phi[n.feature] += giveMine + takeOther
+	w.taken[player] = 0
+	w.phi[player] += giveMine + takeOther
 	return giveMine + giveOther, takeMine + takeOther
 }

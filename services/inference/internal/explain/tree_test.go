@@ -77,9 +77,9 @@ func TestTreesAgreeWithTheDefinition(t *testing.T) {
 			f.roots = append(f.roots, grow(random, f, random.IntN(7), width))
 		}
 		background := cells(random, width*(1+random.IntN(6)))
-		explainer := gather(f, width, background)
+		explainer := gather(f, identity(width), width, background)
 		rows := cells(random, width*3)
-		found, err := explainer.Explain(rows)
+		found, err := explainer.Explain(t.Context(), rows)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,8 +101,8 @@ func TestTreesAgreeWithTheDefinition(t *testing.T) {
 
 func TestFeatureThatIsNotUsedHasNoShare(t *testing.T) {
 	f := &forest{nodes: []node{{feature: 1, threshold: 1, yes: 1, no: 2}, {feature: -1, value: 3}, {feature: -1, value: 5}}, roots: []int32{0}}
-	explainer := gather(f, 3, []float32{9, 0, 9, 8, 2, 8})
-	found, err := explainer.Explain([]float32{1, 1, 1}) // the value is the threshold: it goes to yes
+	explainer := gather(f, identity(3), 3, []float32{9, 0, 9, 8, 2, 8})
+	found, err := explainer.Explain(t.Context(), []float32{1, 1, 1}) // the value is the threshold: it goes to yes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,15 +113,15 @@ func TestFeatureThatIsNotUsedHasNoShare(t *testing.T) {
 
 func TestTreeOfOneLeafGivesNothingToAnybody(t *testing.T) {
 	f := &forest{nodes: []node{{feature: -1, value: 3}}, roots: []int32{0}, base: 1}
-	explainer := gather(f, 2, []float32{0, 0})
-	found, err := explainer.Explain([]float32{1, 1})
+	explainer := gather(f, identity(2), 2, []float32{0, 0})
+	found, err := explainer.Explain(t.Context(), []float32{1, 1})
 	if err != nil || found[0].Output != 4 || found[0].Contributions[0] != 0 {
 		t.Errorf("got %+v, %v", found, err)
 	}
 }
 
-// FuzzReadForest holds for any bytes: a forest whose every walk ends, or an error.
-func FuzzReadForest(f *testing.F) {
+// FuzzReadForests holds for any bytes: a forest whose every walk ends, or an error.
+func FuzzReadForests(f *testing.F) {
 	good, err := proto.Marshal(&onnx.ModelProto{Graph: &onnx.GraphProto{Node: []*onnx.NodeProto{{
 		OpType: new("TreeEnsembleRegressor"), Input: []string{"features"}, Output: []string{"probability"},
 		Attribute: []*onnx.AttributeProto{
@@ -141,16 +141,20 @@ func FuzzReadForest(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	if forest, err := readForest(good, 2); err != nil || forest.space != Probability || forest.output([]float32{0, 1}) != -1 {
-		f.Fatalf("got %+v, %v", forest, err)
+	if forests, err := readForests(good); err != nil || forests[0].space != Probability || forests[0].output([]float32{0, 1}) != -1 {
+		f.Fatalf("got %+v, %v", forests, err)
 	}
 	f.Add(good)
 	f.Add([]byte("not ONNX"))
 	f.Fuzz(func(_ *testing.T, graph []byte) {
-		forest, err := readForest(graph, 2)
+		forests, err := readForests(graph)
 		if err != nil {
 			return
 		}
-		forest.output([]float32{0, 1})
+		for _, forest := range forests {
+			if forest.columns() <= 2 {
+				forest.output([]float32{0, 1})
+			}
+		}
 	})
 }

@@ -45,7 +45,7 @@ func (r *Registry) check(ctx context.Context, candidate repository.Candidate) *V
 	version.LoadTime = time.Now().UTC()
 	var err error
 	if version.Package, err = r.options.Repository.Read(ctx, candidate); err == nil {
-		err = version.load(r.options.Runtime, r.options.MemoryBudget)
+		err = version.load(r.options.Runtime, r.options.MemoryBudget) //nolint:contextcheck // what it prepares outlives the call
 	}
 	if version.Package != nil && version.Revision == "" {
 		version.Revision = version.Package.Revision
@@ -166,7 +166,9 @@ func (v *Version) checkExplanations(runtime engine.Runtime, golden []float32) er
 	if v.Explainer, err = explain.New(wish, v.Package.Graph, runtime, v.Plan.Width(), background); err != nil {
 		return fmt.Errorf("%w: %w", ErrExplain, err)
 	}
-	v.Importance = sync.OnceValues(func() ([]float64, error) { return explain.Importance(v.Explainer, background, v.Plan.Width()) })
+	v.Importance = sync.OnceValues(func() ([]float64, error) {
+		return explain.Importance(context.Background(), v.Explainer, background, v.Plan.Width())
+	})
 	if v.Explainer.Method() == explain.Permutation {
 		return nil
 	}
@@ -178,7 +180,7 @@ func (v *Version) checkExplanations(runtime engine.Runtime, golden []float32) er
 			rows = append(rows, golden[i*v.Plan.Width():(i+1)*v.Plan.Width()]...)
 		}
 	}
-	found, err := v.Explainer.Explain(rows)
+	found, err := v.Explainer.Explain(context.Background(), rows)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrExplain, err)
 	}

@@ -47,11 +47,6 @@ func (*Runtime) Close() error {
 
 // Load loads a graph; see engine.Runtime.
 func (*Runtime) Load(graph []byte, width int) (engine.Session, error) {
-	options, err := sessionOptions()
-	if err != nil {
-		return nil, err
-	}
-	defer options.Destroy() //nolint:errcheck // nothing can be done about it
 	inputs, outputs, err := onnx.GetInputOutputInfoWithONNXData(graph)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", engine.ErrGraph, err)
@@ -62,12 +57,40 @@ func (*Runtime) Load(graph []byte, width int) (engine.Session, error) {
 	if err := checkSignature("output", outputs, engine.OutputName, onnx.NewShape(-1)); err != nil {
 		return nil, err
 	}
-	loaded, err := onnx.NewDynamicAdvancedSessionWithONNXData(
-		graph, []string{engine.InputName}, []string{engine.OutputName}, options)
+	return load(graph, engine.OutputName, width, 0)
+}
+
+// LoadMatrix loads a graph; see engine.Runtime.
+func (*Runtime) LoadMatrix(graph []byte, width int, output string) (engine.Session, int, error) {
+	inputs, outputs, err := onnx.GetInputOutputInfoWithONNXData(graph)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w: %w", engine.ErrGraph, err)
+	}
+	if err := checkSignature("input", inputs, engine.InputName, onnx.NewShape(-1, int64(width))); err != nil {
+		return nil, 0, err
+	}
+	at := slices.IndexFunc(outputs, func(o onnx.InputOutputInfo) bool { return o.Name == output })
+	if at < 0 || outputs[at].DataType != onnx.TensorElementDataTypeFloat || len(outputs[at].Dimensions) != 2 || outputs[at].Dimensions[1] < 1 {
+		return nil, 0, fmt.Errorf("%w: %q is no float32 matrix of a fixed width", engine.ErrGraph, output)
+	}
+	columns := int(outputs[at].Dimensions[1])
+	loaded, err := load(graph, output, width, columns)
+	return loaded, columns, err
+}
+
+// load makes a session that answers one output: a vector, or a matrix of so many
+// columns.
+func load(graph []byte, output string, width, columns int) (engine.Session, error) {
+	options, err := sessionOptions()
+	if err != nil {
+		return nil, err
+	}
+	defer options.Destroy() //nolint:errcheck // nothing can be done about it
+	loaded, err := onnx.NewDynamicAdvancedSessionWithONNXData(graph, []string{engine.InputName}, []string{output}, options)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", engine.ErrGraph, err)
 	}
-	return &session{graph: loaded, width: width, single: make(chan *buffers, keptBuffers)}, nil
+	return &session{graph: loaded, width: width, columns: columns, single: make(chan *buffers, keptBuffers)}, nil
 }
 
 // sessionOptions gives a call one thread: callers come in parallel, and a graph

@@ -11,8 +11,9 @@ import (
 const keptBuffers = 64
 
 type session struct {
-	graph *onnx.DynamicAdvancedSession
-	width int
+	graph   *onnx.DynamicAdvancedSession
+	width   int
+	columns int // of the output, 0: it is a vector
 	// single holds idle buffers of one row: most calls are, and making the two
 	// tensors costs as much as a tenth of the run. A channel and not a sync.Pool,
 	// because what falls out must be destroyed by hand.
@@ -26,22 +27,23 @@ type buffers struct {
 
 // Score scores rows; see engine.Session.
 func (s *session) Score(rows, out []float32) error {
-	if len(rows) != len(out)*s.width {
-		return fmt.Errorf("%d floats are not %d rows of %d", len(rows), len(out), s.width)
+	count := len(rows) / s.width
+	if len(rows) != count*s.width || len(out) != count*max(s.columns, 1) {
+		return fmt.Errorf("%d floats in and %d out are not rows of %d", len(rows), len(out), s.width)
 	}
-	if len(out) == 0 {
+	if count == 0 {
 		return nil
 	}
-	b, err := s.take(len(out))
+	b, err := s.take(count)
 	if err != nil {
 		return err
 	}
 	copy(b.rows.GetData(), rows)
 	if err := s.graph.Run([]onnx.Value{b.rows}, []onnx.Value{b.out}); err != nil {
-		return errors.Join(fmt.Errorf("run the graph on %d rows: %w", len(out), err), b.destroy())
+		return errors.Join(fmt.Errorf("run the graph on %d rows: %w", count, err), b.destroy())
 	}
 	copy(out, b.out.GetData())
-	return s.give(b, len(out))
+	return s.give(b, count)
 }
 
 // Close frees the graph and the kept buffers.
@@ -72,7 +74,11 @@ func (s *session) take(count int) (*buffers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the input of %d rows: %w", count, err)
 	}
-	out, err := onnx.NewEmptyTensor[float32](onnx.NewShape(int64(count)))
+	shape := onnx.NewShape(int64(count))
+	if s.columns > 0 {
+		shape = onnx.NewShape(int64(count), int64(s.columns))
+	}
+	out, err := onnx.NewEmptyTensor[float32](shape)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make the output of %d rows: %w", count, err), rows.Destroy())
 	}

@@ -903,7 +903,9 @@ type ModelFeature struct {
 	// What to call it in English.
 	LabelEn string `protobuf:"bytes,8,opt,name=label_en,json=labelEn,proto3" json:"label_en,omitempty"`
 	// Whether a row without it is refused; otherwise it is imputed as the manifest says.
-	Required      bool `protobuf:"varint,9,opt,name=required,proto3" json:"required,omitempty"`
+	Required bool `protobuf:"varint,9,opt,name=required,proto3" json:"required,omitempty"`
+	// How a manager can change it; absent: not at all.
+	Actionable    *Actionable `protobuf:"bytes,10,opt,name=actionable,proto3" json:"actionable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1001,6 +1003,214 @@ func (x *ModelFeature) GetRequired() bool {
 	return false
 }
 
+func (x *ModelFeature) GetActionable() *Actionable {
+	if x != nil {
+		return x.Actionable
+	}
+	return nil
+}
+
+// How a manager can change an input.
+type Actionable struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "increase", "decrease" or "any".
+	Direction string `protobuf:"bytes,1,opt,name=direction,proto3" json:"direction,omitempty"`
+	// The least value that may be proposed (numbers).
+	Min *float64 `protobuf:"fixed64,2,opt,name=min,proto3,oneof" json:"min,omitempty"`
+	// The greatest value that may be proposed (numbers).
+	Max           *float64 `protobuf:"fixed64,3,opt,name=max,proto3,oneof" json:"max,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Actionable) Reset() {
+	*x = Actionable{}
+	mi := &file_futurisys_v1_model_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Actionable) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Actionable) ProtoMessage() {}
+
+func (x *Actionable) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Actionable.ProtoReflect.Descriptor instead.
+func (*Actionable) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Actionable) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
+}
+
+func (x *Actionable) GetMin() float64 {
+	if x != nil && x.Min != nil {
+		return *x.Min
+	}
+	return 0
+}
+
+func (x *Actionable) GetMax() float64 {
+	if x != nil && x.Max != nil {
+		return *x.Max
+	}
+	return 0
+}
+
+// The contribution of one input by its value, whatever the others are.
+type FeatureCurve struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The field of EmployeeProfile.
+	Feature string `protobuf:"bytes,1,opt,name=feature,proto3" json:"feature,omitempty"`
+	// What to call it in French.
+	LabelFr string `protobuf:"bytes,2,opt,name=label_fr,json=labelFr,proto3" json:"label_fr,omitempty"`
+	// What to call it in English.
+	LabelEn string `protobuf:"bytes,3,opt,name=label_en,json=labelEn,proto3" json:"label_en,omitempty"`
+	// Unit of the value; empty when it has none.
+	Unit string `protobuf:"bytes,4,opt,name=unit,proto3" json:"unit,omitempty"`
+	// Over the training range of a number (101 points at most), or every category.
+	Points        []*FeatureCurvePoint `protobuf:"bytes,5,rep,name=points,proto3" json:"points,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeatureCurve) Reset() {
+	*x = FeatureCurve{}
+	mi := &file_futurisys_v1_model_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeatureCurve) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeatureCurve) ProtoMessage() {}
+
+func (x *FeatureCurve) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeatureCurve.ProtoReflect.Descriptor instead.
+func (*FeatureCurve) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *FeatureCurve) GetFeature() string {
+	if x != nil {
+		return x.Feature
+	}
+	return ""
+}
+
+func (x *FeatureCurve) GetLabelFr() string {
+	if x != nil {
+		return x.LabelFr
+	}
+	return ""
+}
+
+func (x *FeatureCurve) GetLabelEn() string {
+	if x != nil {
+		return x.LabelEn
+	}
+	return ""
+}
+
+func (x *FeatureCurve) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *FeatureCurve) GetPoints() []*FeatureCurvePoint {
+	if x != nil {
+		return x.Points
+	}
+	return nil
+}
+
+// One point of a curve.
+type FeatureCurvePoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The value.
+	Value *FeatureValue `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	// Its contribution, in the unit of the version's explanations.
+	Contribution  float64 `protobuf:"fixed64,2,opt,name=contribution,proto3" json:"contribution,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeatureCurvePoint) Reset() {
+	*x = FeatureCurvePoint{}
+	mi := &file_futurisys_v1_model_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeatureCurvePoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeatureCurvePoint) ProtoMessage() {}
+
+func (x *FeatureCurvePoint) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeatureCurvePoint.ProtoReflect.Descriptor instead.
+func (*FeatureCurvePoint) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *FeatureCurvePoint) GetValue() *FeatureValue {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *FeatureCurvePoint) GetContribution() float64 {
+	if x != nil {
+		return x.Contribution
+	}
+	return 0
+}
+
 // The decision threshold of a version.
 type Threshold struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1020,7 +1230,7 @@ type Threshold struct {
 
 func (x *Threshold) Reset() {
 	*x = Threshold{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[7]
+	mi := &file_futurisys_v1_model_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1242,7 @@ func (x *Threshold) String() string {
 func (*Threshold) ProtoMessage() {}
 
 func (x *Threshold) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[7]
+	mi := &file_futurisys_v1_model_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1255,7 @@ func (x *Threshold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Threshold.ProtoReflect.Descriptor instead.
 func (*Threshold) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{7}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Threshold) GetValue() float64 {
@@ -1100,7 +1310,7 @@ type ThresholdPoint struct {
 
 func (x *ThresholdPoint) Reset() {
 	*x = ThresholdPoint{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[8]
+	mi := &file_futurisys_v1_model_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1112,7 +1322,7 @@ func (x *ThresholdPoint) String() string {
 func (*ThresholdPoint) ProtoMessage() {}
 
 func (x *ThresholdPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[8]
+	mi := &file_futurisys_v1_model_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1125,7 +1335,7 @@ func (x *ThresholdPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThresholdPoint.ProtoReflect.Descriptor instead.
 func (*ThresholdPoint) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{8}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ThresholdPoint) GetThreshold() float64 {
@@ -1169,7 +1379,7 @@ type RiskBand struct {
 
 func (x *RiskBand) Reset() {
 	*x = RiskBand{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[9]
+	mi := &file_futurisys_v1_model_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1181,7 +1391,7 @@ func (x *RiskBand) String() string {
 func (*RiskBand) ProtoMessage() {}
 
 func (x *RiskBand) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[9]
+	mi := &file_futurisys_v1_model_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1194,7 +1404,7 @@ func (x *RiskBand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RiskBand.ProtoReflect.Descriptor instead.
 func (*RiskBand) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{9}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RiskBand) GetName() string {
@@ -1226,7 +1436,7 @@ type Metric struct {
 
 func (x *Metric) Reset() {
 	*x = Metric{}
-	mi := &file_futurisys_v1_model_proto_msgTypes[10]
+	mi := &file_futurisys_v1_model_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1238,7 +1448,7 @@ func (x *Metric) String() string {
 func (*Metric) ProtoMessage() {}
 
 func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_model_proto_msgTypes[10]
+	mi := &file_futurisys_v1_model_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1251,7 +1461,7 @@ func (x *Metric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metric.ProtoReflect.Descriptor instead.
 func (*Metric) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{10}
+	return file_futurisys_v1_model_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Metric) GetName() string {
@@ -1279,7 +1489,7 @@ var File_futurisys_v1_model_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\n" +
-	"\x18futurisys/v1/model.proto\x12\ffuturisys.v1\x1a\x1afuturisys/v1/profile.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\x02\n" +
+	"\x18futurisys/v1/model.proto\x12\ffuturisys.v1\x1a\x1efuturisys/v1/explanation.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\x02\n" +
 	"\x05Model\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bversions\x18\x02 \x03(\x05R\bversions\x12:\n" +
@@ -1348,7 +1558,7 @@ const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\x11FeatureImportance\x12\x18\n" +
 	"\afeature\x18\x01 \x01(\tR\afeature\x12#\n" +
 	"\rmean_absolute\x18\x02 \x01(\x01R\fmeanAbsolute\x12\x14\n" +
-	"\x05space\x18\x03 \x01(\tR\x05space\"\xfa\x01\n" +
+	"\x05space\x18\x03 \x01(\tR\x05space\"\xb4\x02\n" +
 	"\fModelFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1e\n" +
@@ -1360,9 +1570,29 @@ const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\x04unit\x18\x06 \x01(\tR\x04unit\x12\x19\n" +
 	"\blabel_fr\x18\a \x01(\tR\alabelFr\x12\x19\n" +
 	"\blabel_en\x18\b \x01(\tR\alabelEn\x12\x1a\n" +
-	"\brequired\x18\t \x01(\bR\brequiredB\x06\n" +
+	"\brequired\x18\t \x01(\bR\brequired\x128\n" +
+	"\n" +
+	"actionable\x18\n" +
+	" \x01(\v2\x18.futurisys.v1.ActionableR\n" +
+	"actionableB\x06\n" +
 	"\x04_minB\x06\n" +
-	"\x04_max\"\xa3\x01\n" +
+	"\x04_max\"h\n" +
+	"\n" +
+	"Actionable\x12\x1c\n" +
+	"\tdirection\x18\x01 \x01(\tR\tdirection\x12\x15\n" +
+	"\x03min\x18\x02 \x01(\x01H\x00R\x03min\x88\x01\x01\x12\x15\n" +
+	"\x03max\x18\x03 \x01(\x01H\x01R\x03max\x88\x01\x01B\x06\n" +
+	"\x04_minB\x06\n" +
+	"\x04_max\"\xab\x01\n" +
+	"\fFeatureCurve\x12\x18\n" +
+	"\afeature\x18\x01 \x01(\tR\afeature\x12\x19\n" +
+	"\blabel_fr\x18\x02 \x01(\tR\alabelFr\x12\x19\n" +
+	"\blabel_en\x18\x03 \x01(\tR\alabelEn\x12\x12\n" +
+	"\x04unit\x18\x04 \x01(\tR\x04unit\x127\n" +
+	"\x06points\x18\x05 \x03(\v2\x1f.futurisys.v1.FeatureCurvePointR\x06points\"i\n" +
+	"\x11FeatureCurvePoint\x120\n" +
+	"\x05value\x18\x01 \x01(\v2\x1a.futurisys.v1.FeatureValueR\x05value\x12\"\n" +
+	"\fcontribution\x18\x02 \x01(\x01R\fcontribution\"\xa3\x01\n" +
 	"\tThreshold\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\x01R\x05value\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12\x1c\n" +
@@ -1415,7 +1645,7 @@ func file_futurisys_v1_model_proto_rawDescGZIP() []byte {
 }
 
 var file_futurisys_v1_model_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_futurisys_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_futurisys_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_futurisys_v1_model_proto_goTypes = []any{
 	(AliasChangeKind)(0),          // 0: futurisys.v1.AliasChangeKind
 	(ModelVersionState)(0),        // 1: futurisys.v1.ModelVersionState
@@ -1427,38 +1657,45 @@ var file_futurisys_v1_model_proto_goTypes = []any{
 	(*ModelVersion)(nil),          // 7: futurisys.v1.ModelVersion
 	(*FeatureImportance)(nil),     // 8: futurisys.v1.FeatureImportance
 	(*ModelFeature)(nil),          // 9: futurisys.v1.ModelFeature
-	(*Threshold)(nil),             // 10: futurisys.v1.Threshold
-	(*ThresholdPoint)(nil),        // 11: futurisys.v1.ThresholdPoint
-	(*RiskBand)(nil),              // 12: futurisys.v1.RiskBand
-	(*Metric)(nil),                // 13: futurisys.v1.Metric
-	nil,                           // 14: futurisys.v1.Model.AliasesEntry
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*EmployeeProfile)(nil),       // 16: futurisys.v1.EmployeeProfile
+	(*Actionable)(nil),            // 10: futurisys.v1.Actionable
+	(*FeatureCurve)(nil),          // 11: futurisys.v1.FeatureCurve
+	(*FeatureCurvePoint)(nil),     // 12: futurisys.v1.FeatureCurvePoint
+	(*Threshold)(nil),             // 13: futurisys.v1.Threshold
+	(*ThresholdPoint)(nil),        // 14: futurisys.v1.ThresholdPoint
+	(*RiskBand)(nil),              // 15: futurisys.v1.RiskBand
+	(*Metric)(nil),                // 16: futurisys.v1.Metric
+	nil,                           // 17: futurisys.v1.Model.AliasesEntry
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(*EmployeeProfile)(nil),       // 19: futurisys.v1.EmployeeProfile
+	(*FeatureValue)(nil),          // 20: futurisys.v1.FeatureValue
 }
 var file_futurisys_v1_model_proto_depIdxs = []int32{
-	14, // 0: futurisys.v1.Model.aliases:type_name -> futurisys.v1.Model.AliasesEntry
+	17, // 0: futurisys.v1.Model.aliases:type_name -> futurisys.v1.Model.AliasesEntry
 	7,  // 1: futurisys.v1.Model.champion:type_name -> futurisys.v1.ModelVersion
 	4,  // 2: futurisys.v1.Model.source:type_name -> futurisys.v1.ModelSource
 	5,  // 3: futurisys.v1.Model.alias_changes:type_name -> futurisys.v1.AliasChange
-	15, // 4: futurisys.v1.ModelSource.refresh_time:type_name -> google.protobuf.Timestamp
+	18, // 4: futurisys.v1.ModelSource.refresh_time:type_name -> google.protobuf.Timestamp
 	0,  // 5: futurisys.v1.AliasChange.kind:type_name -> futurisys.v1.AliasChangeKind
-	15, // 6: futurisys.v1.AliasChange.change_time:type_name -> google.protobuf.Timestamp
+	18, // 6: futurisys.v1.AliasChange.change_time:type_name -> google.protobuf.Timestamp
 	2,  // 7: futurisys.v1.SchemaChange.kind:type_name -> futurisys.v1.SchemaChangeKind
 	1,  // 8: futurisys.v1.ModelVersion.state:type_name -> futurisys.v1.ModelVersionState
-	15, // 9: futurisys.v1.ModelVersion.load_time:type_name -> google.protobuf.Timestamp
+	18, // 9: futurisys.v1.ModelVersion.load_time:type_name -> google.protobuf.Timestamp
 	9,  // 10: futurisys.v1.ModelVersion.features:type_name -> futurisys.v1.ModelFeature
-	10, // 11: futurisys.v1.ModelVersion.threshold:type_name -> futurisys.v1.Threshold
-	12, // 12: futurisys.v1.ModelVersion.bands:type_name -> futurisys.v1.RiskBand
-	13, // 13: futurisys.v1.ModelVersion.metrics:type_name -> futurisys.v1.Metric
-	16, // 14: futurisys.v1.ModelVersion.example_profile:type_name -> futurisys.v1.EmployeeProfile
+	13, // 11: futurisys.v1.ModelVersion.threshold:type_name -> futurisys.v1.Threshold
+	15, // 12: futurisys.v1.ModelVersion.bands:type_name -> futurisys.v1.RiskBand
+	16, // 13: futurisys.v1.ModelVersion.metrics:type_name -> futurisys.v1.Metric
+	19, // 14: futurisys.v1.ModelVersion.example_profile:type_name -> futurisys.v1.EmployeeProfile
 	6,  // 15: futurisys.v1.ModelVersion.schema_changes:type_name -> futurisys.v1.SchemaChange
 	8,  // 16: futurisys.v1.ModelVersion.importance:type_name -> futurisys.v1.FeatureImportance
-	11, // 17: futurisys.v1.Threshold.curve:type_name -> futurisys.v1.ThresholdPoint
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	10, // 17: futurisys.v1.ModelFeature.actionable:type_name -> futurisys.v1.Actionable
+	12, // 18: futurisys.v1.FeatureCurve.points:type_name -> futurisys.v1.FeatureCurvePoint
+	20, // 19: futurisys.v1.FeatureCurvePoint.value:type_name -> futurisys.v1.FeatureValue
+	14, // 20: futurisys.v1.Threshold.curve:type_name -> futurisys.v1.ThresholdPoint
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_model_proto_init() }
@@ -1466,15 +1703,17 @@ func file_futurisys_v1_model_proto_init() {
 	if File_futurisys_v1_model_proto != nil {
 		return
 	}
+	file_futurisys_v1_explanation_proto_init()
 	file_futurisys_v1_profile_proto_init()
 	file_futurisys_v1_model_proto_msgTypes[6].OneofWrappers = []any{}
+	file_futurisys_v1_model_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_model_proto_rawDesc), len(file_futurisys_v1_model_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   12,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

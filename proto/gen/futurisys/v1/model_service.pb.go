@@ -728,6 +728,126 @@ func (x *RollbackModelAliasRequest) GetComment() string {
 	return ""
 }
 
+// What ListFeatureCurves takes.
+type ListFeatureCurvesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the model.
+	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// The version, from 1.
+	Version       int32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFeatureCurvesRequest) Reset() {
+	*x = ListFeatureCurvesRequest{}
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFeatureCurvesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFeatureCurvesRequest) ProtoMessage() {}
+
+func (x *ListFeatureCurvesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFeatureCurvesRequest.ProtoReflect.Descriptor instead.
+func (*ListFeatureCurvesRequest) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListFeatureCurvesRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ListFeatureCurvesRequest) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// What ListFeatureCurves answers.
+type ListFeatureCurvesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A curve for each input, in the order of the graph; empty when the version is not
+	// additive.
+	FeatureCurves []*FeatureCurve `protobuf:"bytes,1,rep,name=feature_curves,json=featureCurves,proto3" json:"feature_curves,omitempty"`
+	// How the version's scores are explained.
+	ExplainMethod string `protobuf:"bytes,2,opt,name=explain_method,json=explainMethod,proto3" json:"explain_method,omitempty"`
+	// The unit of the contributions: "log_odds" or "probability".
+	Space         string `protobuf:"bytes,3,opt,name=space,proto3" json:"space,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFeatureCurvesResponse) Reset() {
+	*x = ListFeatureCurvesResponse{}
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFeatureCurvesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFeatureCurvesResponse) ProtoMessage() {}
+
+func (x *ListFeatureCurvesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_model_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFeatureCurvesResponse.ProtoReflect.Descriptor instead.
+func (*ListFeatureCurvesResponse) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_model_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListFeatureCurvesResponse) GetFeatureCurves() []*FeatureCurve {
+	if x != nil {
+		return x.FeatureCurves
+	}
+	return nil
+}
+
+func (x *ListFeatureCurvesResponse) GetExplainMethod() string {
+	if x != nil {
+		return x.ExplainMethod
+	}
+	return ""
+}
+
+func (x *ListFeatureCurvesResponse) GetSpace() string {
+	if x != nil {
+		return x.Space
+	}
+	return ""
+}
+
 var File_futurisys_v1_model_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_model_service_proto_rawDesc = "" +
@@ -779,14 +899,23 @@ const file_futurisys_v1_model_service_proto_rawDesc = "" +
 	"\x05alias\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,49}$R\x05alias\x12'\n" +
 	"\n" +
 	"changed_by\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tchangedBy\x12\"\n" +
-	"\acomment\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\acomment2\xf0\b\n" +
+	"\acomment\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\acomment\"^\n" +
+	"\x18ListFeatureCurvesRequest\x12\x1f\n" +
+	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
+	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\aversion\"\x9b\x01\n" +
+	"\x19ListFeatureCurvesResponse\x12A\n" +
+	"\x0efeature_curves\x18\x01 \x03(\v2\x1a.futurisys.v1.FeatureCurveR\rfeatureCurves\x12%\n" +
+	"\x0eexplain_method\x18\x02 \x01(\tR\rexplainMethod\x12\x14\n" +
+	"\x05space\x18\x03 \x01(\tR\x05space2\x94\n" +
+	"\n" +
 	"\fModelService\x12c\n" +
 	"\n" +
 	"ListModels\x12\x1f.futurisys.v1.ListModelsRequest\x1a .futurisys.v1.ListModelsResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/models\x12Z\n" +
 	"\bGetModel\x12\x1d.futurisys.v1.GetModelRequest\x1a\x13.futurisys.v1.Model\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/models/{model}\x12\x89\x01\n" +
 	"\x11ListModelVersions\x12&.futurisys.v1.ListModelVersionsRequest\x1a'.futurisys.v1.ListModelVersionsResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/models/{model}/versions\x12\x82\x01\n" +
-	"\x0fGetModelVersion\x12$.futurisys.v1.GetModelVersionRequest\x1a\x1a.futurisys.v1.ModelVersion\"-\x82\xd3\xe4\x93\x02'\x12%/v1/models/{model}/versions/{version}\x12w\n" +
+	"\x0fGetModelVersion\x12$.futurisys.v1.GetModelVersionRequest\x1a\x1a.futurisys.v1.ModelVersion\"-\x82\xd3\xe4\x93\x02'\x12%/v1/models/{model}/versions/{version}\x12\xa1\x01\n" +
+	"\x11ListFeatureCurves\x12&.futurisys.v1.ListFeatureCurvesRequest\x1a'.futurisys.v1.ListFeatureCurvesResponse\";\x82\xd3\xe4\x93\x025\x123/v1/models/{model}/versions/{version}/featureCurves\x12w\n" +
 	"\rRefreshModels\x12\".futurisys.v1.RefreshModelsRequest\x1a#.futurisys.v1.RefreshModelsResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/models:refresh\x12\x8c\x01\n" +
 	"\x10LoadModelVersion\x12%.futurisys.v1.LoadModelVersionRequest\x1a\x1a.futurisys.v1.ModelVersion\"5\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/models/{model}/versions/{version}:load\x12\x92\x01\n" +
 	"\x12UnloadModelVersion\x12'.futurisys.v1.UnloadModelVersionRequest\x1a\x1a.futurisys.v1.ModelVersion\"7\x82\xd3\xe4\x93\x021:\x01*\",/v1/models/{model}/versions/{version}:unload\x12p\n" +
@@ -805,7 +934,7 @@ func file_futurisys_v1_model_service_proto_rawDescGZIP() []byte {
 	return file_futurisys_v1_model_service_proto_rawDescData
 }
 
-var file_futurisys_v1_model_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_futurisys_v1_model_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_futurisys_v1_model_service_proto_goTypes = []any{
 	(*ListModelsRequest)(nil),         // 0: futurisys.v1.ListModelsRequest
 	(*ListModelsResponse)(nil),        // 1: futurisys.v1.ListModelsResponse
@@ -819,36 +948,42 @@ var file_futurisys_v1_model_service_proto_goTypes = []any{
 	(*UnloadModelVersionRequest)(nil), // 9: futurisys.v1.UnloadModelVersionRequest
 	(*SetModelAliasRequest)(nil),      // 10: futurisys.v1.SetModelAliasRequest
 	(*RollbackModelAliasRequest)(nil), // 11: futurisys.v1.RollbackModelAliasRequest
-	(*Model)(nil),                     // 12: futurisys.v1.Model
-	(*ModelVersion)(nil),              // 13: futurisys.v1.ModelVersion
+	(*ListFeatureCurvesRequest)(nil),  // 12: futurisys.v1.ListFeatureCurvesRequest
+	(*ListFeatureCurvesResponse)(nil), // 13: futurisys.v1.ListFeatureCurvesResponse
+	(*Model)(nil),                     // 14: futurisys.v1.Model
+	(*ModelVersion)(nil),              // 15: futurisys.v1.ModelVersion
+	(*FeatureCurve)(nil),              // 16: futurisys.v1.FeatureCurve
 }
 var file_futurisys_v1_model_service_proto_depIdxs = []int32{
-	12, // 0: futurisys.v1.ListModelsResponse.models:type_name -> futurisys.v1.Model
-	13, // 1: futurisys.v1.ListModelVersionsResponse.model_versions:type_name -> futurisys.v1.ModelVersion
-	12, // 2: futurisys.v1.RefreshModelsResponse.models:type_name -> futurisys.v1.Model
-	0,  // 3: futurisys.v1.ModelService.ListModels:input_type -> futurisys.v1.ListModelsRequest
-	2,  // 4: futurisys.v1.ModelService.GetModel:input_type -> futurisys.v1.GetModelRequest
-	3,  // 5: futurisys.v1.ModelService.ListModelVersions:input_type -> futurisys.v1.ListModelVersionsRequest
-	5,  // 6: futurisys.v1.ModelService.GetModelVersion:input_type -> futurisys.v1.GetModelVersionRequest
-	6,  // 7: futurisys.v1.ModelService.RefreshModels:input_type -> futurisys.v1.RefreshModelsRequest
-	8,  // 8: futurisys.v1.ModelService.LoadModelVersion:input_type -> futurisys.v1.LoadModelVersionRequest
-	9,  // 9: futurisys.v1.ModelService.UnloadModelVersion:input_type -> futurisys.v1.UnloadModelVersionRequest
-	10, // 10: futurisys.v1.ModelService.SetModelAlias:input_type -> futurisys.v1.SetModelAliasRequest
-	11, // 11: futurisys.v1.ModelService.RollbackModelAlias:input_type -> futurisys.v1.RollbackModelAliasRequest
-	1,  // 12: futurisys.v1.ModelService.ListModels:output_type -> futurisys.v1.ListModelsResponse
-	12, // 13: futurisys.v1.ModelService.GetModel:output_type -> futurisys.v1.Model
-	4,  // 14: futurisys.v1.ModelService.ListModelVersions:output_type -> futurisys.v1.ListModelVersionsResponse
-	13, // 15: futurisys.v1.ModelService.GetModelVersion:output_type -> futurisys.v1.ModelVersion
-	7,  // 16: futurisys.v1.ModelService.RefreshModels:output_type -> futurisys.v1.RefreshModelsResponse
-	13, // 17: futurisys.v1.ModelService.LoadModelVersion:output_type -> futurisys.v1.ModelVersion
-	13, // 18: futurisys.v1.ModelService.UnloadModelVersion:output_type -> futurisys.v1.ModelVersion
-	12, // 19: futurisys.v1.ModelService.SetModelAlias:output_type -> futurisys.v1.Model
-	12, // 20: futurisys.v1.ModelService.RollbackModelAlias:output_type -> futurisys.v1.Model
-	12, // [12:21] is the sub-list for method output_type
-	3,  // [3:12] is the sub-list for method input_type
-	3,  // [3:3] is the sub-list for extension type_name
-	3,  // [3:3] is the sub-list for extension extendee
-	0,  // [0:3] is the sub-list for field type_name
+	14, // 0: futurisys.v1.ListModelsResponse.models:type_name -> futurisys.v1.Model
+	15, // 1: futurisys.v1.ListModelVersionsResponse.model_versions:type_name -> futurisys.v1.ModelVersion
+	14, // 2: futurisys.v1.RefreshModelsResponse.models:type_name -> futurisys.v1.Model
+	16, // 3: futurisys.v1.ListFeatureCurvesResponse.feature_curves:type_name -> futurisys.v1.FeatureCurve
+	0,  // 4: futurisys.v1.ModelService.ListModels:input_type -> futurisys.v1.ListModelsRequest
+	2,  // 5: futurisys.v1.ModelService.GetModel:input_type -> futurisys.v1.GetModelRequest
+	3,  // 6: futurisys.v1.ModelService.ListModelVersions:input_type -> futurisys.v1.ListModelVersionsRequest
+	5,  // 7: futurisys.v1.ModelService.GetModelVersion:input_type -> futurisys.v1.GetModelVersionRequest
+	12, // 8: futurisys.v1.ModelService.ListFeatureCurves:input_type -> futurisys.v1.ListFeatureCurvesRequest
+	6,  // 9: futurisys.v1.ModelService.RefreshModels:input_type -> futurisys.v1.RefreshModelsRequest
+	8,  // 10: futurisys.v1.ModelService.LoadModelVersion:input_type -> futurisys.v1.LoadModelVersionRequest
+	9,  // 11: futurisys.v1.ModelService.UnloadModelVersion:input_type -> futurisys.v1.UnloadModelVersionRequest
+	10, // 12: futurisys.v1.ModelService.SetModelAlias:input_type -> futurisys.v1.SetModelAliasRequest
+	11, // 13: futurisys.v1.ModelService.RollbackModelAlias:input_type -> futurisys.v1.RollbackModelAliasRequest
+	1,  // 14: futurisys.v1.ModelService.ListModels:output_type -> futurisys.v1.ListModelsResponse
+	14, // 15: futurisys.v1.ModelService.GetModel:output_type -> futurisys.v1.Model
+	4,  // 16: futurisys.v1.ModelService.ListModelVersions:output_type -> futurisys.v1.ListModelVersionsResponse
+	15, // 17: futurisys.v1.ModelService.GetModelVersion:output_type -> futurisys.v1.ModelVersion
+	13, // 18: futurisys.v1.ModelService.ListFeatureCurves:output_type -> futurisys.v1.ListFeatureCurvesResponse
+	7,  // 19: futurisys.v1.ModelService.RefreshModels:output_type -> futurisys.v1.RefreshModelsResponse
+	15, // 20: futurisys.v1.ModelService.LoadModelVersion:output_type -> futurisys.v1.ModelVersion
+	15, // 21: futurisys.v1.ModelService.UnloadModelVersion:output_type -> futurisys.v1.ModelVersion
+	14, // 22: futurisys.v1.ModelService.SetModelAlias:output_type -> futurisys.v1.Model
+	14, // 23: futurisys.v1.ModelService.RollbackModelAlias:output_type -> futurisys.v1.Model
+	14, // [14:24] is the sub-list for method output_type
+	4,  // [4:14] is the sub-list for method input_type
+	4,  // [4:4] is the sub-list for extension type_name
+	4,  // [4:4] is the sub-list for extension extendee
+	0,  // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_model_service_proto_init() }
@@ -863,7 +998,7 @@ func file_futurisys_v1_model_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_model_service_proto_rawDesc), len(file_futurisys_v1_model_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,6 +23,7 @@ const (
 	ModelService_GetModel_FullMethodName           = "/futurisys.v1.ModelService/GetModel"
 	ModelService_ListModelVersions_FullMethodName  = "/futurisys.v1.ModelService/ListModelVersions"
 	ModelService_GetModelVersion_FullMethodName    = "/futurisys.v1.ModelService/GetModelVersion"
+	ModelService_ListFeatureCurves_FullMethodName  = "/futurisys.v1.ModelService/ListFeatureCurves"
 	ModelService_RefreshModels_FullMethodName      = "/futurisys.v1.ModelService/RefreshModels"
 	ModelService_LoadModelVersion_FullMethodName   = "/futurisys.v1.ModelService/LoadModelVersion"
 	ModelService_UnloadModelVersion_FullMethodName = "/futurisys.v1.ModelService/UnloadModelVersion"
@@ -44,6 +45,9 @@ type ModelServiceClient interface {
 	ListModelVersions(ctx context.Context, in *ListModelVersionsRequest, opts ...grpc.CallOption) (*ListModelVersionsResponse, error)
 	// Read one version with all that its package says.
 	GetModelVersion(ctx context.Context, in *GetModelVersionRequest, opts ...grpc.CallOption) (*ModelVersion, error)
+	// Read how each input moves the score over its range. Only an additive version
+	// has such curves: for others the list is empty.
+	ListFeatureCurves(ctx context.Context, in *ListFeatureCurvesRequest, opts ...grpc.CallOption) (*ListFeatureCurvesResponse, error)
 	// Look for new versions now, fetch and check them. What is served goes on.
 	RefreshModels(ctx context.Context, in *RefreshModelsRequest, opts ...grpc.CallOption) (*RefreshModelsResponse, error)
 	// Fetch, check and warm a version that the repository has. One that fails a
@@ -100,6 +104,16 @@ func (c *modelServiceClient) GetModelVersion(ctx context.Context, in *GetModelVe
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ModelVersion)
 	err := c.cc.Invoke(ctx, ModelService_GetModelVersion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *modelServiceClient) ListFeatureCurves(ctx context.Context, in *ListFeatureCurvesRequest, opts ...grpc.CallOption) (*ListFeatureCurvesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListFeatureCurvesResponse)
+	err := c.cc.Invoke(ctx, ModelService_ListFeatureCurves_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +184,9 @@ type ModelServiceServer interface {
 	ListModelVersions(context.Context, *ListModelVersionsRequest) (*ListModelVersionsResponse, error)
 	// Read one version with all that its package says.
 	GetModelVersion(context.Context, *GetModelVersionRequest) (*ModelVersion, error)
+	// Read how each input moves the score over its range. Only an additive version
+	// has such curves: for others the list is empty.
+	ListFeatureCurves(context.Context, *ListFeatureCurvesRequest) (*ListFeatureCurvesResponse, error)
 	// Look for new versions now, fetch and check them. What is served goes on.
 	RefreshModels(context.Context, *RefreshModelsRequest) (*RefreshModelsResponse, error)
 	// Fetch, check and warm a version that the repository has. One that fails a
@@ -203,6 +220,9 @@ func (UnimplementedModelServiceServer) ListModelVersions(context.Context, *ListM
 }
 func (UnimplementedModelServiceServer) GetModelVersion(context.Context, *GetModelVersionRequest) (*ModelVersion, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetModelVersion not implemented")
+}
+func (UnimplementedModelServiceServer) ListFeatureCurves(context.Context, *ListFeatureCurvesRequest) (*ListFeatureCurvesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListFeatureCurves not implemented")
 }
 func (UnimplementedModelServiceServer) RefreshModels(context.Context, *RefreshModelsRequest) (*RefreshModelsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RefreshModels not implemented")
@@ -308,6 +328,24 @@ func _ModelService_GetModelVersion_Handler(srv interface{}, ctx context.Context,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ModelServiceServer).GetModelVersion(ctx, req.(*GetModelVersionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ModelService_ListFeatureCurves_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListFeatureCurvesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ModelServiceServer).ListFeatureCurves(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ModelService_ListFeatureCurves_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ModelServiceServer).ListFeatureCurves(ctx, req.(*ListFeatureCurvesRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -424,6 +462,10 @@ var ModelService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetModelVersion",
 			Handler:    _ModelService_GetModelVersion_Handler,
+		},
+		{
+			MethodName: "ListFeatureCurves",
+			Handler:    _ModelService_ListFeatureCurves_Handler,
 		},
 		{
 			MethodName: "RefreshModels",

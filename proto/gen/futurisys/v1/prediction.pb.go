@@ -120,7 +120,10 @@ type Prediction struct {
 	// When it was scored, UTC, to the microsecond.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// The request_id of the call, if it had one.
-	RequestId     string `protobuf:"bytes,16,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,16,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Why the probability is what it is, as it was computed then; absent unless the
+	// call asked for it. Lists have it only with include_explanations.
+	Explanation   *Explanation `protobuf:"bytes,17,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -267,6 +270,13 @@ func (x *Prediction) GetRequestId() string {
 	return ""
 }
 
+func (x *Prediction) GetExplanation() *Explanation {
+	if x != nil {
+		return x.Explanation
+	}
+	return nil
+}
+
 // Another answer to a request_id than the one on record: given while the database
 // was away, by a copy of the service that could not see the first. Kept beside it.
 type PredictionConflict struct {
@@ -323,61 +333,6 @@ func (x *PredictionConflict) GetRecordTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Something that the reader of a prediction should know.
-type Warning struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The profile's field.
-	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
-	// What is unusual about it, in English.
-	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Warning) Reset() {
-	*x = Warning{}
-	mi := &file_futurisys_v1_prediction_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Warning) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Warning) ProtoMessage() {}
-
-func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Warning.ProtoReflect.Descriptor instead.
-func (*Warning) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *Warning) GetField() string {
-	if x != nil {
-		return x.Field
-	}
-	return ""
-}
-
-func (x *Warning) GetMessage() string {
-	if x != nil {
-		return x.Message
-	}
-	return ""
-}
-
 // The part of a prediction that a list of employees shows.
 type PredictionSummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -401,7 +356,7 @@ type PredictionSummary struct {
 
 func (x *PredictionSummary) Reset() {
 	*x = PredictionSummary{}
-	mi := &file_futurisys_v1_prediction_proto_msgTypes[3]
+	mi := &file_futurisys_v1_prediction_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -413,7 +368,7 @@ func (x *PredictionSummary) String() string {
 func (*PredictionSummary) ProtoMessage() {}
 
 func (x *PredictionSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_proto_msgTypes[3]
+	mi := &file_futurisys_v1_prediction_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -426,7 +381,7 @@ func (x *PredictionSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PredictionSummary.ProtoReflect.Descriptor instead.
 func (*PredictionSummary) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_proto_rawDescGZIP(), []int{3}
+	return file_futurisys_v1_prediction_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *PredictionSummary) GetId() string {
@@ -482,7 +437,7 @@ var File_futurisys_v1_prediction_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_prediction_proto_rawDesc = "" +
 	"\n" +
-	"\x1dfuturisys/v1/prediction.proto\x12\ffuturisys.v1\x1a\x1afuturisys/v1/profile.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf0\x04\n" +
+	"\x1dfuturisys/v1/prediction.proto\x12\ffuturisys.v1\x1a\x1efuturisys/v1/explanation.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1afuturisys/v1/warning.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x05\n" +
 	"\n" +
 	"Prediction\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
@@ -504,17 +459,15 @@ const file_futurisys_v1_prediction_proto_rawDesc = "" +
 	"\vcreate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x10 \x01(\tR\trequestIdB\x0e\n" +
+	"request_id\x18\x10 \x01(\tR\trequestId\x12;\n" +
+	"\vexplanation\x18\x11 \x01(\v2\x19.futurisys.v1.ExplanationR\vexplanationB\x0e\n" +
 	"\f_employee_id\"\x8b\x01\n" +
 	"\x12PredictionConflict\x128\n" +
 	"\n" +
 	"prediction\x18\x01 \x01(\v2\x18.futurisys.v1.PredictionR\n" +
 	"prediction\x12;\n" +
 	"\vrecord_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"recordTime\"9\n" +
-	"\aWarning\x12\x14\n" +
-	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\"\xf6\x01\n" +
+	"recordTime\"\xf6\x01\n" +
 	"\x11PredictionSummary\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12#\n" +
@@ -544,29 +497,31 @@ func file_futurisys_v1_prediction_proto_rawDescGZIP() []byte {
 }
 
 var file_futurisys_v1_prediction_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_futurisys_v1_prediction_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_futurisys_v1_prediction_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_futurisys_v1_prediction_proto_goTypes = []any{
 	(Recording)(0),                // 0: futurisys.v1.Recording
 	(*Prediction)(nil),            // 1: futurisys.v1.Prediction
 	(*PredictionConflict)(nil),    // 2: futurisys.v1.PredictionConflict
-	(*Warning)(nil),               // 3: futurisys.v1.Warning
-	(*PredictionSummary)(nil),     // 4: futurisys.v1.PredictionSummary
-	(*EmployeeProfile)(nil),       // 5: futurisys.v1.EmployeeProfile
+	(*PredictionSummary)(nil),     // 3: futurisys.v1.PredictionSummary
+	(*EmployeeProfile)(nil),       // 4: futurisys.v1.EmployeeProfile
+	(*Warning)(nil),               // 5: futurisys.v1.Warning
 	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*Explanation)(nil),           // 7: futurisys.v1.Explanation
 }
 var file_futurisys_v1_prediction_proto_depIdxs = []int32{
-	5, // 0: futurisys.v1.Prediction.profile:type_name -> futurisys.v1.EmployeeProfile
-	3, // 1: futurisys.v1.Prediction.warnings:type_name -> futurisys.v1.Warning
+	4, // 0: futurisys.v1.Prediction.profile:type_name -> futurisys.v1.EmployeeProfile
+	5, // 1: futurisys.v1.Prediction.warnings:type_name -> futurisys.v1.Warning
 	0, // 2: futurisys.v1.Prediction.recording:type_name -> futurisys.v1.Recording
 	6, // 3: futurisys.v1.Prediction.create_time:type_name -> google.protobuf.Timestamp
-	1, // 4: futurisys.v1.PredictionConflict.prediction:type_name -> futurisys.v1.Prediction
-	6, // 5: futurisys.v1.PredictionConflict.record_time:type_name -> google.protobuf.Timestamp
-	6, // 6: futurisys.v1.PredictionSummary.create_time:type_name -> google.protobuf.Timestamp
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	7, // 4: futurisys.v1.Prediction.explanation:type_name -> futurisys.v1.Explanation
+	1, // 5: futurisys.v1.PredictionConflict.prediction:type_name -> futurisys.v1.Prediction
+	6, // 6: futurisys.v1.PredictionConflict.record_time:type_name -> google.protobuf.Timestamp
+	6, // 7: futurisys.v1.PredictionSummary.create_time:type_name -> google.protobuf.Timestamp
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_prediction_proto_init() }
@@ -574,7 +529,9 @@ func file_futurisys_v1_prediction_proto_init() {
 	if File_futurisys_v1_prediction_proto != nil {
 		return
 	}
+	file_futurisys_v1_explanation_proto_init()
 	file_futurisys_v1_profile_proto_init()
+	file_futurisys_v1_warning_proto_init()
 	file_futurisys_v1_prediction_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -582,7 +539,7 @@ func file_futurisys_v1_prediction_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_prediction_proto_rawDesc), len(file_futurisys_v1_prediction_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

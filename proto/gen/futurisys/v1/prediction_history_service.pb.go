@@ -95,9 +95,11 @@ type ListPredictionsRequest struct {
 	// Only those scored at this time or later, UTC.
 	CreateTimeFrom *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time_from,json=createTimeFrom,proto3" json:"create_time_from,omitempty"`
 	// Only those scored before this time, UTC.
-	CreateTimeTo  *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=create_time_to,json=createTimeTo,proto3" json:"create_time_to,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CreateTimeTo *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=create_time_to,json=createTimeTo,proto3" json:"create_time_to,omitempty"`
+	// Whether to answer the explanations that are on record as well.
+	IncludeExplanations bool `protobuf:"varint,12,opt,name=include_explanations,json=includeExplanations,proto3" json:"include_explanations,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *ListPredictionsRequest) Reset() {
@@ -205,6 +207,13 @@ func (x *ListPredictionsRequest) GetCreateTimeTo() *timestamppb.Timestamp {
 		return x.CreateTimeTo
 	}
 	return nil
+}
+
+func (x *ListPredictionsRequest) GetIncludeExplanations() bool {
+	if x != nil {
+		return x.IncludeExplanations
+	}
+	return false
 }
 
 // What ListPredictions answers.
@@ -407,7 +416,7 @@ const file_futurisys_v1_prediction_history_service_proto_rawDesc = "" +
 	"\x14GetPredictionRequest\x12(\n" +
 	"\n" +
 	"prediction\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\n" +
-	"prediction\"\xff\x04\n" +
+	"prediction\"\xb2\x05\n" +
 	"\x16ListPredictionsRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
@@ -421,7 +430,8 @@ const file_futurisys_v1_prediction_history_service_proto_rawDesc = "" +
 	"\bbatch_id\x18\t \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\abatchId\x12b\n" +
 	"\x10create_time_from\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x1c\xbaH\x19\xb2\x01\x16\"\a\b\xff\x82\xd1\xff\xaf\a2\v\b\x80\x92\xb8Ø\xfe\xff\xff\xff\x01R\x0ecreateTimeFrom\x12^\n" +
-	"\x0ecreate_time_to\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x1c\xbaH\x19\xb2\x01\x16\"\a\b\xff\x82\xd1\xff\xaf\a2\v\b\x80\x92\xb8Ø\xfe\xff\xff\xff\x01R\fcreateTimeToB\v\n" +
+	"\x0ecreate_time_to\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x1c\xbaH\x19\xb2\x01\x16\"\a\b\xff\x82\xd1\xff\xaf\a2\v\b\x80\x92\xb8Ø\xfe\xff\xff\xff\x01R\fcreateTimeTo\x121\n" +
+	"\x14include_explanations\x18\f \x01(\bR\x13includeExplanationsB\v\n" +
 	"\t_employee\"\xd1\x01\n" +
 	"\x17ListPredictionsResponse\x12:\n" +
 	"\vpredictions\x18\x01 \x03(\v2\x18.futurisys.v1.PredictionR\vpredictions\x12&\n" +

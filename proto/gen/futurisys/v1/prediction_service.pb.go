@@ -38,7 +38,10 @@ type PredictRequest struct {
 	// Makes a retry safe: the same request_id with the same row gives the
 	// first answer again; with another row it is refused with 409. At most 200
 	// characters; over REST the header Idempotency-Key says the same.
-	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Asks for the reasons of the score: they are answered and put on record with it.
+	// A retry by request_id gets what the first call asked for.
+	Explain       *ExplainOptions `protobuf:"bytes,6,opt,name=explain,proto3" json:"explain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -108,6 +111,13 @@ func (x *PredictRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *PredictRequest) GetExplain() *ExplainOptions {
+	if x != nil {
+		return x.Explain
+	}
+	return nil
+}
+
 // What BatchPredict takes.
 type BatchPredictRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -122,7 +132,10 @@ type BatchPredictRequest struct {
 	// Makes a retry safe: the same request_id with the same rows gives the
 	// first answer again; with other rows it is refused with 409. At most 200
 	// characters; over REST the header Idempotency-Key says the same.
-	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Asks for the reasons of each score: they are answered and put on record with it.
+	// A retry by request_id gets what the first call asked for.
+	Explain       *ExplainOptions `protobuf:"bytes,6,opt,name=explain,proto3" json:"explain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -190,6 +203,13 @@ func (x *BatchPredictRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *BatchPredictRequest) GetExplain() *ExplainOptions {
+	if x != nil {
+		return x.Explain
+	}
+	return nil
 }
 
 // What BatchPredict answers.
@@ -279,7 +299,10 @@ type PredictEmployeesRequest struct {
 	// Makes a retry safe: the same request_id with the same ids gives the
 	// first answer again; with other ids it is refused with 409. At most 200
 	// characters; over REST the header Idempotency-Key says the same.
-	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Asks for the reasons of each score: they are answered and put on record with it.
+	// A retry by request_id gets what the first call asked for.
+	Explain       *ExplainOptions `protobuf:"bytes,6,opt,name=explain,proto3" json:"explain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -347,6 +370,13 @@ func (x *PredictEmployeesRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *PredictEmployeesRequest) GetExplain() *ExplainOptions {
+	if x != nil {
+		return x.Explain
+	}
+	return nil
 }
 
 // What PredictEmployees answers.
@@ -422,6 +452,226 @@ func (x *PredictEmployeesResponse) GetFailedCount() int32 {
 	return 0
 }
 
+// What Explain takes.
+type ExplainRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the model.
+	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// The version that must answer, from 1; 0 or nothing: the alias, else the champion.
+	Version int32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// The alias that must answer (champion, challenger); excludes version.
+	Alias string `protobuf:"bytes,3,opt,name=alias,proto3" json:"alias,omitempty"`
+	// The row to explain; excludes employee_id.
+	Profile *EmployeeProfile `protobuf:"bytes,4,opt,name=profile,proto3" json:"profile,omitempty"`
+	// The employee whose record, as it is now, is the row; excludes profile.
+	EmployeeId *int32 `protobuf:"varint,5,opt,name=employee_id,json=employeeId,proto3,oneof" json:"employee_id,omitempty"`
+	// A what-if: the fields that are set here take the place of the row's.
+	Changes *EmployeeProfile `protobuf:"bytes,6,opt,name=changes,proto3" json:"changes,omitempty"`
+	// How many contributions to answer at most, the greatest first; 0 or nothing: all.
+	Top int32 `protobuf:"varint,7,opt,name=top,proto3" json:"top,omitempty"`
+	// Whether to look for the smallest changes of the row that would bring its
+	// probability under the threshold.
+	Counterfactual bool `protobuf:"varint,8,opt,name=counterfactual,proto3" json:"counterfactual,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ExplainRequest) Reset() {
+	*x = ExplainRequest{}
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainRequest) ProtoMessage() {}
+
+func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
+func (*ExplainRequest) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ExplainRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ExplainRequest) GetAlias() string {
+	if x != nil {
+		return x.Alias
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetProfile() *EmployeeProfile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+func (x *ExplainRequest) GetEmployeeId() int32 {
+	if x != nil && x.EmployeeId != nil {
+		return *x.EmployeeId
+	}
+	return 0
+}
+
+func (x *ExplainRequest) GetChanges() *EmployeeProfile {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *ExplainRequest) GetTop() int32 {
+	if x != nil {
+		return x.Top
+	}
+	return 0
+}
+
+func (x *ExplainRequest) GetCounterfactual() bool {
+	if x != nil {
+		return x.Counterfactual
+	}
+	return false
+}
+
+// What Explain answers.
+type ExplainResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the model.
+	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// The version that answered.
+	ModelVersion int32 `protobuf:"varint,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	// What exactly answered: the Hub commit, or "sha256:" and the digest of the package's manifest.
+	ModelRevision string `protobuf:"bytes,3,opt,name=model_revision,json=modelRevision,proto3" json:"model_revision,omitempty"`
+	// Probability from which the version calls a row positive, 0-1.
+	Threshold float64 `protobuf:"fixed64,4,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	// The row's score.
+	Score *ExplainedScore `protobuf:"bytes,5,opt,name=score,proto3" json:"score,omitempty"`
+	// The score with the changes; absent when none were given.
+	ChangedScore *ExplainedScore `protobuf:"bytes,6,opt,name=changed_score,json=changedScore,proto3" json:"changed_score,omitempty"`
+	// What each field does to the margin by the changes, the greatest first.
+	Differences []*ContributionChange `protobuf:"bytes,7,rep,name=differences,proto3" json:"differences,omitempty"`
+	// The smallest changes that would bring the row under the threshold; absent unless
+	// it was asked for.
+	Counterfactual *Counterfactual `protobuf:"bytes,8,opt,name=counterfactual,proto3" json:"counterfactual,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ExplainResponse) Reset() {
+	*x = ExplainResponse{}
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainResponse) ProtoMessage() {}
+
+func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
+func (*ExplainResponse) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ExplainResponse) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ExplainResponse) GetModelVersion() int32 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+func (x *ExplainResponse) GetModelRevision() string {
+	if x != nil {
+		return x.ModelRevision
+	}
+	return ""
+}
+
+func (x *ExplainResponse) GetThreshold() float64 {
+	if x != nil {
+		return x.Threshold
+	}
+	return 0
+}
+
+func (x *ExplainResponse) GetScore() *ExplainedScore {
+	if x != nil {
+		return x.Score
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetChangedScore() *ExplainedScore {
+	if x != nil {
+		return x.ChangedScore
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetDifferences() []*ContributionChange {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetCounterfactual() *Counterfactual {
+	if x != nil {
+		return x.Counterfactual
+	}
+	return nil
+}
+
 // One row to score of a stream.
 type StreamPredictRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -436,14 +686,17 @@ type StreamPredictRequest struct {
 	// The row to score.
 	Profile *EmployeeProfile `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// Makes a retry safe, as in PredictRequest. At most 200 characters.
-	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Asks for the reasons of each score: they are answered and put on record with it.
+	// A retry by request_id gets what the first call asked for.
+	Explain       *ExplainOptions `protobuf:"bytes,7,opt,name=explain,proto3" json:"explain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StreamPredictRequest) Reset() {
 	*x = StreamPredictRequest{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[5]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -455,7 +708,7 @@ func (x *StreamPredictRequest) String() string {
 func (*StreamPredictRequest) ProtoMessage() {}
 
 func (x *StreamPredictRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[5]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -468,7 +721,7 @@ func (x *StreamPredictRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamPredictRequest.ProtoReflect.Descriptor instead.
 func (*StreamPredictRequest) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{5}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StreamPredictRequest) GetRowId() string {
@@ -513,6 +766,13 @@ func (x *StreamPredictRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *StreamPredictRequest) GetExplain() *ExplainOptions {
+	if x != nil {
+		return x.Explain
+	}
+	return nil
+}
+
 // The answer to one row of a stream.
 type StreamPredictResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -526,7 +786,7 @@ type StreamPredictResponse struct {
 
 func (x *StreamPredictResponse) Reset() {
 	*x = StreamPredictResponse{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[6]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -538,7 +798,7 @@ func (x *StreamPredictResponse) String() string {
 func (*StreamPredictResponse) ProtoMessage() {}
 
 func (x *StreamPredictResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[6]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -551,7 +811,7 @@ func (x *StreamPredictResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamPredictResponse.ProtoReflect.Descriptor instead.
 func (*StreamPredictResponse) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{6}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *StreamPredictResponse) GetRowId() string {
@@ -586,7 +846,7 @@ type RowResult struct {
 
 func (x *RowResult) Reset() {
 	*x = RowResult{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[7]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -598,7 +858,7 @@ func (x *RowResult) String() string {
 func (*RowResult) ProtoMessage() {}
 
 func (x *RowResult) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[7]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -611,7 +871,7 @@ func (x *RowResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RowResult.ProtoReflect.Descriptor instead.
 func (*RowResult) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{7}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RowResult) GetIndex() int32 {
@@ -679,7 +939,7 @@ type RowError struct {
 
 func (x *RowError) Reset() {
 	*x = RowError{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[8]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -691,7 +951,7 @@ func (x *RowError) String() string {
 func (*RowError) ProtoMessage() {}
 
 func (x *RowError) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[8]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -704,7 +964,7 @@ func (x *RowError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RowError.ProtoReflect.Descriptor instead.
 func (*RowError) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{8}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RowError) GetReason() string {
@@ -741,7 +1001,7 @@ type FieldViolation struct {
 
 func (x *FieldViolation) Reset() {
 	*x = FieldViolation{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[9]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -753,7 +1013,7 @@ func (x *FieldViolation) String() string {
 func (*FieldViolation) ProtoMessage() {}
 
 func (x *FieldViolation) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[9]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -766,7 +1026,7 @@ func (x *FieldViolation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldViolation.ProtoReflect.Descriptor instead.
 func (*FieldViolation) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{9}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FieldViolation) GetField() string {
@@ -787,14 +1047,15 @@ var File_futurisys_v1_prediction_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"\n" +
-	"%futurisys/v1/prediction_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfuturisys/v1/prediction.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1cgoogle/api/annotations.proto\"\xe1\x01\n" +
+	"%futurisys/v1/prediction_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1efuturisys/v1/explanation.proto\x1a\x1dfuturisys/v1/prediction.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1cgoogle/api/annotations.proto\"\x99\x02\n" +
 	"\x0ePredictRequest\x12\x1f\n" +
 	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
 	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x1d\n" +
 	"\x05alias\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\x05alias\x12?\n" +
 	"\aprofile\x18\x04 \x01(\v2\x1d.futurisys.v1.EmployeeProfileB\x06\xbaH\x03\xd8\x01\x03R\aprofile\x12+\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\"\xf2\x01\n" +
+	"request_id\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\x126\n" +
+	"\aexplain\x18\x06 \x01(\v2\x1c.futurisys.v1.ExplainOptionsR\aexplain\"\xaa\x02\n" +
 	"\x13BatchPredictRequest\x12\x1f\n" +
 	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
 	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x1d\n" +
@@ -802,24 +1063,47 @@ const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"\bprofiles\x18\x04 \x03(\v2\x1d.futurisys.v1.EmployeeProfileB\x10\xbaH\r\x92\x01\n" +
 	"\b\x01\x10\x90N\"\x03\xd8\x01\x03R\bprofiles\x12+\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\"\xb0\x01\n" +
+	"request_id\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\x126\n" +
+	"\aexplain\x18\x06 \x01(\v2\x1c.futurisys.v1.ExplainOptionsR\aexplain\"\xb0\x01\n" +
 	"\x14BatchPredictResponse\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x121\n" +
 	"\aresults\x18\x02 \x03(\v2\x17.futurisys.v1.RowResultR\aresults\x12'\n" +
 	"\x0fpredicted_count\x18\x03 \x01(\x05R\x0epredictedCount\x12!\n" +
-	"\ffailed_count\x18\x04 \x01(\x05R\vfailedCount\"\xe1\x01\n" +
+	"\ffailed_count\x18\x04 \x01(\x05R\vfailedCount\"\x99\x02\n" +
 	"\x17PredictEmployeesRequest\x12\x1f\n" +
 	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
 	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x1d\n" +
 	"\x05alias\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\x05alias\x126\n" +
 	"\femployee_ids\x18\x04 \x03(\x05B\x13\xbaH\x10\x92\x01\r\b\x01\x10\x90N\x18\x01\"\x04\x1a\x02(\x01R\vemployeeIds\x12+\n" +
 	"\n" +
-	"request_id\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\"\xb4\x01\n" +
+	"request_id\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\x126\n" +
+	"\aexplain\x18\x06 \x01(\v2\x1c.futurisys.v1.ExplainOptionsR\aexplain\"\xb4\x01\n" +
 	"\x18PredictEmployeesResponse\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x121\n" +
 	"\aresults\x18\x02 \x03(\v2\x17.futurisys.v1.RowResultR\aresults\x12'\n" +
 	"\x0fpredicted_count\x18\x03 \x01(\x05R\x0epredictedCount\x12!\n" +
-	"\ffailed_count\x18\x04 \x01(\x05R\vfailedCount\"\x88\x02\n" +
+	"\ffailed_count\x18\x04 \x01(\x05R\vfailedCount\"\xfa\x02\n" +
+	"\x0eExplainRequest\x12\x1f\n" +
+	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
+	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x1d\n" +
+	"\x05alias\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\x05alias\x12?\n" +
+	"\aprofile\x18\x04 \x01(\v2\x1d.futurisys.v1.EmployeeProfileB\x06\xbaH\x03\xd8\x01\x03R\aprofile\x12-\n" +
+	"\vemployee_id\x18\x05 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x00R\n" +
+	"employeeId\x88\x01\x01\x12?\n" +
+	"\achanges\x18\x06 \x01(\v2\x1d.futurisys.v1.EmployeeProfileB\x06\xbaH\x03\xd8\x01\x03R\achanges\x12\x1c\n" +
+	"\x03top\x18\a \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x03top\x12&\n" +
+	"\x0ecounterfactual\x18\b \x01(\bR\x0ecounterfactualB\x0e\n" +
+	"\f_employee_id\"\x92\x03\n" +
+	"\x0fExplainResponse\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
+	"\rmodel_version\x18\x02 \x01(\x05R\fmodelVersion\x12%\n" +
+	"\x0emodel_revision\x18\x03 \x01(\tR\rmodelRevision\x12\x1c\n" +
+	"\tthreshold\x18\x04 \x01(\x01R\tthreshold\x122\n" +
+	"\x05score\x18\x05 \x01(\v2\x1c.futurisys.v1.ExplainedScoreR\x05score\x12A\n" +
+	"\rchanged_score\x18\x06 \x01(\v2\x1c.futurisys.v1.ExplainedScoreR\fchangedScore\x12B\n" +
+	"\vdifferences\x18\a \x03(\v2 .futurisys.v1.ContributionChangeR\vdifferences\x12D\n" +
+	"\x0ecounterfactual\x18\b \x01(\v2\x1c.futurisys.v1.CounterfactualR\x0ecounterfactual\"\xc0\x02\n" +
 	"\x14StreamPredictRequest\x12\x1f\n" +
 	"\x06row_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x05rowId\x12\x1f\n" +
 	"\x05model\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
@@ -827,7 +1111,8 @@ const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"\x05alias\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18dR\x05alias\x12?\n" +
 	"\aprofile\x18\x05 \x01(\v2\x1d.futurisys.v1.EmployeeProfileB\x06\xbaH\x03\xd8\x01\x03R\aprofile\x12+\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\"_\n" +
+	"request_id\x18\x06 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\x126\n" +
+	"\aexplain\x18\a \x01(\v2\x1c.futurisys.v1.ExplainOptionsR\aexplain\"_\n" +
 	"\x15StreamPredictResponse\x12\x15\n" +
 	"\x06row_id\x18\x01 \x01(\tR\x05rowId\x12/\n" +
 	"\x06result\x18\x02 \x01(\v2\x17.futurisys.v1.RowResultR\x06result\"\x98\x01\n" +
@@ -844,11 +1129,12 @@ const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"\x10field_violations\x18\x03 \x03(\v2\x1c.futurisys.v1.FieldViolationR\x0ffieldViolations\"H\n" +
 	"\x0eFieldViolation\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12 \n" +
-	"\vdescription\x18\x02 \x01(\tR\vdescription2\xf3\x03\n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription2\xe2\x04\n" +
 	"\x11PredictionService\x12h\n" +
 	"\aPredict\x12\x1c.futurisys.v1.PredictRequest\x1a\x18.futurisys.v1.Prediction\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/models/{model}:predict\x12\x81\x01\n" +
 	"\fBatchPredict\x12!.futurisys.v1.BatchPredictRequest\x1a\".futurisys.v1.BatchPredictResponse\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/models/{model}:batchPredict\x12\x91\x01\n" +
-	"\x10PredictEmployees\x12%.futurisys.v1.PredictEmployeesRequest\x1a&.futurisys.v1.PredictEmployeesResponse\".\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/models/{model}:predictEmployees\x12\\\n" +
+	"\x10PredictEmployees\x12%.futurisys.v1.PredictEmployeesRequest\x1a&.futurisys.v1.PredictEmployeesResponse\".\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/models/{model}:predictEmployees\x12m\n" +
+	"\aExplain\x12\x1c.futurisys.v1.ExplainRequest\x1a\x1d.futurisys.v1.ExplainResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/models/{model}:explain\x12\\\n" +
 	"\rStreamPredict\x12\".futurisys.v1.StreamPredictRequest\x1a#.futurisys.v1.StreamPredictResponse(\x010\x01BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
@@ -863,44 +1149,62 @@ func file_futurisys_v1_prediction_service_proto_rawDescGZIP() []byte {
 	return file_futurisys_v1_prediction_service_proto_rawDescData
 }
 
-var file_futurisys_v1_prediction_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_futurisys_v1_prediction_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_futurisys_v1_prediction_service_proto_goTypes = []any{
 	(*PredictRequest)(nil),           // 0: futurisys.v1.PredictRequest
 	(*BatchPredictRequest)(nil),      // 1: futurisys.v1.BatchPredictRequest
 	(*BatchPredictResponse)(nil),     // 2: futurisys.v1.BatchPredictResponse
 	(*PredictEmployeesRequest)(nil),  // 3: futurisys.v1.PredictEmployeesRequest
 	(*PredictEmployeesResponse)(nil), // 4: futurisys.v1.PredictEmployeesResponse
-	(*StreamPredictRequest)(nil),     // 5: futurisys.v1.StreamPredictRequest
-	(*StreamPredictResponse)(nil),    // 6: futurisys.v1.StreamPredictResponse
-	(*RowResult)(nil),                // 7: futurisys.v1.RowResult
-	(*RowError)(nil),                 // 8: futurisys.v1.RowError
-	(*FieldViolation)(nil),           // 9: futurisys.v1.FieldViolation
-	(*EmployeeProfile)(nil),          // 10: futurisys.v1.EmployeeProfile
-	(*Prediction)(nil),               // 11: futurisys.v1.Prediction
+	(*ExplainRequest)(nil),           // 5: futurisys.v1.ExplainRequest
+	(*ExplainResponse)(nil),          // 6: futurisys.v1.ExplainResponse
+	(*StreamPredictRequest)(nil),     // 7: futurisys.v1.StreamPredictRequest
+	(*StreamPredictResponse)(nil),    // 8: futurisys.v1.StreamPredictResponse
+	(*RowResult)(nil),                // 9: futurisys.v1.RowResult
+	(*RowError)(nil),                 // 10: futurisys.v1.RowError
+	(*FieldViolation)(nil),           // 11: futurisys.v1.FieldViolation
+	(*EmployeeProfile)(nil),          // 12: futurisys.v1.EmployeeProfile
+	(*ExplainOptions)(nil),           // 13: futurisys.v1.ExplainOptions
+	(*ExplainedScore)(nil),           // 14: futurisys.v1.ExplainedScore
+	(*ContributionChange)(nil),       // 15: futurisys.v1.ContributionChange
+	(*Counterfactual)(nil),           // 16: futurisys.v1.Counterfactual
+	(*Prediction)(nil),               // 17: futurisys.v1.Prediction
 }
 var file_futurisys_v1_prediction_service_proto_depIdxs = []int32{
-	10, // 0: futurisys.v1.PredictRequest.profile:type_name -> futurisys.v1.EmployeeProfile
-	10, // 1: futurisys.v1.BatchPredictRequest.profiles:type_name -> futurisys.v1.EmployeeProfile
-	7,  // 2: futurisys.v1.BatchPredictResponse.results:type_name -> futurisys.v1.RowResult
-	7,  // 3: futurisys.v1.PredictEmployeesResponse.results:type_name -> futurisys.v1.RowResult
-	10, // 4: futurisys.v1.StreamPredictRequest.profile:type_name -> futurisys.v1.EmployeeProfile
-	7,  // 5: futurisys.v1.StreamPredictResponse.result:type_name -> futurisys.v1.RowResult
-	11, // 6: futurisys.v1.RowResult.prediction:type_name -> futurisys.v1.Prediction
-	8,  // 7: futurisys.v1.RowResult.error:type_name -> futurisys.v1.RowError
-	9,  // 8: futurisys.v1.RowError.field_violations:type_name -> futurisys.v1.FieldViolation
-	0,  // 9: futurisys.v1.PredictionService.Predict:input_type -> futurisys.v1.PredictRequest
-	1,  // 10: futurisys.v1.PredictionService.BatchPredict:input_type -> futurisys.v1.BatchPredictRequest
-	3,  // 11: futurisys.v1.PredictionService.PredictEmployees:input_type -> futurisys.v1.PredictEmployeesRequest
-	5,  // 12: futurisys.v1.PredictionService.StreamPredict:input_type -> futurisys.v1.StreamPredictRequest
-	11, // 13: futurisys.v1.PredictionService.Predict:output_type -> futurisys.v1.Prediction
-	2,  // 14: futurisys.v1.PredictionService.BatchPredict:output_type -> futurisys.v1.BatchPredictResponse
-	4,  // 15: futurisys.v1.PredictionService.PredictEmployees:output_type -> futurisys.v1.PredictEmployeesResponse
-	6,  // 16: futurisys.v1.PredictionService.StreamPredict:output_type -> futurisys.v1.StreamPredictResponse
-	13, // [13:17] is the sub-list for method output_type
-	9,  // [9:13] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	12, // 0: futurisys.v1.PredictRequest.profile:type_name -> futurisys.v1.EmployeeProfile
+	13, // 1: futurisys.v1.PredictRequest.explain:type_name -> futurisys.v1.ExplainOptions
+	12, // 2: futurisys.v1.BatchPredictRequest.profiles:type_name -> futurisys.v1.EmployeeProfile
+	13, // 3: futurisys.v1.BatchPredictRequest.explain:type_name -> futurisys.v1.ExplainOptions
+	9,  // 4: futurisys.v1.BatchPredictResponse.results:type_name -> futurisys.v1.RowResult
+	13, // 5: futurisys.v1.PredictEmployeesRequest.explain:type_name -> futurisys.v1.ExplainOptions
+	9,  // 6: futurisys.v1.PredictEmployeesResponse.results:type_name -> futurisys.v1.RowResult
+	12, // 7: futurisys.v1.ExplainRequest.profile:type_name -> futurisys.v1.EmployeeProfile
+	12, // 8: futurisys.v1.ExplainRequest.changes:type_name -> futurisys.v1.EmployeeProfile
+	14, // 9: futurisys.v1.ExplainResponse.score:type_name -> futurisys.v1.ExplainedScore
+	14, // 10: futurisys.v1.ExplainResponse.changed_score:type_name -> futurisys.v1.ExplainedScore
+	15, // 11: futurisys.v1.ExplainResponse.differences:type_name -> futurisys.v1.ContributionChange
+	16, // 12: futurisys.v1.ExplainResponse.counterfactual:type_name -> futurisys.v1.Counterfactual
+	12, // 13: futurisys.v1.StreamPredictRequest.profile:type_name -> futurisys.v1.EmployeeProfile
+	13, // 14: futurisys.v1.StreamPredictRequest.explain:type_name -> futurisys.v1.ExplainOptions
+	9,  // 15: futurisys.v1.StreamPredictResponse.result:type_name -> futurisys.v1.RowResult
+	17, // 16: futurisys.v1.RowResult.prediction:type_name -> futurisys.v1.Prediction
+	10, // 17: futurisys.v1.RowResult.error:type_name -> futurisys.v1.RowError
+	11, // 18: futurisys.v1.RowError.field_violations:type_name -> futurisys.v1.FieldViolation
+	0,  // 19: futurisys.v1.PredictionService.Predict:input_type -> futurisys.v1.PredictRequest
+	1,  // 20: futurisys.v1.PredictionService.BatchPredict:input_type -> futurisys.v1.BatchPredictRequest
+	3,  // 21: futurisys.v1.PredictionService.PredictEmployees:input_type -> futurisys.v1.PredictEmployeesRequest
+	5,  // 22: futurisys.v1.PredictionService.Explain:input_type -> futurisys.v1.ExplainRequest
+	7,  // 23: futurisys.v1.PredictionService.StreamPredict:input_type -> futurisys.v1.StreamPredictRequest
+	17, // 24: futurisys.v1.PredictionService.Predict:output_type -> futurisys.v1.Prediction
+	2,  // 25: futurisys.v1.PredictionService.BatchPredict:output_type -> futurisys.v1.BatchPredictResponse
+	4,  // 26: futurisys.v1.PredictionService.PredictEmployees:output_type -> futurisys.v1.PredictEmployeesResponse
+	6,  // 27: futurisys.v1.PredictionService.Explain:output_type -> futurisys.v1.ExplainResponse
+	8,  // 28: futurisys.v1.PredictionService.StreamPredict:output_type -> futurisys.v1.StreamPredictResponse
+	24, // [24:29] is the sub-list for method output_type
+	19, // [19:24] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_prediction_service_proto_init() }
@@ -908,9 +1212,11 @@ func file_futurisys_v1_prediction_service_proto_init() {
 	if File_futurisys_v1_prediction_service_proto != nil {
 		return
 	}
+	file_futurisys_v1_explanation_proto_init()
 	file_futurisys_v1_prediction_proto_init()
 	file_futurisys_v1_profile_proto_init()
-	file_futurisys_v1_prediction_service_proto_msgTypes[7].OneofWrappers = []any{
+	file_futurisys_v1_prediction_service_proto_msgTypes[5].OneofWrappers = []any{}
+	file_futurisys_v1_prediction_service_proto_msgTypes[9].OneofWrappers = []any{
 		(*RowResult_Prediction)(nil),
 		(*RowResult_Error)(nil),
 	}
@@ -920,7 +1226,7 @@ func file_futurisys_v1_prediction_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_prediction_service_proto_rawDesc), len(file_futurisys_v1_prediction_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

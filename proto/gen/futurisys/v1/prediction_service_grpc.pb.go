@@ -22,6 +22,7 @@ const (
 	PredictionService_Predict_FullMethodName          = "/futurisys.v1.PredictionService/Predict"
 	PredictionService_BatchPredict_FullMethodName     = "/futurisys.v1.PredictionService/BatchPredict"
 	PredictionService_PredictEmployees_FullMethodName = "/futurisys.v1.PredictionService/PredictEmployees"
+	PredictionService_Explain_FullMethodName          = "/futurisys.v1.PredictionService/Explain"
 	PredictionService_StreamPredict_FullMethodName    = "/futurisys.v1.PredictionService/StreamPredict"
 )
 
@@ -43,6 +44,9 @@ type PredictionServiceClient interface {
 	// is not on record refuses the call and names every such id; a record that
 	// cannot be scored gets its own error, and the others are answered.
 	PredictEmployees(ctx context.Context, in *PredictEmployeesRequest, opts ...grpc.CallOption) (*PredictEmployeesResponse, error)
+	// Say why a row has the score it has, and what it would be with some fields
+	// changed. Nothing is put on record.
+	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
 	// Score rows as they come: one answer for each request, in the same order.
 	// What arrives while earlier rows are being scored is scored together. gRPC only.
 	StreamPredict(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamPredictRequest, StreamPredictResponse], error)
@@ -86,6 +90,16 @@ func (c *predictionServiceClient) PredictEmployees(ctx context.Context, in *Pred
 	return out, nil
 }
 
+func (c *predictionServiceClient) Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExplainResponse)
+	err := c.cc.Invoke(ctx, PredictionService_Explain_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *predictionServiceClient) StreamPredict(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamPredictRequest, StreamPredictResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &PredictionService_ServiceDesc.Streams[0], PredictionService_StreamPredict_FullMethodName, cOpts...)
@@ -117,6 +131,9 @@ type PredictionServiceServer interface {
 	// is not on record refuses the call and names every such id; a record that
 	// cannot be scored gets its own error, and the others are answered.
 	PredictEmployees(context.Context, *PredictEmployeesRequest) (*PredictEmployeesResponse, error)
+	// Say why a row has the score it has, and what it would be with some fields
+	// changed. Nothing is put on record.
+	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
 	// Score rows as they come: one answer for each request, in the same order.
 	// What arrives while earlier rows are being scored is scored together. gRPC only.
 	StreamPredict(grpc.BidiStreamingServer[StreamPredictRequest, StreamPredictResponse]) error
@@ -138,6 +155,9 @@ func (UnimplementedPredictionServiceServer) BatchPredict(context.Context, *Batch
 }
 func (UnimplementedPredictionServiceServer) PredictEmployees(context.Context, *PredictEmployeesRequest) (*PredictEmployeesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PredictEmployees not implemented")
+}
+func (UnimplementedPredictionServiceServer) Explain(context.Context, *ExplainRequest) (*ExplainResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
 }
 func (UnimplementedPredictionServiceServer) StreamPredict(grpc.BidiStreamingServer[StreamPredictRequest, StreamPredictResponse]) error {
 	return status.Error(codes.Unimplemented, "method StreamPredict not implemented")
@@ -217,6 +237,24 @@ func _PredictionService_PredictEmployees_Handler(srv interface{}, ctx context.Co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PredictionService_Explain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PredictionServiceServer).Explain(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PredictionService_Explain_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PredictionServiceServer).Explain(ctx, req.(*ExplainRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PredictionService_StreamPredict_Handler(srv interface{}, stream grpc.ServerStream) error {
 	return srv.(PredictionServiceServer).StreamPredict(&grpc.GenericServerStream[StreamPredictRequest, StreamPredictResponse]{ServerStream: stream})
 }
@@ -242,6 +280,10 @@ var PredictionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PredictEmployees",
 			Handler:    _PredictionService_PredictEmployees_Handler,
+		},
+		{
+			MethodName: "Explain",
+			Handler:    _PredictionService_Explain_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

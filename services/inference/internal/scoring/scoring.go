@@ -31,6 +31,7 @@ type Row struct {
 	Profile    *futurisysv1.EmployeeProfile
 	EmployeeID *int32 // whose record it is; nil: a profile that the caller sent
 	Name       RowName
+	Explain    *futurisysv1.ExplainOptions // nil: no reasons are asked for
 }
 
 // Outcome is what came of one row: a prediction, or all that is wrong with it, or
@@ -90,6 +91,9 @@ func (s *Scorer) Score(ctx context.Context, version *registry.Version, rows []Ro
 		}
 		prediction.BatchId = batchID
 		predictions[n] = prediction
+	}
+	if err := addExplanations(ctx, version, rows, good, encoded, predictions); err != nil {
+		return nil, err
 	}
 	reused, err := s.recorder.Record(ctx, predictions)
 	if err != nil {

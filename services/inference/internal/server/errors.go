@@ -12,6 +12,7 @@ import (
 
 	"github.com/futurisys/futurisys/services/inference/internal/features"
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
+	"github.com/futurisys/futurisys/services/inference/internal/scoring"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -62,6 +63,17 @@ func changeError(err error, model string, version int32, alias string) error {
 		return invalidArgument("version", err.Error())
 	}
 	return lookupError(err, model, version, alias)
+}
+
+// scoreError says what a caller can do about rows that were not scored.
+func scoreError(err error) error {
+	if errors.Is(err, scoring.ErrTooMany) {
+		return invalidArgument("explain", err.Error())
+	}
+	if problems, ok := errors.AsType[scoring.ProfileError](err); ok {
+		return profileError(problems.Path, problems.Problems)
+	}
+	return err
 }
 
 // profileError lists all that is wrong with a profile; path stands before each field.

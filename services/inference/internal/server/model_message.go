@@ -130,12 +130,8 @@ func describe(out *futurisysv1.ModelVersion, source *modelpkg.Package, whole boo
 		Value: manifest.Threshold.Value, Method: manifest.Threshold.Method,
 		Precision: manifest.Threshold.Precision, Recall: manifest.Threshold.Recall,
 	}
-	for _, feature := range manifest.Features {
-		out.Features = append(out.Features, &futurisysv1.ModelFeature{
-			Name: feature.Name, Type: feature.Type, Categories: feature.Categories,
-			Min: feature.Min, Max: feature.Max, Unit: feature.Unit,
-			LabelFr: feature.Label.FR, LabelEn: feature.Label.EN, Required: feature.Required,
-		})
+	for i := range manifest.Features {
+		out.Features = append(out.Features, featureMessage(&manifest.Features[i]))
 	}
 	for _, band := range manifest.Bands {
 		out.Bands = append(out.Bands, &futurisysv1.RiskBand{Name: band.Name, From: band.From})
@@ -153,6 +149,18 @@ func describe(out *futurisysv1.ModelVersion, source *modelpkg.Package, whole boo
 			Threshold: point.Threshold, Precision: point.Precision, Recall: point.Recall, FlaggedShare: point.FlaggedShare,
 		})
 	}
+}
+
+func featureMessage(feature *modelpkg.Feature) *futurisysv1.ModelFeature {
+	out := &futurisysv1.ModelFeature{
+		Name: feature.Name, Type: feature.Type, Categories: feature.Categories,
+		Min: feature.Min, Max: feature.Max, Unit: feature.Unit,
+		LabelFr: feature.Label.FR, LabelEn: feature.Label.EN, Required: feature.Required,
+	}
+	if can := feature.Actionable; can != nil {
+		out.Actionable = &futurisysv1.Actionable{Direction: can.Direction, Min: can.Min, Max: can.Max}
+	}
+	return out
 }
 
 func schemaChanges(from, to *modelpkg.Manifest) []*futurisysv1.SchemaChange {

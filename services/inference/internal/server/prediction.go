@@ -20,6 +20,7 @@ type Versions interface {
 // Scorer scores rows with a version and records them.
 type Scorer interface {
 	Score(ctx context.Context, version *registry.Version, rows []scoring.Row, batchID string) ([]scoring.Outcome, error)
+	WhatIf(ctx context.Context, version *registry.Version, question scoring.Question) (*futurisysv1.ExplainResponse, error)
 }
 
 // Prediction serves PredictionService.
@@ -50,9 +51,9 @@ func (s *Prediction) Predict(ctx context.Context, request *futurisysv1.PredictRe
 	if err != nil {
 		return nil, err
 	}
-	outcomes, err := s.scorer.Score(ctx, version, []scoring.Row{{Profile: request.GetProfile(), Name: name.Row()}}, "")
+	outcomes, err := s.scorer.Score(ctx, version, []scoring.Row{{Profile: request.GetProfile(), Name: name.Row(), Explain: request.GetExplain()}}, "")
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the scorer says what it was doing
+		return nil, scoreError(err)
 	}
 	if outcomes[0].Reused {
 		return nil, reusedError()
@@ -72,7 +73,7 @@ func (s *Prediction) BatchPredict(ctx context.Context, request *futurisysv1.Batc
 	defer version.Release()
 	rows := make([]scoring.Row, len(request.GetProfiles()))
 	for i, profile := range request.GetProfiles() {
-		rows[i] = scoring.Row{Profile: profile}
+		rows[i] = scoring.Row{Profile: profile, Explain: request.GetExplain()}
 	}
 	batch, err := s.scoreBatch(ctx, version, rows, request.GetRequestId())
 	if err != nil {
@@ -93,6 +94,9 @@ func (s *Prediction) PredictEmployees(ctx context.Context, request *futurisysv1.
 	rows, err := s.employeeRows(ctx, request.GetEmployeeIds())
 	if err != nil {
 		return nil, err
+	}
+	for i := range rows {
+		rows[i].Explain = request.GetExplain()
 	}
 	batch, err := s.scoreBatch(ctx, version, rows, request.GetRequestId())
 	if err != nil {
@@ -166,7 +170,7 @@ func (s *Prediction) scoreBatch(ctx context.Context, version *registry.Version, 
 	}
 	outcomes, err := s.scorer.Score(ctx, version, rows, id)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the scorer says what it was doing
+		return nil, scoreError(err)
 	}
 	out := &batch{id: id, results: make([]*futurisysv1.RowResult, len(rows))}
 	for i, outcome := range outcomes {

@@ -78,8 +78,14 @@ type api struct {
 
 func start(t testing.TB, mode recorder.Mode) api {
 	t.Helper()
+	return startOn(t, mode, enginetest.Repository())
+}
+
+// startOn starts the service on a repository of the test's own.
+func startOn(t testing.TB, mode recorder.Mode, repository string) api {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	models := registrytest.Folder(t, enginetest.Repository())
+	models := registrytest.Folder(t, repository)
 	records := &ledger{}
 	registry := prometheus.NewRegistry()
 	record := recorder.New(recorder.Options{Mode: mode, Client: records, Timeout: time.Second, Logger: log, Registry: registry})

@@ -119,11 +119,11 @@ func (s *Prediction) scoreGroup(ctx context.Context, group []*futurisysv1.Stream
 	defer version.Release()
 	rows := make([]scoring.Row, len(group))
 	for i, request := range group {
-		rows[i] = scoring.Row{Profile: request.GetProfile(), Name: scoring.NewRequest(request.GetRequestId()).Row()}
+		rows[i] = scoring.Row{Profile: request.GetProfile(), Name: scoring.NewRequest(request.GetRequestId()).Row(), Explain: request.GetExplain()}
 	}
 	outcomes, err := s.scorer.Score(ctx, version, rows, "")
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the scorer says what it was doing
+		return nil, scoreError(err)
 	}
 	for i, outcome := range outcomes {
 		results[i] = rowResult(index+int32(i), outcome)

@@ -1,0 +1,87 @@
+package scoring
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/futurisys/futurisys/services/inference/internal/explain"
+	"github.com/futurisys/futurisys/services/inference/internal/registry"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// MostEstimated is how many rows of one call are explained where that is an estimate:
+// each takes thousands of runs of the graph.
+const MostEstimated = 100
+
+// ErrTooMany says that a call asks for more estimated explanations than are made.
+var ErrTooMany = errors.New("too many explanations")
+
+// addExplanations explains those of the predictions whose rows ask for it. encoded are
+// the predictions' rows, [N, F]; good are their places in rows.
+func addExplanations(ctx context.Context, version *registry.Version, rows []Row, good []int, encoded []float32, predictions []*futurisysv1.Prediction) error {
+	width := version.Plan.Width()
+	var asked []int
+	var inputs []float32
+	for n, i := range good {
+		if rows[i].Explain != nil {
+			asked = append(asked, n)
+			inputs = append(inputs, encoded[n*width:(n+1)*width]...)
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	if version.Explainer.Method() == explain.Permutation && len(asked) > MostEstimated {
+		return fmt.Errorf("%w: this version's explanations are estimates, of which a call gets %d at most", ErrTooMany, MostEstimated)
+	}
+	found, err := version.Explainer.Explain(ctx, inputs)
+	if err != nil {
+		return fmt.Errorf("explain with %s/%d: %w", version.Model, version.Number, err)
+	}
+	for at, n := range asked {
+		if math.IsNaN(found[at].Output) || math.IsInf(found[at].Output, 0) {
+			return fmt.Errorf("explain with %s/%d: the contributions add up to %g", version.Model, version.Number, found[at].Output)
+		}
+		predictions[n].Explanation = explanationMessage(version, predictions[n].GetProfile(), &found[at], rows[good[n]].Explain.GetTop())
+	}
+	return nil
+}
+
+// explanationMessage names an explanation's contributions: the top greatest of them,
+// 0: all.
+func explanationMessage(version *registry.Version, profile *futurisysv1.EmployeeProfile, found *explain.Explanation, top int32) *futurisysv1.Explanation {
+	contributions := make([]*futurisysv1.Contribution, len(found.Contributions))
+	for i, share := range found.Contributions {
+		feature := &version.Package.Manifest.Features[i]
+		contributions[i] = &futurisysv1.Contribution{
+			Feature: feature.Name, Value: version.Plan.Value(i, profile),
+			LabelFr: feature.Label.FR, LabelEn: feature.Label.EN, Contribution: share,
+		}
+		if found.StandardErrors != nil {
+			contributions[i].StandardError = new(found.StandardErrors[i])
+		}
+	}
+	slices.SortStableFunc(contributions, func(a, b *futurisysv1.Contribution) int {
+		return cmp.Compare(math.Abs(b.GetContribution()), math.Abs(a.GetContribution()))
+	})
+	out := &futurisysv1.Explanation{
+		Method: string(version.Explainer.Method()), Space: string(version.Explainer.Space()), Link: "identity",
+		Base: found.Base, Margin: found.Output, Contributions: contributions,
+	}
+	if version.Explainer.Space() == explain.LogOdds {
+		out.Link = "logistic"
+	}
+	if top > 0 && int(top) < len(contributions) {
+		out.Contributions = contributions[:top]
+		for _, left := range contributions[top:] {
+			out.Rest += left.GetContribution()
+			out.RestCount++
+		}
+	}
+	return out
+}

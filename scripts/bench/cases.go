@@ -46,6 +46,7 @@ func makeCases(ctx context.Context, echo *stack, stacks map[string]*stack) ([]aC
 	}
 	single := []byte(`{"profile":` + string(row) + `}`)
 	many := []byte(`{"profiles":[` + strings.Repeat(string(row)+",", batchRows-1) + string(row) + `]}`)
+	manyExplained := []byte(strings.TrimSuffix(string(many), "}") + `,"explain":{"top":3}}`)
 	profiles := make([]*futurisysv1.EmployeeProfile, batchRows)
 	for i := range profiles {
 		profiles[i] = profile
@@ -69,6 +70,7 @@ func makeCases(ctx context.Context, echo *stack, stacks map[string]*stack) ([]aC
 			aCase{"REST predict, PostgreSQL", callers, 1, "REST predict, off", post(stacks["PostgreSQL"].web+"/v1/models/attrition:predict", single)},
 		)
 	}
+	cases = append(cases, explainedCases(stacks, row)...)
 	cases = append(cases, aCase{"FastAPI, pandas, XGBoost, SQLAlchemy, PostgreSQL", 32, 1, "REST predict, PostgreSQL", post(stacks["baseline"].web+"/predict", single)})
 	client := futurisysv1.NewPredictionServiceClient(off)
 	request := &futurisysv1.BatchPredictRequest{Model: "attrition", Profiles: profiles}
@@ -80,9 +82,30 @@ func makeCases(ctx context.Context, echo *stack, stacks map[string]*stack) ([]aC
 		cases = append(cases, aCase{
 			"REST batch of 1,000, " + name, 1, batchRows, "gRPC batch of 1,000, off",
 			post(stacks[name].web+"/v1/models/attrition:batchPredict", many),
+		}, aCase{
+			"REST batch of 1,000 explained, " + name, 1, batchRows, "REST batch of 1,000, " + name,
+			post(stacks[name].web+"/v1/models/attrition:batchPredict", manyExplained),
 		})
 	}
 	return cases, nil
+}
+
+// explainedCases are single predictions with their reasons, beside those without, by
+// the additive version and by the trees.
+func explainedCases(stacks map[string]*stack, row []byte) []aCase {
+	body := func(rest string) []byte { return []byte(`{"profile":` + string(row) + rest + `}`) }
+	cases := make([]aCase, 0, 12)
+	for _, name := range []string{"off", "PostgreSQL"} {
+		url := stacks[name].web + "/v1/models/attrition:predict"
+		for _, callers := range []int{1, 32} {
+			cases = append(cases,
+				aCase{"REST predict explained, " + name, callers, 1, "REST predict, " + name, post(url, body(`,"explain":{}`))},
+				aCase{"REST predict by trees, " + name, callers, 1, "REST predict, " + name, post(url, body(`,"version":2`))},
+				aCase{"REST predict by trees explained, " + name, callers, 1, "REST predict by trees, " + name, post(url, body(`,"version":2,"explain":{}`))},
+			)
+		}
+	}
+	return cases
 }
 
 func connect(address string) (*grpc.ClientConn, error) {

@@ -45,7 +45,7 @@ func (s *History) ListPredictions(ctx context.Context, request *futurisysv1.List
 		EmployeeID: request.GetEmployee(), Model: request.GetModel(), ModelVersion: request.GetVersion(),
 		RiskBand: request.GetRiskBand(), BatchID: strings.ToLower(request.GetBatchId()), MinProbability: request.GetMinProbability(),
 		From: timeOf(request.GetCreateTimeFrom()), To: timeOf(request.GetCreateTimeTo()),
-		Ascending: request.GetOrderBy() == "create_time",
+		Ascending: request.GetOrderBy() == "create_time", Explanations: request.GetIncludeExplanations(),
 	}
 	asked := query
 	var err error
@@ -135,7 +135,7 @@ func predictionMessage(p *store.Prediction) *futurisysv1.Prediction {
 		Positive: p.Positive, RiskBand: p.RiskBand, Profile: profileMessage(p.Profile),
 		Recording:  futurisysv1.Recording_RECORDING_RECORDED,
 		CreateTime: timestamppb.New(p.CreateTime),
-		RequestId:  p.RequestID,
+		RequestId:  p.RequestID, Explanation: explanationMessage(p.Explanation),
 	}
 	if p.BatchID != nil {
 		out.BatchId = *p.BatchID

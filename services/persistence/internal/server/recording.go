@@ -72,5 +72,7 @@ func predictionFromMessage(p *futurisysv1.Prediction) (store.Prediction, error) 
 	for _, w := range p.GetWarnings() {
 		out.Warnings = append(out.Warnings, store.Warning{Field: w.GetField(), Message: w.GetMessage()})
 	}
-	return out, nil
+	var err error
+	out.Explanation, err = explanationFromMessage(p.GetExplanation())
+	return out, err
 }

@@ -69,6 +69,33 @@ type Prediction struct {
 	Warnings       []Warning
 	CreateTime     time.Time // UTC, microseconds
 	RequestID      string    // "": the call had none
+	Explanation    *Explanation
+}
+
+// Explanation says why a probability is what it is, as it was computed then. Base, the
+// contributions and Rest add up to Margin.
+type Explanation struct {
+	Method        string         `json:"method"`
+	Space         string         `json:"space"`
+	Link          string         `json:"link"`
+	Base          float64        `json:"base"`
+	Margin        float64        `json:"margin"`
+	Contributions []Contribution `json:"contributions"`
+	Rest          float64        `json:"rest"`
+	RestCount     int32          `json:"rest_count"`
+}
+
+// Contribution is the share of one feature. Of its values one is set, or none where the
+// row has none.
+type Contribution struct {
+	Feature       string   `json:"feature"`
+	Number        *float64 `json:"number,omitempty"`
+	Category      *string  `json:"category,omitempty"`
+	Boolean       *bool    `json:"boolean,omitempty"`
+	LabelFR       string   `json:"label_fr"`
+	LabelEN       string   `json:"label_en"`
+	Contribution  float64  `json:"contribution"`
+	StandardError *float64 `json:"standard_error,omitempty"`
 }
 
 // SameAnswer says whether two predictions are the same answer to the same row,
@@ -121,6 +148,7 @@ type PredictionQuery struct {
 	MinProbability float64
 	From, To       time.Time // zero: open; To is excluded
 	Ascending      bool
+	Explanations   bool           // whether to read them
 	After          *PredictionKey // nil: from the start
 	Limit          int
 }

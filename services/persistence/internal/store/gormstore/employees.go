@@ -203,7 +203,7 @@ func (s *Store) addLatest(ctx context.Context, employees []store.Employee) error
 		places[employees[i].ID], ids[i] = i, employees[i].ID
 	}
 	var rows []predictionRow
-	err := s.read.WithContext(ctx).Where(`id IN (SELECT (
+	err := s.read.WithContext(ctx).Omit("explanation").Where(`id IN (SELECT (
 		SELECT newest.id FROM predictions AS newest WHERE newest.employee_id = employees.id
 		ORDER BY newest.create_time DESC, newest.id DESC LIMIT 1
 	) FROM employees WHERE employees.id IN ?)`, ids).Find(&rows).Error

@@ -42,6 +42,9 @@ func (s *Store) ListPredictions(ctx context.Context, query store.PredictionQuery
 	if query.After != nil {
 		ordered = ordered.Where("(create_time, id) "+than+" (?, ?)", at(query.After.CreateTime), query.After.ID)
 	}
+	if !query.Explanations {
+		ordered = ordered.Omit("explanation") // many times as large as the rest
+	}
 	var rows []predictionRow
 	if err := ordered.Limit(query.Limit + 1).Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("list predictions: %w", err)

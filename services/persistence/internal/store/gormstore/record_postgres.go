@@ -70,6 +70,7 @@ func predictionColumns() []column {
 		arrayOf("warnings", "text", "::jsonb", func(r *predictionRow) string { return r.Warnings }),
 		arrayOf("create_time", "timestamptz", "", func(r *predictionRow) time.Time { return r.CreateTime.Time }),
 		arrayOf("request_id", "text", "", func(r *predictionRow) *string { return r.RequestID }),
+		arrayOf("explanation", "text", "::jsonb", func(r *predictionRow) *string { return r.Explanation }),
 	}
 }
 

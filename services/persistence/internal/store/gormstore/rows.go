@@ -54,6 +54,7 @@ type predictionRow struct {
 	Warnings       string // JSON
 	CreateTime     instant
 	RequestID      *string
+	Explanation    *string // JSON
 }
 
 // TableName is the table's name.
@@ -68,13 +69,21 @@ func predictionToRow(p *store.Prediction) (predictionRow, error) {
 		}
 		warnings = string(raw)
 	}
-	return predictionRow{
+	row := predictionRow{
 		ID: p.ID, BatchID: p.BatchID, EmployeeID: p.EmployeeID,
 		Model: p.Model, ModelVersion: p.ModelVersion, ModelRevision: p.ModelRevision,
 		Probability: p.Probability, Threshold: p.Threshold, PredictedLabel: p.PredictedLabel,
 		Positive: p.Positive, RiskBand: p.RiskBand, Profile: p.Profile,
 		Warnings: warnings, CreateTime: at(p.CreateTime), RequestID: textOrNull(p.RequestID),
-	}, nil
+	}
+	if p.Explanation != nil {
+		raw, err := json.Marshal(p.Explanation)
+		if err != nil {
+			return predictionRow{}, fmt.Errorf("write the explanation: %w", err)
+		}
+		row.Explanation = new(string(raw))
+	}
+	return row, nil
 }
 
 func (r *predictionRow) prediction() (store.Prediction, error) {
@@ -89,6 +98,12 @@ func (r *predictionRow) prediction() (store.Prediction, error) {
 	}
 	if err := json.Unmarshal([]byte(r.Warnings), &out.Warnings); err != nil {
 		return store.Prediction{}, fmt.Errorf("read the warnings of %s: %w", r.ID, err)
+	}
+	if r.Explanation != nil {
+		out.Explanation = &store.Explanation{}
+		if err := json.Unmarshal([]byte(*r.Explanation), out.Explanation); err != nil {
+			return store.Prediction{}, fmt.Errorf("read the explanation of %s: %w", r.ID, err)
+		}
 	}
 	return out, nil
 }

@@ -18,6 +18,15 @@ func predictionRoundTrip(t *testing.T, s store.Store) {
 	full.Positive = true
 	full.RequestID = "retry-me"
 	full.Warnings = []store.Warning{{Field: "age", Message: `"é" <script>`}}
+	full.Explanation = &store.Explanation{
+		Method: "additive", Space: "log_odds", Link: "logistic", Base: -2.1, Margin: 0.1 + 0.2, Rest: 1e-300, RestCount: 21,
+		Contributions: []store.Contribution{
+			{Feature: "age", Number: new(float64(12)), LabelFR: "Âge", LabelEN: "Age", Contribution: 1.0 / 3, StandardError: new(0.01)},
+			{Feature: "department", Category: new("Ressources Humaines"), Contribution: -0.7},
+			{Feature: "overtime", Boolean: new(false)},
+			{Feature: "tenure_years"},
+		},
+	}
 	bare := prediction(0, time.Now())
 	bare.Profile = store.Profile{}
 	mustRecord(t, s, full, bare)
@@ -30,6 +39,16 @@ func predictionRoundTrip(t *testing.T, s store.Store) {
 	}
 	_, err := s.Prediction(t.Context(), uuid.NewString())
 	fails(t, err, store.ErrNotFound)
+	page, err := s.ListPredictions(t.Context(), store.PredictionQuery{EmployeeID: 12, Limit: 1, Explanations: true})
+	if err != nil || len(page.Rows) != 1 {
+		t.Fatalf("got %+v, %v", page, err)
+	}
+	equal(t, page.Rows[0], full)
+	if page, err = s.ListPredictions(t.Context(), store.PredictionQuery{EmployeeID: 12, Limit: 1}); err != nil {
+		t.Fatal(err)
+	}
+	full.Explanation = nil // a list has it only on request
+	equal(t, page.Rows[0], full)
 }
 
 func predictionsPageByPage(t *testing.T, s store.Store) {

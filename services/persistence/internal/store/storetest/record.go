@@ -38,6 +38,7 @@ func recordingIsAllOrNone(t *testing.T, s store.Store) {
 // A retry that was scored again gets what was answered first, to the microsecond.
 func firstAnswerIsTheRecord(t *testing.T, s store.Store) {
 	first := prediction(1, time.Now())
+	first.Explanation = &store.Explanation{Method: "tree", Contributions: []store.Contribution{{Feature: "age", Contribution: 1}}}
 	mustRecord(t, s, first)
 	later := first
 	later.CreateTime = first.CreateTime.Add(time.Second)

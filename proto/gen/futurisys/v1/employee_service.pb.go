@@ -140,7 +140,10 @@ type ListEmployeesRequest struct {
 	// The next_page_token of the page before; empty: the first page. Filters and
 	// order must be those of that page.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// "id" (the default), "id desc", "update_time" or "update_time desc".
+	// "id" (the default), "id desc", "update_time", "update_time desc", or by the newest
+	// prediction "latest_probability" or "latest_probability desc", where those without
+	// one count as less than 0. With a newest prediction or a band in the question a page
+	// looks at the newest prediction of every employee.
 	OrderBy string `protobuf:"bytes,3,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// Only those of this department.
 	Department string `protobuf:"bytes,4,opt,name=department,proto3" json:"department,omitempty"`
@@ -148,7 +151,9 @@ type ListEmployeesRequest struct {
 	JobTitle string `protobuf:"bytes,5,opt,name=job_title,json=jobTitle,proto3" json:"job_title,omitempty"`
 	// Only those whose name, job title or department contains this text, or whose
 	// id it is. Upper and lower case are the same for ASCII letters.
-	Search        string `protobuf:"bytes,6,opt,name=search,proto3" json:"search,omitempty"`
+	Search string `protobuf:"bytes,6,opt,name=search,proto3" json:"search,omitempty"`
+	// Only those whose newest prediction is in this band.
+	RiskBand      string `protobuf:"bytes,7,opt,name=risk_band,json=riskBand,proto3" json:"risk_band,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -221,6 +226,13 @@ func (x *ListEmployeesRequest) GetJobTitle() string {
 func (x *ListEmployeesRequest) GetSearch() string {
 	if x != nil {
 		return x.Search
+	}
+	return ""
+}
+
+func (x *ListEmployeesRequest) GetRiskBand() string {
+	if x != nil {
+		return x.RiskBand
 	}
 	return ""
 }
@@ -1068,17 +1080,18 @@ const file_futurisys_v1_employee_service_proto_rawDesc = "" +
 	"\n" +
 	"#futurisys/v1/employee_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1bfuturisys/v1/employee.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"9\n" +
 	"\x12GetEmployeeRequest\x12#\n" +
-	"\bemployee\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\bemployee\"\xb1\x02\n" +
+	"\bemployee\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\bemployee\"\x88\x03\n" +
 	"\x14ListEmployeesRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\x12N\n" +
-	"\border_by\x18\x03 \x01(\tB3\xbaH0r.R\x00R\x02idR\aid descR\vupdate_timeR\x10update_time descR\aorderBy\x12+\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\x12{\n" +
+	"\border_by\x18\x03 \x01(\tB`\xbaH]r[R\x00R\x02idR\aid descR\vupdate_timeR\x10update_time descR\x12latest_probabilityR\x17latest_probability descR\aorderBy\x12+\n" +
 	"\n" +
 	"department\x18\x04 \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\n" +
 	"department\x12(\n" +
 	"\tjob_title\x18\x05 \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\bjobTitle\x12#\n" +
-	"\x06search\x18\x06 \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\x06search\"\xc9\x01\n" +
+	"\x06search\x18\x06 \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\x06search\x12(\n" +
+	"\trisk_band\x18\a \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\briskBand\"\xc9\x01\n" +
 	"\x15ListEmployeesResponse\x124\n" +
 	"\temployees\x18\x01 \x03(\v2\x16.futurisys.v1.EmployeeR\temployees\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +

@@ -123,7 +123,10 @@ type Prediction struct {
 	RequestId string `protobuf:"bytes,16,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Why the probability is what it is, as it was computed then; absent unless the
 	// call asked for it. Lists have it only with include_explanations.
-	Explanation   *Explanation `protobuf:"bytes,17,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	Explanation *Explanation `protobuf:"bytes,17,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	// The prediction of the same employee before this one. Only in lists with
+	// include_previous; absent for the first one.
+	Previous      *PredictionSummary `protobuf:"bytes,18,opt,name=previous,proto3" json:"previous,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -273,6 +276,13 @@ func (x *Prediction) GetRequestId() string {
 func (x *Prediction) GetExplanation() *Explanation {
 	if x != nil {
 		return x.Explanation
+	}
+	return nil
+}
+
+func (x *Prediction) GetPrevious() *PredictionSummary {
+	if x != nil {
+		return x.Previous
 	}
 	return nil
 }
@@ -437,7 +447,7 @@ var File_futurisys_v1_prediction_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_prediction_proto_rawDesc = "" +
 	"\n" +
-	"\x1dfuturisys/v1/prediction.proto\x12\ffuturisys.v1\x1a\x1efuturisys/v1/explanation.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1afuturisys/v1/warning.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x05\n" +
+	"\x1dfuturisys/v1/prediction.proto\x12\ffuturisys.v1\x1a\x1efuturisys/v1/explanation.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1afuturisys/v1/warning.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xea\x05\n" +
 	"\n" +
 	"Prediction\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
@@ -460,7 +470,8 @@ const file_futurisys_v1_prediction_proto_rawDesc = "" +
 	"createTime\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x10 \x01(\tR\trequestId\x12;\n" +
-	"\vexplanation\x18\x11 \x01(\v2\x19.futurisys.v1.ExplanationR\vexplanationB\x0e\n" +
+	"\vexplanation\x18\x11 \x01(\v2\x19.futurisys.v1.ExplanationR\vexplanation\x12;\n" +
+	"\bprevious\x18\x12 \x01(\v2\x1f.futurisys.v1.PredictionSummaryR\bpreviousB\x0e\n" +
 	"\f_employee_id\"\x8b\x01\n" +
 	"\x12PredictionConflict\x128\n" +
 	"\n" +
@@ -514,14 +525,15 @@ var file_futurisys_v1_prediction_proto_depIdxs = []int32{
 	0, // 2: futurisys.v1.Prediction.recording:type_name -> futurisys.v1.Recording
 	6, // 3: futurisys.v1.Prediction.create_time:type_name -> google.protobuf.Timestamp
 	7, // 4: futurisys.v1.Prediction.explanation:type_name -> futurisys.v1.Explanation
-	1, // 5: futurisys.v1.PredictionConflict.prediction:type_name -> futurisys.v1.Prediction
-	6, // 6: futurisys.v1.PredictionConflict.record_time:type_name -> google.protobuf.Timestamp
-	6, // 7: futurisys.v1.PredictionSummary.create_time:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	3, // 5: futurisys.v1.Prediction.previous:type_name -> futurisys.v1.PredictionSummary
+	1, // 6: futurisys.v1.PredictionConflict.prediction:type_name -> futurisys.v1.Prediction
+	6, // 7: futurisys.v1.PredictionConflict.record_time:type_name -> google.protobuf.Timestamp
+	6, // 8: futurisys.v1.PredictionSummary.create_time:type_name -> google.protobuf.Timestamp
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_prediction_proto_init() }

@@ -98,8 +98,10 @@ type ListPredictionsRequest struct {
 	CreateTimeTo *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=create_time_to,json=createTimeTo,proto3" json:"create_time_to,omitempty"`
 	// Whether to answer the explanations that are on record as well.
 	IncludeExplanations bool `protobuf:"varint,12,opt,name=include_explanations,json=includeExplanations,proto3" json:"include_explanations,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Whether to answer with each prediction the one before it of the same employee.
+	IncludePrevious bool `protobuf:"varint,13,opt,name=include_previous,json=includePrevious,proto3" json:"include_previous,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ListPredictionsRequest) Reset() {
@@ -212,6 +214,13 @@ func (x *ListPredictionsRequest) GetCreateTimeTo() *timestamppb.Timestamp {
 func (x *ListPredictionsRequest) GetIncludeExplanations() bool {
 	if x != nil {
 		return x.IncludeExplanations
+	}
+	return false
+}
+
+func (x *ListPredictionsRequest) GetIncludePrevious() bool {
+	if x != nil {
+		return x.IncludePrevious
 	}
 	return false
 }
@@ -416,7 +425,7 @@ const file_futurisys_v1_prediction_history_service_proto_rawDesc = "" +
 	"\x14GetPredictionRequest\x12(\n" +
 	"\n" +
 	"prediction\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\n" +
-	"prediction\"\xb2\x05\n" +
+	"prediction\"\xdd\x05\n" +
 	"\x16ListPredictionsRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
@@ -431,7 +440,8 @@ const file_futurisys_v1_prediction_history_service_proto_rawDesc = "" +
 	"\x10create_time_from\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x1c\xbaH\x19\xb2\x01\x16\"\a\b\xff\x82\xd1\xff\xaf\a2\v\b\x80\x92\xb8Ø\xfe\xff\xff\xff\x01R\x0ecreateTimeFrom\x12^\n" +
 	"\x0ecreate_time_to\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x1c\xbaH\x19\xb2\x01\x16\"\a\b\xff\x82\xd1\xff\xaf\a2\v\b\x80\x92\xb8Ø\xfe\xff\xff\xff\x01R\fcreateTimeTo\x121\n" +
-	"\x14include_explanations\x18\f \x01(\bR\x13includeExplanationsB\v\n" +
+	"\x14include_explanations\x18\f \x01(\bR\x13includeExplanations\x12)\n" +
+	"\x10include_previous\x18\r \x01(\bR\x0fincludePreviousB\v\n" +
 	"\t_employee\"\xd1\x01\n" +
 	"\x17ListPredictionsResponse\x12:\n" +
 	"\vpredictions\x18\x01 \x03(\v2\x18.futurisys.v1.PredictionR\vpredictions\x12&\n" +

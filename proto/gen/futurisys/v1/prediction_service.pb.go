@@ -135,7 +135,10 @@ type BatchPredictRequest struct {
 	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Asks for the reasons of each score: they are answered and put on record with it.
 	// A retry by request_id gets what the first call asked for.
-	Explain       *ExplainOptions `protobuf:"bytes,6,opt,name=explain,proto3" json:"explain,omitempty"`
+	Explain *ExplainOptions `protobuf:"bytes,6,opt,name=explain,proto3" json:"explain,omitempty"`
+	// The batch that the predictions belong to, a UUID, for a caller that sends one in
+	// several calls; empty: a new one.
+	BatchId       string `protobuf:"bytes,7,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -210,6 +213,13 @@ func (x *BatchPredictRequest) GetExplain() *ExplainOptions {
 		return x.Explain
 	}
 	return nil
+}
+
+func (x *BatchPredictRequest) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
 }
 
 // What BatchPredict answers.
@@ -302,7 +312,10 @@ type PredictEmployeesRequest struct {
 	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Asks for the reasons of each score: they are answered and put on record with it.
 	// A retry by request_id gets what the first call asked for.
-	Explain       *ExplainOptions `protobuf:"bytes,6,opt,name=explain,proto3" json:"explain,omitempty"`
+	Explain *ExplainOptions `protobuf:"bytes,6,opt,name=explain,proto3" json:"explain,omitempty"`
+	// The batch that the predictions belong to, a UUID, for a caller that sends one in
+	// several calls; empty: a new one.
+	BatchId       string `protobuf:"bytes,7,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -377,6 +390,13 @@ func (x *PredictEmployeesRequest) GetExplain() *ExplainOptions {
 		return x.Explain
 	}
 	return nil
+}
+
+func (x *PredictEmployeesRequest) GetBatchId() string {
+	if x != nil {
+		return x.BatchId
+	}
+	return ""
 }
 
 // What PredictEmployees answers.
@@ -1055,7 +1075,7 @@ const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"\aprofile\x18\x04 \x01(\v2\x1d.futurisys.v1.EmployeeProfileB\x06\xbaH\x03\xd8\x01\x03R\aprofile\x12+\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\x126\n" +
-	"\aexplain\x18\x06 \x01(\v2\x1c.futurisys.v1.ExplainOptionsR\aexplain\"\xaa\x02\n" +
+	"\aexplain\x18\x06 \x01(\v2\x1c.futurisys.v1.ExplainOptionsR\aexplain\"\xd2\x02\n" +
 	"\x13BatchPredictRequest\x12\x1f\n" +
 	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
 	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x1d\n" +
@@ -1064,12 +1084,13 @@ const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"\b\x01\x10\x90N\"\x03\xd8\x01\x03R\bprofiles\x12+\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\x126\n" +
-	"\aexplain\x18\x06 \x01(\v2\x1c.futurisys.v1.ExplainOptionsR\aexplain\"\xb0\x01\n" +
+	"\aexplain\x18\x06 \x01(\v2\x1c.futurisys.v1.ExplainOptionsR\aexplain\x12&\n" +
+	"\bbatch_id\x18\a \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\abatchId\"\xb0\x01\n" +
 	"\x14BatchPredictResponse\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x121\n" +
 	"\aresults\x18\x02 \x03(\v2\x17.futurisys.v1.RowResultR\aresults\x12'\n" +
 	"\x0fpredicted_count\x18\x03 \x01(\x05R\x0epredictedCount\x12!\n" +
-	"\ffailed_count\x18\x04 \x01(\x05R\vfailedCount\"\x99\x02\n" +
+	"\ffailed_count\x18\x04 \x01(\x05R\vfailedCount\"\xc1\x02\n" +
 	"\x17PredictEmployeesRequest\x12\x1f\n" +
 	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
 	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x1d\n" +
@@ -1077,7 +1098,8 @@ const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"\femployee_ids\x18\x04 \x03(\x05B\x13\xbaH\x10\x92\x01\r\b\x01\x10\x90N\x18\x01\"\x04\x1a\x02(\x01R\vemployeeIds\x12+\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\x126\n" +
-	"\aexplain\x18\x06 \x01(\v2\x1c.futurisys.v1.ExplainOptionsR\aexplain\"\xb4\x01\n" +
+	"\aexplain\x18\x06 \x01(\v2\x1c.futurisys.v1.ExplainOptionsR\aexplain\x12&\n" +
+	"\bbatch_id\x18\a \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\abatchId\"\xb4\x01\n" +
 	"\x18PredictEmployeesResponse\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x121\n" +
 	"\aresults\x18\x02 \x03(\v2\x17.futurisys.v1.RowResultR\aresults\x12'\n" +

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 
@@ -75,7 +76,7 @@ func (s *Prediction) BatchPredict(ctx context.Context, request *futurisysv1.Batc
 	for i, profile := range request.GetProfiles() {
 		rows[i] = scoring.Row{Profile: profile, Explain: request.GetExplain()}
 	}
-	batch, err := s.scoreBatch(ctx, version, rows, request.GetRequestId())
+	batch, err := s.scoreBatch(ctx, version, rows, request)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +99,7 @@ func (s *Prediction) PredictEmployees(ctx context.Context, request *futurisysv1.
 	for i := range rows {
 		rows[i].Explain = request.GetExplain()
 	}
-	batch, err := s.scoreBatch(ctx, version, rows, request.GetRequestId())
+	batch, err := s.scoreBatch(ctx, version, rows, request)
 	if err != nil {
 		return nil, err
 	}
@@ -156,14 +157,22 @@ type batch struct {
 	predicted, failed int32
 }
 
-func (s *Prediction) scoreBatch(ctx context.Context, version *registry.Version, rows []scoring.Row, requestID string) (*batch, error) {
-	name, err := requestOf(ctx, requestID)
+// batchRequest is what both batch methods take.
+type batchRequest interface {
+	GetRequestId() string
+	GetBatchId() string
+}
+
+func (s *Prediction) scoreBatch(ctx context.Context, version *registry.Version, rows []scoring.Row, request batchRequest) (*batch, error) {
+	name, err := requestOf(ctx, request.GetRequestId())
 	if err != nil {
 		return nil, err
 	}
-	id, err := name.BatchID()
-	if err != nil {
-		return nil, err //nolint:wrapcheck // the source of randomness failed: nothing to add
+	id := strings.ToLower(request.GetBatchId())
+	if id == "" {
+		if id, err = name.BatchID(); err != nil {
+			return nil, err //nolint:wrapcheck // the source of randomness failed: nothing to add
+		}
 	}
 	for i := range rows {
 		rows[i].Name = name.RowAt(i)

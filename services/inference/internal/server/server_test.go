@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -265,6 +266,31 @@ func TestBatchAnswersGoodRowsAndSaysWhatIsWrongWithBadOnes(t *testing.T) {
 		})
 		refused(t, err, codes.InvalidArgument, "INVALID_ARGUMENT")
 	}
+}
+
+// A caller that sends one batch in several calls finds it together.
+func TestBatchInSeveralCalls(t *testing.T) {
+	a := start(t, recorder.Required)
+	const batch = "0197f3a0-0000-7000-8000-00000000000A"
+	request := &futurisysv1.BatchPredictRequest{Model: "attrition", Profiles: []*futurisysv1.EmployeeProfile{example(t, a)}, BatchId: batch}
+	ids := map[string]bool{}
+	for range 2 {
+		answer, err := a.predictions.BatchPredict(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		prediction := answer.GetResults()[0].GetPrediction()
+		ids[prediction.GetId()] = true
+		if answer.GetBatchId() != strings.ToLower(batch) || prediction.GetBatchId() != answer.GetBatchId() {
+			t.Errorf("got batch %s", prediction.GetBatchId())
+		}
+	}
+	if len(ids) != 2 {
+		t.Error("two calls gave one prediction")
+	}
+	request.BatchId = "mine"
+	_, err := a.predictions.BatchPredict(t.Context(), request)
+	refused(t, err, codes.InvalidArgument, "INVALID_ARGUMENT")
 }
 
 func TestLargestBatchIsAnswered(t *testing.T) {

@@ -44,7 +44,7 @@ func (s *Employee) GetEmployee(ctx context.Context, request *futurisysv1.GetEmpl
 func (s *Employee) ListEmployees(ctx context.Context, request *futurisysv1.ListEmployeesRequest) (*futurisysv1.ListEmployeesResponse, error) {
 	query := store.EmployeeQuery{
 		Department: request.GetDepartment(), JobTitle: request.GetJobTitle(), Search: request.GetSearch(),
-		ByUpdate:   strings.HasPrefix(request.GetOrderBy(), "update_time"),
+		RiskBand: request.GetRiskBand(), Order: orderOf(request.GetOrderBy()),
 		Descending: strings.HasSuffix(request.GetOrderBy(), " desc"),
 	}
 	asked := query
@@ -63,9 +63,20 @@ func (s *Employee) ListEmployees(ctx context.Context, request *futurisysv1.ListE
 	}
 	if page.More {
 		last := page.Rows[len(page.Rows)-1]
-		out.NextPageToken, err = pagetoken.Encode(asked, store.EmployeeKey{ID: last.ID, UpdateTime: last.UpdateTime})
+		out.NextPageToken, err = pagetoken.Encode(asked, last.Key())
 	}
 	return out, err //nolint:wrapcheck // it says what it was doing
+}
+
+func orderOf(orderBy string) store.EmployeeOrder {
+	switch strings.TrimSuffix(orderBy, " desc") {
+	case "update_time":
+		return store.ByUpdate
+	case "latest_probability":
+		return store.ByProbability
+	default:
+		return store.ByID
+	}
 }
 
 // CreateEmployee puts an employee on record.
@@ -144,11 +155,8 @@ func employeeMessage(e *store.Employee) *futurisysv1.Employee {
 		Id: e.ID, DisplayName: e.DisplayName, Profile: profileMessage(e.Profile),
 		CreateTime: timestamppb.New(e.CreateTime), UpdateTime: timestamppb.New(e.UpdateTime), Etag: e.Etag(),
 	}
-	if p := e.Latest; p != nil {
-		out.LatestPrediction = &futurisysv1.PredictionSummary{
-			Id: p.ID, Model: p.Model, ModelVersion: p.ModelVersion, Probability: p.Probability,
-			Positive: p.Positive, RiskBand: p.RiskBand, CreateTime: timestamppb.New(p.CreateTime),
-		}
+	if e.Latest != nil {
+		out.LatestPrediction = summaryMessage(e.Latest)
 	}
 	return out
 }

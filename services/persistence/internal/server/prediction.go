@@ -45,7 +45,7 @@ func (s *History) ListPredictions(ctx context.Context, request *futurisysv1.List
 		EmployeeID: request.GetEmployee(), Model: request.GetModel(), ModelVersion: request.GetVersion(),
 		RiskBand: request.GetRiskBand(), BatchID: strings.ToLower(request.GetBatchId()), MinProbability: request.GetMinProbability(),
 		From: timeOf(request.GetCreateTimeFrom()), To: timeOf(request.GetCreateTimeTo()),
-		Ascending: request.GetOrderBy() == "create_time", Explanations: request.GetIncludeExplanations(),
+		Ascending: request.GetOrderBy() == "create_time", Explanations: request.GetIncludeExplanations(), Previous: request.GetIncludePrevious(),
 	}
 	asked := query
 	var err error
@@ -140,8 +140,18 @@ func predictionMessage(p *store.Prediction) *futurisysv1.Prediction {
 	if p.BatchID != nil {
 		out.BatchId = *p.BatchID
 	}
+	if p.Previous != nil {
+		out.Previous = summaryMessage(p.Previous)
+	}
 	for _, w := range p.Warnings {
 		out.Warnings = append(out.Warnings, &futurisysv1.Warning{Field: w.Field, Message: w.Message})
 	}
 	return out
+}
+
+func summaryMessage(p *store.Prediction) *futurisysv1.PredictionSummary {
+	return &futurisysv1.PredictionSummary{
+		Id: p.ID, Model: p.Model, ModelVersion: p.ModelVersion, Probability: p.Probability,
+		Positive: p.Positive, RiskBand: p.RiskBand, CreateTime: timestamppb.New(p.CreateTime),
+	}
 }

@@ -70,6 +70,7 @@ type Prediction struct {
 	CreateTime     time.Time // UTC, microseconds
 	RequestID      string    // "": the call had none
 	Explanation    *Explanation
+	Previous       *Prediction // of the same employee; only in lists that ask for it
 }
 
 // Explanation says why a probability is what it is, as it was computed then. Base, the
@@ -126,16 +127,41 @@ type EmployeeQuery struct {
 	Department string // "": any
 	JobTitle   string // "": any
 	Search     string // part of name, job title or department, or the id
-	ByUpdate   bool   // order by update time and id, else by id
+	RiskBand   string // of the newest prediction; "": any
+	Order      EmployeeOrder
 	Descending bool
 	After      *EmployeeKey // nil: from the start
 	Limit      int
 }
 
+// EmployeeOrder is what employees are ordered by, before their id.
+type EmployeeOrder int
+
+// The orders.
+const (
+	ByID          EmployeeOrder = iota
+	ByUpdate                    // time of the last change
+	ByProbability               // of the newest prediction; without one: NoProbability
+)
+
+// NoProbability is less than any: where an employee without a prediction stands in an
+// order by it.
+const NoProbability = -1.0
+
 // EmployeeKey is an employee's place in a list.
 type EmployeeKey struct {
-	ID         int32
-	UpdateTime time.Time // only when ordered by it
+	ID          int32
+	UpdateTime  time.Time // only when ordered by it
+	Probability float64   // only when ordered by it
+}
+
+// Key is the employee's place in a list.
+func (e *Employee) Key() EmployeeKey {
+	key := EmployeeKey{ID: e.ID, UpdateTime: e.UpdateTime, Probability: NoProbability}
+	if e.Latest != nil {
+		key.Probability = e.Latest.Probability
+	}
+	return key
 }
 
 // PredictionQuery says which predictions, in which order, from where.
@@ -149,6 +175,7 @@ type PredictionQuery struct {
 	From, To       time.Time // zero: open; To is excluded
 	Ascending      bool
 	Explanations   bool           // whether to read them
+	Previous       bool           // whether to read with each the one before it of the same employee
 	After          *PredictionKey // nil: from the start
 	Limit          int
 }
@@ -176,7 +203,7 @@ type ImportCounts struct {
 type Employees interface {
 	// Employee reads one. ErrNotFound: there is none.
 	Employee(ctx context.Context, id int32) (*Employee, error)
-	// ListEmployees reads a page.
+	// ListEmployees reads a page, each with its newest prediction.
 	ListEmployees(ctx context.Context, query EmployeeQuery) (*Page[Employee], error)
 	// EmployeesByID reads those of the ids that are on record, by id, without
 	// their newest prediction.

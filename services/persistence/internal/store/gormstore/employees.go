@@ -203,10 +203,7 @@ func (s *Store) addLatest(ctx context.Context, employees []store.Employee) error
 		places[employees[i].ID], ids[i] = i, employees[i].ID
 	}
 	var rows []predictionRow
-	err := s.read.WithContext(ctx).Omit("explanation").Where(`id IN (SELECT (
-		SELECT newest.id FROM predictions AS newest WHERE newest.employee_id = employees.id
-		ORDER BY newest.create_time DESC, newest.id DESC LIMIT 1
-	) FROM employees WHERE employees.id IN ?)`, ids).Find(&rows).Error
+	err := s.read.WithContext(ctx).Omit("explanation").Where("id IN (SELECT "+ofNewest("id")+" FROM employees WHERE employees.id IN ?)", ids).Find(&rows).Error
 	if err != nil {
 		return fmt.Errorf("read the newest predictions: %w", err)
 	}
@@ -221,7 +218,7 @@ func (s *Store) addLatest(ctx context.Context, employees []store.Employee) error
 }
 
 func employeeFiltered(query store.EmployeeQuery) bool {
-	return query.Department != "" || query.JobTitle != "" || query.Search != ""
+	return query.Department != "" || query.JobTitle != "" || query.Search != "" || query.RiskBand != ""
 }
 
 func employeeFilter(db *gorm.DB, query store.EmployeeQuery) *gorm.DB {
@@ -242,7 +239,16 @@ func employeeFilter(db *gorm.DB, query store.EmployeeQuery) *gorm.DB {
 		}
 		db = db.Where(condition)
 	}
+	if query.RiskBand != "" {
+		db = db.Where(ofNewest("risk_band")+" = ?", query.RiskBand)
+	}
 	return db.Session(&gorm.Session{})
+}
+
+// ofNewest is a column of an employee's newest prediction: one seek in the index.
+func ofNewest(column string) string {
+	return `(SELECT newest.` + column + ` FROM predictions AS newest WHERE newest.employee_id = employees.id
+		ORDER BY newest.create_time DESC, newest.id DESC LIMIT 1)`
 }
 
 func employeeOrder(db *gorm.DB, query store.EmployeeQuery) *gorm.DB {
@@ -250,16 +256,29 @@ func employeeOrder(db *gorm.DB, query store.EmployeeQuery) *gorm.DB {
 	if query.Descending {
 		direction, than = "DESC", "<"
 	}
-	if !query.ByUpdate {
+	var by string
+	var after any
+	switch query.Order {
+	case store.ByUpdate:
+		by = "update_time"
+		if query.After != nil {
+			after = at(query.After.UpdateTime)
+		}
+	case store.ByProbability:
+		by = fmt.Sprintf("coalesce(%s, %g)", ofNewest("probability"), store.NoProbability)
+		if query.After != nil {
+			after = query.After.Probability
+		}
+	default:
 		if query.After != nil {
 			db = db.Where("id "+than+" ?", query.After.ID)
 		}
 		return db.Order("id " + direction)
 	}
 	if query.After != nil {
-		db = db.Where("(update_time, id) "+than+" (?, ?)", at(query.After.UpdateTime), query.After.ID)
+		db = db.Where("("+by+", id) "+than+" (?, ?)", after, query.After.ID)
 	}
-	return db.Order("update_time " + direction + ", id " + direction)
+	return db.Order(by + " " + direction + ", id " + direction)
 }
 
 // likeEscaper makes a caller's text mean itself inside LIKE ... ESCAPE '!'.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -59,7 +60,53 @@ func (s *Store) ListPredictions(ctx context.Context, query store.PredictionQuery
 		}
 		page.Rows = append(page.Rows, prediction)
 	}
-	return page, nil
+	if query.Previous {
+		err = s.addPrevious(ctx, page.Rows)
+	}
+	return page, err
+}
+
+// summaryColumns are what a summary of a prediction needs.
+const summaryColumns = "previous.id, previous.employee_id, previous.model, previous.model_version, previous.model_revision, " +
+	"previous.probability, previous.threshold, previous.positive, previous.risk_band, previous.warnings, previous.create_time"
+
+// previousRow is a prediction and the one that it came before.
+type previousRow struct {
+	Prediction predictionRow `gorm:"embedded"`
+	Next       string
+}
+
+// addPrevious adds the prediction of the same employee before each: one seek in the
+// index for each.
+func (s *Store) addPrevious(ctx context.Context, predictions []store.Prediction) error {
+	places := make(map[string]int, len(predictions))
+	ids := make([]string, 0, len(predictions))
+	for i := range predictions {
+		if predictions[i].EmployeeID != nil {
+			places[predictions[i].ID] = i
+			ids = append(ids, predictions[i].ID)
+		}
+	}
+	for part := range slices.Chunk(ids, idsPerQuery(s.read)) {
+		var rows []previousRow
+		err := s.read.WithContext(ctx).Table("predictions AS shown").
+			Joins(`JOIN predictions AS previous ON previous.id = (
+				SELECT earlier.id FROM predictions AS earlier WHERE earlier.employee_id = shown.employee_id
+					AND (earlier.create_time, earlier.id) < (shown.create_time, shown.id)
+				ORDER BY earlier.create_time DESC, earlier.id DESC LIMIT 1)`).
+			Select(summaryColumns+", shown.id AS next").Where("shown.id IN ?", part).Find(&rows).Error
+		if err != nil {
+			return fmt.Errorf("read the predictions before: %w", err)
+		}
+		for i := range rows {
+			previous, err := rows[i].Prediction.prediction()
+			if err != nil {
+				return err
+			}
+			predictions[places[rows[i].Next]].Previous = &previous
+		}
+	}
+	return nil
 }
 
 // predictionFilter applies the query's filters and says whether there was any.

@@ -154,8 +154,8 @@ func employeesPageByPage(t *testing.T, s store.Store) {
 	}{
 		"by id":                 {store.EmployeeQuery{}, []int32{1, 2, 3, 4, 5, 6, 7}},
 		"by id, descending":     {store.EmployeeQuery{Descending: true}, []int32{7, 6, 5, 4, 3, 2, 1}},
-		"by update":             {store.EmployeeQuery{ByUpdate: true}, []int32{1, 2, 4, 5, 6, 7, 3}},
-		"by update, descending": {store.EmployeeQuery{ByUpdate: true, Descending: true}, []int32{3, 7, 6, 5, 4, 2, 1}},
+		"by update":             {store.EmployeeQuery{Order: store.ByUpdate}, []int32{1, 2, 4, 5, 6, 7, 3}},
+		"by update, descending": {store.EmployeeQuery{Order: store.ByUpdate, Descending: true}, []int32{3, 7, 6, 5, 4, 2, 1}},
 	} {
 		var got []int32
 		test.query.Limit = 3
@@ -174,7 +174,7 @@ func employeesPageByPage(t *testing.T, s store.Store) {
 				break
 			}
 			last := page.Rows[len(page.Rows)-1]
-			test.query.After = &store.EmployeeKey{ID: last.ID, UpdateTime: last.UpdateTime}
+			test.query.After = new(last.Key())
 		}
 		equal(t, got, test.want)
 	}
@@ -249,6 +249,54 @@ func newestPredictionIsShown(t *testing.T, s store.Store) {
 		t.Fatal(err)
 	}
 	equal(t, one.Latest, &newest)
+}
+
+// Employees by what the newest prediction says: an older one counts for nothing, and
+// nobody is lost between the pages, whoever has the same score or none.
+func employeesByNewestPrediction(t *testing.T, s store.Store) {
+	now := time.Now()
+	for id := int32(1); id <= 6; id++ {
+		mustCreate(t, s, store.Employee{ID: id})
+	}
+	scored := func(id int32, age time.Duration, probability float64, band string) {
+		p := prediction(id, now.Add(-age))
+		p.Probability, p.RiskBand = probability, band
+		mustRecord(t, s, p)
+	}
+	scored(1, time.Hour, 0.9, "HIGH")
+	scored(1, 0, 0.1, "LOW")
+	scored(2, 0, 0.7, "HIGH")
+	scored(3, 0, 0.3, "MODERATE")
+	scored(4, 0, 0.7, "HIGH")
+	for name, test := range map[string]struct {
+		query store.EmployeeQuery
+		want  []int32
+	}{
+		"the greatest first":           {store.EmployeeQuery{Order: store.ByProbability, Descending: true}, []int32{4, 2, 3, 1, 6, 5}},
+		"the least first":              {store.EmployeeQuery{Order: store.ByProbability}, []int32{5, 6, 1, 3, 2, 4}},
+		"a band":                       {store.EmployeeQuery{RiskBand: "HIGH"}, []int32{2, 4}},
+		"a band, the greatest first":   {store.EmployeeQuery{RiskBand: "HIGH", Order: store.ByProbability, Descending: true}, []int32{4, 2}},
+		"a band that nobody is in now": {store.EmployeeQuery{RiskBand: "SEVERE"}, nil},
+	} {
+		var got []int32
+		test.query.Limit = 2
+		for {
+			page, err := s.ListEmployees(t.Context(), test.query)
+			if err != nil || page.Total != len(test.want) {
+				t.Fatalf("%s: got %+v, %v", name, page, err)
+			}
+			for _, e := range page.Rows {
+				got = append(got, e.ID)
+			}
+			if !page.More {
+				break
+			}
+			test.query.After = new(page.Rows[len(page.Rows)-1].Key())
+		}
+		if difference := cmp.Diff(test.want, got); difference != "" {
+			t.Errorf("%s: %s", name, difference)
+		}
+	}
 }
 
 func importCountsAndIsRepeated(t *testing.T, s store.Store) {

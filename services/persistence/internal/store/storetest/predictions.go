@@ -51,6 +51,32 @@ func predictionRoundTrip(t *testing.T, s store.Store) {
 	equal(t, page.Rows[0], full)
 }
 
+// A list can say what was answered before about the same person, whatever else is on
+// the page.
+func predictionBefore(t *testing.T, s store.Store) {
+	now := time.Now()
+	first, second, third := prediction(1, now.Add(-2*time.Hour)), prediction(1, now.Add(-time.Hour)), prediction(1, now)
+	other, nobody := prediction(2, now), prediction(0, now)
+	mustRecord(t, s, third, first, second, other, nobody)
+	page, err := s.ListPredictions(t.Context(), store.PredictionQuery{Previous: true, Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{third.ID: second.ID, second.ID: first.ID}
+	for _, p := range page.Rows {
+		before := ""
+		if p.Previous != nil {
+			before = p.Previous.ID
+			if p.Previous.Probability != first.Probability || p.Previous.RiskBand != first.RiskBand || p.Previous.CreateTime.IsZero() {
+				t.Errorf("got %+v", p.Previous)
+			}
+		}
+		if before != want[p.ID] {
+			t.Errorf("before %s stands %q, want %q", p.ID, before, want[p.ID])
+		}
+	}
+}
+
 func predictionsPageByPage(t *testing.T, s store.Store) {
 	base := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var all []store.Prediction

@@ -30,6 +30,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"employees filtered":             employeesFiltered,
 		"search takes text literally":    searchTakesTextLiterally,
 		"newest prediction is shown":     newestPredictionIsShown,
+		"employees by newest prediction": employeesByNewestPrediction,
+		"the prediction before":          predictionBefore,
 		"import counts and is repeated":  importCountsAndIsRepeated,
 		"import without writing":         importWithoutWriting,
 		"import of many":                 importOfMany,

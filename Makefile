@@ -91,6 +91,7 @@ lint: $(TOOLS) $(VENV)/training.done ## golangci-lint, go vet, buf lint, buf bre
 	buf format --diff --exit-code --exclude-path proto/third_party/onnx
 	@$(MAKE) --no-print-directory breaking check-generated
 	cd scripts && ../$(VENV)/bin/ruff check . && ../$(VENV)/bin/ruff format --check .
+	templ fmt -fail gateway/internal/dashboard
 
 .PHONY: breaking
 breaking: $(TOOLS) ## Compare the API with the last release
@@ -99,18 +100,20 @@ breaking: $(TOOLS) ## Compare the API with the last release
 	else echo "buf breaking: no release yet to compare with"; fi
 
 .PHONY: generate
-generate: $(TOOLS) ## Generate Go code and the OpenAPI document from the protos
+generate: $(TOOLS) ## Generate Go code and the OpenAPI document from the protos, and the pages from their templates
 	scripts/dev/generate.sh
+	templ generate -path gateway/internal/dashboard -log-level error
 
 .PHONY: check-generated
-check-generated: generate ## Fail when the committed generated code is not what the protos give
-	@git diff --exit-code --stat -- proto/gen && test -z "$$(git status --porcelain -- proto/gen)" || \
-		{ echo "proto/gen is stale: run make generate and commit it"; exit 1; }
+check-generated: generate ## Fail when the committed generated code is not what its sources give
+	@git diff --exit-code --stat -- proto/gen gateway/internal/dashboard && test -z "$$(git status --porcelain -- proto/gen)" || \
+		{ echo "generated code is stale: run make generate and commit it"; exit 1; }
 
 .PHONY: fmt
 fmt: $(TOOLS) $(VENV)/training.done ## Format Go, protos and Python
 	@for module in $(MODULES) $(LONE_MODULES); do (cd $$module && golangci-lint fmt ./...); done
 	buf format -w --exclude-path proto/third_party/onnx
+	templ fmt gateway/internal/dashboard
 	cd scripts && ../$(VENV)/bin/ruff format .
 
 # --- Model -------------------------------------------------------------------

@@ -1,5 +1,5 @@
-// Command gateway serves REST, the OpenAPI document and Swagger UI over HTTP, and
-// reaches the services by gRPC.
+// Command gateway serves REST, the dashboard, the OpenAPI document and Swagger UI over
+// HTTP, and reaches the services by gRPC.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/futurisys/futurisys/gateway/internal/dashboard"
 	"github.com/futurisys/futurisys/gateway/internal/docs"
 	"github.com/futurisys/futurisys/gateway/internal/middleware"
 	"github.com/futurisys/futurisys/gateway/internal/mux"
@@ -29,7 +30,7 @@ import (
 type settings struct {
 	config.Common
 
-	GatewayHTTPAddr       string        `name:"gateway-http-addr" env:"GATEWAY_HTTP_ADDR" default:"127.0.0.1:8080" help:"Address of REST and the documentation."`
+	GatewayHTTPAddr       string        `name:"gateway-http-addr" env:"GATEWAY_HTTP_ADDR" default:"127.0.0.1:8080" help:"Address of REST, the dashboard and the documentation."`
 	GatewayAdminAddr      string        `env:"GATEWAY_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of health, metrics and pprof."`
 	GatewayRequestTimeout time.Duration `env:"GATEWAY_REQUEST_TIMEOUT" default:"30s" help:"How long a request may take; an import ten times as long."`
 	InferenceTarget       string        `env:"INFERENCE_TARGET" default:"127.0.0.1:9001" help:"Address of inference."`
@@ -38,7 +39,7 @@ type settings struct {
 
 func main() {
 	var s settings
-	_, err := config.Parse("gateway", "Serves REST and the documentation.", &s, os.Args[1:])
+	_, err := config.Parse("gateway", "Serves REST, the dashboard and the documentation.", &s, os.Args[1:])
 	if err == nil {
 		err = run(&s)
 	}
@@ -81,17 +82,25 @@ func run(s *settings) error {
 	}
 	ready := newReadiness(peers)
 
-	api, err := mux.New(context.Background(), mux.Services{
-		Inference: inference, Persistence: persistence, Status: joinedStatus(s.Environment, peers, ready.check),
-	})
+	joined := joinedStatus(s.Environment, peers, ready.check)
+	api, err := mux.New(context.Background(), mux.Services{Inference: inference, Persistence: persistence, Status: joined})
+	if err != nil {
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+	screens, err := dashboard.New(dashboard.Options{Inference: inference, Persistence: persistence, Status: joined, Logger: log})
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 	pages := http.NewServeMux()
 	pages.Handle("/", api)
+	pages.Handle(dashboard.Prefix, screens)
+	pages.Handle("GET /{$}", http.RedirectHandler(dashboard.Prefix, http.StatusSeeOther))
 	telemetry.HandleHealth(pages, ready.check)
 	if err := docs.Register(pages, futurisysv1.NewModelServiceClient(inference), log); err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
+	}
+	work := middleware.Work{
+		Import: []string{mux.ImportPath, dashboard.ImportPath}, Batch: dashboard.BatchPaths(), Forms: dashboard.Prefix,
 	}
 	handler := middleware.Chain(pages,
 		middleware.Headers,
@@ -99,8 +108,9 @@ func run(s *settings) error {
 		middleware.Guard(log, mux.WriteError),
 		middleware.URLText(mux.WriteError),
 		middleware.IdempotencyKey(mux.WriteError),
-		middleware.Body(middleware.DefaultLimits(), mux.ImportPath, mux.WriteError),
-		middleware.Deadline(s.GatewayRequestTimeout, mux.ImportPath),
+		middleware.Origin(mux.WriteError),
+		middleware.Body(middleware.DefaultLimits(), work, mux.WriteError),
+		middleware.Deadline(s.GatewayRequestTimeout, work),
 	)
 
 	httpListener, err := net.Listen("tcp", s.GatewayHTTPAddr)

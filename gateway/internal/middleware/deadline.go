@@ -3,18 +3,19 @@ package middleware
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 )
 
 // Deadline bounds how long a request may take; what it calls gets what is left.
-// The import has ten times as long.
-func Deadline(limit time.Duration, importPath string) Middleware {
-	const importFactor = 10
+// Imports and files of many rows have ten times as long.
+func Deadline(limit time.Duration, work Work) Middleware {
+	const longFactor = 10
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			allowed := limit
-			if r.URL.Path == importPath {
-				allowed *= importFactor
+			if slices.Contains(work.Import, r.URL.Path) || slices.Contains(work.Batch, r.URL.Path) {
+				allowed *= longFactor
 			}
 			ctx, cancel := context.WithTimeout(r.Context(), allowed)
 			defer cancel()

@@ -12,7 +12,15 @@ import (
 	"github.com/futurisys/futurisys/gateway/internal/middleware"
 )
 
-const importPath = "/v1/employees:import"
+const (
+	importPath = "/v1/employees:import"
+	batchPath  = "/ui/batch/score"
+)
+
+// work is what the paths of these tests are.
+func work() middleware.Work {
+	return middleware.Work{Import: []string{importPath}, Batch: []string{batchPath}, Forms: "/ui/"}
+}
 
 // fail notes the error where a test can read it.
 func fail(w http.ResponseWriter, err error) {
@@ -37,7 +45,7 @@ func TestBodyIsBoundedByRoute(t *testing.T) {
 			fail(w, err)
 		}
 	})
-	handler := middleware.Chain(read, middleware.Body(middleware.Limits{JSON: 10, Batch: 20, Import: 30}, importPath, fail))
+	handler := middleware.Chain(read, middleware.Body(middleware.Limits{JSON: 10, Batch: 20, Import: 30}, work(), fail))
 	for name, test := range map[string]struct {
 		path, contentType string
 		size, want        int
@@ -51,6 +59,10 @@ func TestBodyIsBoundedByRoute(t *testing.T) {
 		"JSON with its charset":  {"/v1/x", "application/json; charset=UTF-8", 5, 200},
 		"JSON in another one":    {"/v1/x", "application/json; charset=latin1", 5, 418},
 		"a form where JSON goes": {"/v1/x", "application/x-www-form-urlencoded", 5, 418},
+		"a form below its place": {"/ui/x", "application/x-www-form-urlencoded", 10, 200},
+		"a long form there":      {"/ui/x", "application/x-www-form-urlencoded", 11, 418},
+		"a file of many rows":    {batchPath, "multipart/form-data; boundary=x", 20, 200},
+		"a longer one":           {batchPath, "multipart/form-data; boundary=x", 21, 418},
 		"no type":                {"/v1/x", "", 5, 200},
 	} {
 		if got := serve(t, handler, http.MethodPost, test.path, test.contentType, strings.Repeat("x", test.size)); got.Code != test.want {
@@ -87,7 +99,7 @@ func TestRequestHasADeadline(t *testing.T) {
 	handler := middleware.Chain(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		deadline, _ := r.Context().Deadline()
 		left = time.Until(deadline)
-	}), middleware.Deadline(time.Minute, importPath))
+	}), middleware.Deadline(time.Minute, work()))
 	for path, most := range map[string]time.Duration{"/v1/x": time.Minute, importPath: 10 * time.Minute} {
 		serve(t, handler, http.MethodGet, path, "", "")
 		if left > most || left < most-time.Minute/2 {
@@ -125,6 +137,36 @@ func TestIdempotencyKeyIsPlainText(t *testing.T) {
 	} {
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
 		request.Header[middleware.IdempotencyKeyHeader] = test.keys
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		if recorder.Code != test.want {
+			t.Errorf("%s: got %d", name, recorder.Code)
+		}
+	}
+}
+
+// A page of another site cannot make a visitor's browser change anything here; what
+// only reads, our own pages, and programs are not hindered.
+func TestOtherSitesChangeNothing(t *testing.T) {
+	handler := middleware.Chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), middleware.Origin(fail))
+	for name, test := range map[string]struct {
+		method string
+		header map[string]string
+		want   int
+	}{
+		"another site":                {http.MethodPost, map[string]string{"Sec-Fetch-Site": "cross-site"}, 418},
+		"a sister site":               {http.MethodPost, map[string]string{"Sec-Fetch-Site": "same-site"}, 418},
+		"another origin, old browser": {http.MethodDelete, map[string]string{"Origin": "https://evil.example"}, 418},
+		"a page without an origin":    {http.MethodPost, map[string]string{"Origin": "null"}, 418},
+		"our own page":                {http.MethodPost, map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": "http://example.com"}, 200},
+		"our own, old browser":        {http.MethodPatch, map[string]string{"Origin": "http://example.com"}, 200},
+		"a program":                   {http.MethodPost, nil, 200},
+		"another site that reads":     {http.MethodGet, map[string]string{"Sec-Fetch-Site": "cross-site"}, 200},
+	} {
+		request := httptest.NewRequestWithContext(t.Context(), test.method, "http://example.com/ui/x", nil)
+		for key, value := range test.header {
+			request.Header.Set(key, value)
+		}
 		recorder := httptest.NewRecorder()
 		handler.ServeHTTP(recorder, request)
 		if recorder.Code != test.want {

@@ -31,6 +31,7 @@ func statusSchema() object {
 func failures() map[string]string {
 	return map[string]string{
 		"400": "The request is not right: BadRequest lists every field that is wrong.",
+		"403": "A browser sent it on behalf of another site's page.",
 		"404": "There is no such thing.",
 		"409": "It exists already, or is in a state that does not allow this.",
 		"412": "The record changed since it was read.",
@@ -74,9 +75,12 @@ func addErrors(document object) {
 func codesOf(operation object) []string {
 	codes := []string{"400", "404", "500", "503", "504"}
 	if operation["requestBody"] != nil {
-		codes = append(codes, "413", "415")
+		codes = append(codes, "403", "413", "415")
 	}
 	id := operation["operationId"].(string)
+	if strings.HasSuffix(id, "_DeleteEmployee") {
+		codes = append(codes, "403")
+	}
 	switch {
 	case strings.HasSuffix(id, "_CreateEmployee"), strings.HasSuffix(id, "_LoadModelVersion"), strings.HasSuffix(id, "_UnloadModelVersion"),
 		strings.HasSuffix(id, "ModelAlias"), strings.HasPrefix(id, "PredictionService_"):

@@ -1,0 +1,90 @@
+package dashboard
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/futurisys/futurisys/gateway/internal/dashboard/chart"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// curveShown is the curve of one feature.
+type curveShown struct {
+	Curve   *futurisysv1.FeatureCurve
+	Space   string
+	Numeric bool
+	At      *float64 // the value that is marked
+}
+
+// curvePage draws how one feature moves the score over its range.
+func (d *Dashboard) curvePage(v *view, w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	model, err := d.models.get(r.Context())
+	if err != nil {
+		d.fail(v, w, r, inference, err)
+		return
+	}
+	number, err := strconv.ParseInt(query.Get("version"), 10, 32)
+	if err != nil {
+		number = int64(model.GetChampion().GetVersion())
+	}
+	curves, err := d.models.client.ListFeatureCurves(r.Context(), &futurisysv1.ListFeatureCurvesRequest{Model: model.GetName(), Version: int32(number)})
+	if status.Code(err) == codes.InvalidArgument {
+		d.notFound(v, w, r)
+		return
+	}
+	if err != nil {
+		d.fail(v, w, r, inference, err)
+		return
+	}
+	i := slices.IndexFunc(curves.GetFeatureCurves(), func(c *futurisysv1.FeatureCurve) bool { return c.GetFeature() == query.Get("feature") })
+	if i < 0 || len(curves.GetFeatureCurves()[i].GetPoints()) == 0 {
+		d.notFound(v, w, r)
+		return
+	}
+	shown := &curveShown{Curve: curves.GetFeatureCurves()[i], Space: curves.GetSpace()}
+	_, shown.Numeric = shown.Curve.GetPoints()[0].GetValue().GetKind().(*futurisysv1.FeatureValue_Number)
+	if at, err := strconv.Atoi(query.Get("at")); err == nil {
+		shown.At = new(float64(at))
+	}
+	d.render(v, w, r, http.StatusOK, v.label(shown.Curve.GetLabelFr(), shown.Curve.GetLabelEn()), curvePart(v, shown))
+}
+
+func (v *view) curvePlot(s *curveShown) chart.Plot {
+	line := chart.Line{Class: "line"}
+	points := s.Curve.GetPoints()
+	low, high := points[0].GetContribution(), points[0].GetContribution()
+	for _, point := range points {
+		line.Points = append(line.Points, chart.Point{X: point.GetValue().GetNumber(), Y: point.GetContribution()})
+		low, high = min(low, point.GetContribution()), max(high, point.GetContribution())
+	}
+	plot := chart.Plot{Lines: []chart.Line{line}, Across: []chart.Mark{{At: 0, Name: ""}}}
+	for _, y := range []float64{low, 0, high} {
+		if y == 0 || y-low > (high-low)/10 || y == low {
+			plot.TicksY = append(plot.TicksY, chart.Tick{At: y, Name: v.Signed(y, 2)}) //nolint:mnd // decimals
+		}
+	}
+	first, last := points[0].GetValue().GetNumber(), points[len(points)-1].GetValue().GetNumber()
+	for _, x := range []float64{first, (first + last) / 2, last} { //nolint:mnd // the middle
+		plot.TicksX = append(plot.TicksX, chart.Tick{At: x, Name: v.Decimal(x, 0)})
+	}
+	if s.At != nil && *s.At >= first && *s.At <= last {
+		plot.Down = []chart.Mark{{At: *s.At, Name: v.Decimal(*s.At, 0)}}
+	}
+	return plot
+}
+
+func (v *view) curveBars(s *curveShown) []chart.Bar {
+	bars := make([]chart.Bar, len(s.Curve.GetPoints()))
+	for i, point := range s.Curve.GetPoints() {
+		bars[i] = chart.Bar{
+			Label: shorten(v.value(point.GetValue())), Amount: point.GetContribution(), Shown: v.Signed(point.GetContribution(), 2), //nolint:mnd // decimals
+		}
+	}
+	return bars
+}

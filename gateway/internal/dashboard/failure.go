@@ -1,0 +1,113 @@
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+)
+
+// The services that a page may need.
+const (
+	inference   = "inference"
+	persistence = "persistence"
+)
+
+// failure is what a page says of something that went wrong.
+type failure struct {
+	Title string
+	Text  string
+	// Service is the one that is away; the page watches for its return. Empty: none is.
+	Service string
+	// Reload says that the page can simply be asked for again when the service is back.
+	Reload   bool
+	Problems []fieldProblem
+}
+
+// fieldProblem is what is wrong with one field.
+type fieldProblem struct {
+	Field string // name in the API, which is also the id of its input
+	Label string
+	Text  string
+}
+
+// failureOf says what an error of a service means to the reader.
+func (d *Dashboard) failureOf(v *view, service string, err error) failure {
+	s := status.Convert(err)
+	reason := ""
+	var violations []*errdetails.BadRequest_FieldViolation
+	for _, detail := range s.Details() {
+		switch detail := detail.(type) {
+		case *errdetails.ErrorInfo:
+			reason = detail.GetReason()
+		case *errdetails.BadRequest:
+			violations = detail.GetFieldViolations()
+		}
+	}
+	if s.Code() == codes.Unavailable {
+		return failure{Title: v.T("away_" + service + "_title"), Text: v.T("away_" + service + "_text"), Service: service}
+	}
+	out := failure{Title: v.T("error_title"), Text: s.Message()}
+	if key := "error_" + reason; v.Has(key) {
+		out.Text = v.T(key)
+	} else if s.Code() == codes.Internal || s.Code() == codes.Unknown {
+		out.Text = v.T("error_internal")
+	}
+	for _, violation := range violations {
+		name := violation.GetField()[strings.LastIndex(violation.GetField(), ".")+1:]
+		out.Problems = append(out.Problems, fieldProblem{Field: name, Label: v.fieldName(name, nil), Text: v.problem(violation.GetDescription())})
+	}
+	return out
+}
+
+// fail answers with a page that says what went wrong.
+func (d *Dashboard) fail(v *view, w http.ResponseWriter, r *http.Request, service string, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return // the reader went away
+	}
+	code := runtime.HTTPStatusFromCode(status.Code(err))
+	if code == http.StatusInternalServerError {
+		d.log.ErrorContext(r.Context(), "a page failed", "path", r.URL.Path, "error", err)
+	}
+	found := d.failureOf(v, service, err)
+	found.Reload = r.Method == http.MethodGet
+	d.render(v, w, r, code, found.Title, failurePart(v, found))
+}
+
+// refuse answers with a page that says what is wrong with the request.
+func (d *Dashboard) refuse(v *view, w http.ResponseWriter, r *http.Request, code int, text string) {
+	d.render(v, w, r, code, v.T("error_title"), failurePart(v, failure{Title: v.T("error_title"), Text: text}))
+}
+
+// aliveTimeout bounds how long a service is waited for.
+const aliveTimeout = time.Second
+
+// alive answers a page that watches for a service's return: again the failure while it
+// is away; then the page is loaded again, or says that it can be tried again.
+func (d *Dashboard) alive(v *view, w http.ResponseWriter, r *http.Request) {
+	service, reload := r.URL.Query().Get("service"), r.URL.Query().Get("reload") == "true"
+	client, known := d.health[service]
+	if !known {
+		d.notFound(v, w, r)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), aliveTimeout)
+	defer cancel()
+	answer, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+	if err != nil || answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+		w.WriteHeader(http.StatusNoContent) // htmx leaves the page as it is
+		return
+	}
+	if reload {
+		w.Header().Set("Hx-Refresh", "true")
+	}
+	v.Partial = true
+	d.render(v, w, r, http.StatusOK, "", backPart(v))
+}

@@ -1,0 +1,155 @@
+package dashboard
+
+import (
+	"math"
+	"strings"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// label is the one of two labels that is in the reader's language.
+func (v *view) label(fr, en string) string {
+	if v.Code == "fr" {
+		return fr
+	}
+	return en
+}
+
+// fieldName is what to call a field: as the version does, else as the catalogue.
+func (v *view) fieldName(name string, feature *futurisysv1.ModelFeature) string {
+	if feature != nil {
+		return v.label(feature.GetLabelFr(), feature.GetLabelEn())
+	}
+	if v.Has("field_" + name) {
+		return v.T("field_" + name)
+	}
+	return strings.ReplaceAll(name, "_", " ")
+}
+
+// unit is a manifest's unit in the reader's language.
+func (v *view) unit(unit string) string {
+	key := "unit_" + strings.ReplaceAll(unit, " ", "_")
+	if v.Has(key) {
+		return v.T(key)
+	}
+	return ""
+}
+
+// bandName is what to call a band: as the catalogue does if it knows it.
+func (v *view) bandName(band string) string {
+	if v.Has("band_" + band) {
+		return v.T("band_" + band)
+	}
+	return band
+}
+
+// bandIcon is a shape for a band, so that colour is never alone.
+func bandIcon(band string) string {
+	switch band {
+	case "HIGH":
+		return "▲"
+	case "MODERATE":
+		return "◆"
+	case "LOW":
+		return "●"
+	}
+	return "■"
+}
+
+func bandClass(band string) string {
+	switch band {
+	case "HIGH", "MODERATE", "LOW":
+		return "band band-" + band
+	}
+	return "band band-other"
+}
+
+// inWords says a probability as people out of a hundred.
+func (v *view) inWords(probability float64) string {
+	return v.N("in_words", int(math.Round(probability*100))) //nolint:mnd // percent
+}
+
+// value says the value of a field.
+func (v *view) value(value *futurisysv1.FeatureValue) string {
+	switch kind := value.GetKind().(type) {
+	case *futurisysv1.FeatureValue_Number:
+		return v.Decimal(kind.Number, 2) //nolint:mnd // decimals
+	case *futurisysv1.FeatureValue_Category:
+		return kind.Category
+	case *futurisysv1.FeatureValue_Boolean:
+		return v.yesNo(kind.Boolean)
+	}
+	return v.T("unknown")
+}
+
+func (v *view) yesNo(yes bool) string {
+	if yes {
+		return v.T("yes")
+	}
+	return v.T("no")
+}
+
+// shown is a form's text for people.
+func (f *formField) shown(v *view) string {
+	switch f.Value {
+	case "":
+		return v.T("unknown")
+	case "true", "false":
+		return v.yesNo(f.Value == "true")
+	}
+	return f.Value
+}
+
+// reason is a contribution in words.
+func (v *view) reason(c *futurisysv1.Contribution) string {
+	key := "reason_down"
+	if c.GetContribution() > 0 {
+		key = "reason_up"
+	}
+	return v.T(key, "Feature", v.label(c.GetLabelFr(), c.GetLabelEn()), "Value", v.value(c.GetValue()))
+}
+
+// reasons are the greatest contributions in words.
+func (v *view) reasons(e *futurisysv1.Explanation, most int) []string {
+	var out []string
+	for _, c := range e.GetContributions() {
+		if len(out) < most && c.GetContribution() != 0 {
+			out = append(out, v.reason(c))
+		}
+	}
+	return out
+}
+
+// warning says what is unusual about a row in the reader's language, as far as the
+// version lets it.
+func (v *view) warning(w *futurisysv1.Warning, version *futurisysv1.ModelVersion) string {
+	feature := featureOf(version, w.GetField())
+	name := v.fieldName(w.GetField(), feature)
+	if strings.Contains(w.GetMessage(), "training range") && feature != nil {
+		return v.T("warning_range", "Field", name, "Low", v.Decimal(feature.GetMin(), 0), "High", v.Decimal(feature.GetMax(), 0))
+	}
+	if strings.Contains(w.GetMessage(), "is more than") {
+		return v.T("warning_years", "Field", name)
+	}
+	return name + ": " + w.GetMessage()
+}
+
+// problem says what is wrong with a value in the reader's language, as far as the
+// service's own words are known; else in these.
+func (v *view) problem(description string) string {
+	if strings.HasPrefix(description, "is required by this version") {
+		return v.T("problem_required")
+	}
+	if _, allowed, found := strings.Cut(description, "; allowed: "); found {
+		return v.T("problem_category", "Allowed", allowed)
+	}
+	return description
+}
+
+// decision is what the version decided, in words.
+func (v *view) decision(positive bool) string {
+	if positive {
+		return v.T("decision_positive")
+	}
+	return v.T("decision_negative")
+}

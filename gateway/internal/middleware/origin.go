@@ -1,0 +1,23 @@
+package middleware
+
+import (
+	"net/http"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/futurisys/futurisys/services/platform/apierr"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// Origin refuses what a browser sends on behalf of another site's page, if it would
+// change anything: nobody's session may be used from elsewhere. Programs, which send no
+// origin, are not concerned.
+func Origin(fail func(http.ResponseWriter, error)) Middleware {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fail(w, apierr.New(codes.PermissionDenied, futurisysv1.ErrorReason_ERROR_REASON_CROSS_ORIGIN,
+			"the request comes from a page of another site"))
+	}))
+	return protection.Handler
+}

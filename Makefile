@@ -41,7 +41,7 @@ clean: ## Remove what was built and fetched; the database under var/ stays
 # --- Test --------------------------------------------------------------------
 
 .PHONY: test
-test: lint test-go test-lone test-training test-contract ## Run everything: lint, unit, store, e2e, contract and training tests
+test: lint test-go test-lone test-training test-contract test-browser ## Run everything: lint, unit, store, e2e, training, contract and browser tests
 
 .PHONY: test-go
 test-go: setup ## Go tests of every module with the race detector; SQLite and a real PostgreSQL
@@ -63,7 +63,18 @@ test-training: $(VENV)/training.done ## Python tests of the training and of the 
 
 .PHONY: test-contract
 test-contract: build setup $(VENV)/contract.done ## OpenAPI validator and schemathesis against the running gateway
-	ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) $(VENV)/bin/python scripts/contract/check.py
+	ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) PYTHONPATH=scripts $(VENV)/bin/python scripts/contract/check.py
+
+.PHONY: test-browser
+test-browser: build setup $(VENV)/browser.done ## Drive the dashboard in Chromium on the three programs; axe-core on every screen
+	@scripts/dev/setup-browser.sh
+	ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) PYTHONPATH=scripts $(VENV)/bin/python -m pytest -q -p no:cacheprovider scripts/browser
+
+.PHONY: screenshots
+screenshots: build setup $(VENV)/browser.done ## Make the pictures of docs/screenshots again
+	@scripts/dev/setup-browser.sh
+	ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) PYTHONPATH=scripts SCREENSHOTS=$(CURDIR)/docs/screenshots \
+		$(VENV)/bin/python -m pytest -q -p no:cacheprovider scripts/browser/test_screens.py -k pictures
 
 .PHONY: setup
 setup: ## Fetch what tests need: ONNX Runtime, and PostgreSQL where it may be installed
@@ -79,6 +90,10 @@ bench: build $(VENV)/bench.done ## Measure, beside a no-op and an echo in the sa
 bench-explain: setup $(VENV)/training.done $(VENV)/explain.done ## Measure explanations beside Python's shap, same model, rows and background
 	@ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) PYTHONPATH=scripts/training \
 		$(VENV)/bin/python scripts/explain/bench.py
+
+.PHONY: bench-dashboard
+bench-dashboard: build setup $(VENV)/training.done ## Measure the dashboard's pages with 1,470 employees
+	@ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) PYTHONPATH=scripts $(VENV)/bin/python scripts/browser/bench.py
 
 # --- Check -------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ func run(ctx context.Context) error {
 	if err := importHeldOut(ctx, web, filepath.Join(root, "scripts/training/data/X_test.csv")); err != nil {
 		return err
 	}
-	sayf("ready: %s/docs/ is the API, %s/v1/employees the employees; Ctrl-C stops all", web, web)
+	sayf("ready: %s is the dashboard, %s/docs/ the API; Ctrl-C stops all", web, web)
 	return group.wait(ctx)
 }
 

@@ -198,7 +198,6 @@ func (d *Dashboard) aliasChange(v *view, w http.ResponseWriter, r *http.Request)
 			Force: r.PostForm.Get("force") == "true",
 		})
 	}
-	d.models.forget()
 	if err != nil {
 		shown.Failure = new(d.failureOf(v, inference, err))
 		shown.Refused = !shown.Rollback && len(shown.Target.GetSchemaChanges()) > 0

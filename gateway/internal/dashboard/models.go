@@ -3,7 +3,6 @@ package dashboard
 import (
 	"context"
 	"sync"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -11,27 +10,17 @@ import (
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-// modelsFresh is how long what a model says of itself is taken for true.
-const modelsFresh = 2 * time.Second
-
-// models remembers what the model says of itself, so that a page does not wait for it
-// each time, and so that lists have their labels while inference is away.
+// models remembers what the model last said of itself, so that lists have their labels
+// while inference is away.
 type models struct {
 	client futurisysv1.ModelServiceClient
 
 	mu    sync.Mutex
 	known *futurisysv1.Model
-	at    time.Time
 }
 
 // get is the model: the first one by name, with its champion.
 func (m *models) get(ctx context.Context) (*futurisysv1.Model, error) {
-	m.mu.Lock()
-	known, at := m.known, m.at
-	m.mu.Unlock()
-	if known != nil && time.Since(at) < modelsFresh {
-		return known, nil
-	}
 	listed, err := m.client.ListModels(ctx, &futurisysv1.ListModelsRequest{PageSize: 1})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a status
@@ -47,16 +36,9 @@ func (m *models) get(ctx context.Context) (*futurisysv1.Model, error) {
 		return nil, status.Error(codes.Unavailable, "no version is ready") //nolint:wrapcheck // a status
 	}
 	m.mu.Lock()
-	m.known, m.at = model, time.Now()
+	m.known = model
 	m.mu.Unlock()
 	return model, nil
-}
-
-// forget makes the next get ask.
-func (m *models) forget() {
-	m.mu.Lock()
-	m.at = time.Time{}
-	m.mu.Unlock()
 }
 
 // last is the model as it was last known, nil: it never was.

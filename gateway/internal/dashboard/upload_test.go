@@ -25,8 +25,10 @@ func reader(t testing.TB) (*Dashboard, *view) {
 // small is a version of three inputs.
 func small() *futurisysv1.ModelVersion {
 	return &futurisysv1.ModelVersion{Features: []*futurisysv1.ModelFeature{
-		{Name: "job_level", Required: true}, {Name: "overtime", Required: true},
-		{Name: "department", Required: true, Categories: []string{"Consulting", "Commercial"}}, {Name: "last_raise_percent"},
+		{Name: "job_level", Required: true},
+		{Name: "overtime", Required: true},
+		{Name: "department", Required: true, Categories: []string{"Consulting", "Commercial"}},
+		{Name: "last_raise_percent"},
 	}}
 }
 

@@ -115,7 +115,7 @@ func TestKeysAreThoseThatThePagesUse(t *testing.T) {
 
 func TestNumbersAndTimesAreTheReaders(t *testing.T) {
 	languages := load(t)
-	at := time.Date(2026, 2, 3, 14, 5, 0, 0, time.Local)
+	at := time.Date(2026, 2, 3, 14, 5, 0, 0, time.Local) //nolint:gosmopolitan // as the pages show it
 	for name, test := range map[string]struct {
 		say    func(*texts.Language) string
 		fr, en string

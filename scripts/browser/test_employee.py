@@ -1,5 +1,6 @@
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 
@@ -40,6 +41,21 @@ def test_what_if_changes_the_score_and_stores_nothing(open_page, programs):
     page.reload()
     expect(page.get_by_text("Aucun score n'a encore été calculé pour cette personne")).to_be_visible()
     expect(page.locator("dd").filter(has_text=re.compile(r"^2090$"))).to_be_visible()
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+def test_what_if_is_kept_when_asked(open_page, programs, scripted):
+    page = open_page(programs, java_script_enabled=scripted)
+    page.goto("/ui/employees/70")
+    page.locator("#what-if").get_by_label("Heures supplémentaires").select_option("true")
+    page.get_by_role("button", name="Conserver cette simulation").click()
+    page.wait_for_url("**/ui/predictions/*")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Score enregistré")
+    expect(page.locator("dt:has-text('Heures supplémentaires') + dd")).to_have_text("Oui")
+    # It is not the employee's score.
+    expect(page.get_by_role("link", name="Voir le salarié")).to_have_count(0)
+    page.goto("/ui/employees/70")
+    expect(page.get_by_text("Aucun score n'a encore été calculé pour cette personne")).to_be_visible()
 
 
 def test_what_if_without_a_script(open_page, programs):

@@ -40,6 +40,7 @@ def test_problems_are_reported_by_line(open_page, programs, tmp_path, extracts):
     expect(row).to_contain_text("Extrait des évaluations")
     expect(row).to_contain_text("3")
     expect(row).to_contain_text("heure_supplementaires")
+    expect(row).to_contain_text("doit être Oui ou Non")
     page.goto("/ui/employees")
     expect(page.get_by_text("294 salariés")).to_be_visible()
 

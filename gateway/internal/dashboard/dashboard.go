@@ -55,6 +55,7 @@ type Dashboard struct {
 	texts       *texts.Catalogue
 	fields      []profileField
 	assets      map[string]string // name to path with the digest
+	said        []said
 	log         *slog.Logger
 }
 
@@ -68,7 +69,7 @@ func New(options Options) (http.Handler, error) {
 		predictions: futurisysv1.NewPredictionServiceClient(options.Inference),
 		models:      &models{client: futurisysv1.NewModelServiceClient(options.Inference)},
 		health:      map[string]grpc_health_v1.HealthClient{inference: grpc_health_v1.NewHealthClient(options.Inference)},
-		status:      options.Status, texts: catalogue, fields: profileFields(), log: options.Logger,
+		status:      options.Status, texts: catalogue, fields: profileFields(), said: serviceWords(), log: options.Logger,
 	}
 	if options.Persistence != nil {
 		d.employees = futurisysv1.NewEmployeeServiceClient(options.Persistence)

@@ -38,14 +38,8 @@ func (d *Dashboard) employeePage(v *view, w http.ResponseWriter, r *http.Request
 
 // readEmployee reads what the page shows, or answers with what went wrong.
 func (d *Dashboard) readEmployee(v *view, w http.ResponseWriter, r *http.Request) (*employeeShown, bool) {
-	id, known := employeeID(r)
-	if !known {
-		d.notFound(v, w, r)
-		return nil, false
-	}
-	employee, err := d.employees.GetEmployee(r.Context(), &futurisysv1.GetEmployeeRequest{Employee: id})
-	if err != nil {
-		d.fail(v, w, r, persistence, err)
+	employee, ok := d.readRecord(v, w, r)
+	if !ok {
 		return nil, false
 	}
 	shown := &employeeShown{Employee: employee, RequestID: uuid.NewString(), WhatIf: &whatIfShown{}}

@@ -3,18 +3,16 @@ package dashboard
 import (
 	"context"
 	"errors"
-	"io"
 	"mime/multipart"
 	"net/http"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/futurisys/futurisys/gateway/internal/importstream"
+
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
-
-// importChunk is how much of a file one message carries.
-const importChunk = 256 << 10
 
 // importParts are the files of the form, in the order in which they are sent.
 func importParts() []importPart {
@@ -82,58 +80,25 @@ func (d *Dashboard) importFiles(v *view, w http.ResponseWriter, r *http.Request)
 
 // runImport sends the files and hands on how far persistence is.
 func (d *Dashboard) runImport(ctx context.Context, p *progress, files map[futurisysv1.ImportFileKind]*multipart.FileHeader, only bool) (*futurisysv1.ImportReport, error) {
-	stream, err := d.employees.ImportEmployees(ctx)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // a status
-	}
-	sent := stream.Send(&futurisysv1.ImportEmployeesRequest{Content: &futurisysv1.ImportEmployeesRequest_Options{
-		Options: &futurisysv1.ImportOptions{ValidateOnly: only},
-	}})
-	for _, part := range importParts() {
-		if file, ok := files[part.Kind]; ok && sent == nil {
-			sent = sendFile(stream.Send, part.Kind, file)
-		}
-	}
-	// io.EOF from Send: persistence has ended the stream, and says why on Recv.
-	if sent != nil && !errors.Is(sent, io.EOF) {
-		return nil, sent
-	}
-	if err := stream.CloseSend(); err != nil {
-		return nil, err //nolint:wrapcheck // a status
-	}
-	for {
-		message, err := stream.Recv()
-		if err != nil {
-			return nil, err //nolint:wrapcheck // a status
-		}
-		if report := message.GetReport(); report != nil {
-			return report, nil
-		}
-		p.total = int(message.GetProgress().GetTotal())
-		p.step(int(message.GetProgress().GetDone()))
-	}
-}
-
-func sendFile(send func(*futurisysv1.ImportEmployeesRequest) error, kind futurisysv1.ImportFileKind, header *multipart.FileHeader) error {
-	file, err := header.Open()
-	if err != nil {
-		return err //nolint:wrapcheck // the form's own file
-	}
-	defer file.Close()
-	buffer := make([]byte, importChunk)
-	for {
-		count, err := file.Read(buffer)
-		if count > 0 {
-			chunk := &futurisysv1.ImportChunk{Kind: kind, Data: buffer[:count]}
-			if err := send(&futurisysv1.ImportEmployeesRequest{Content: &futurisysv1.ImportEmployeesRequest_Chunk{Chunk: chunk}}); err != nil {
+	send := func(send importstream.Send) error {
+		for _, part := range importParts() {
+			header, ok := files[part.Kind]
+			if !ok {
+				continue
+			}
+			file, err := header.Open()
+			if err != nil {
+				return importstream.ReadError{Err: err}
+			}
+			defer file.Close()
+			if err := send(part.Kind, file); err != nil {
 				return err
 			}
 		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err //nolint:wrapcheck // the form's own file
-		}
+		return nil
 	}
+	return importstream.Run(ctx, d.employees, only, send, func(done, total int) { //nolint:wrapcheck // a status
+		p.total = total
+		p.step(done)
+	})
 }

@@ -19,7 +19,7 @@ func reader(t testing.TB) (*Dashboard, *view) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Dashboard{fields: profileFields(), texts: catalogue}, &view{Language: catalogue.Choose("en", "")}
+	return &Dashboard{fields: profileFields(), texts: catalogue}, &view{Language: catalogue.Choose("en", ""), said: serviceWords()}
 }
 
 // small is a version of three inputs.
@@ -146,6 +146,29 @@ func TestBackLeadsToOwnPagesOnly(t *testing.T) {
 	} {
 		if got := localPath(asked); got != want {
 			t.Errorf("%q leads to %q", asked, got)
+		}
+	}
+}
+
+// What persistence says of a file is read in the reader's language.
+func TestServicesAreTranslated(t *testing.T) {
+	d, _ := reader(t)
+	v := &view{Language: d.texts.Choose("fr", ""), said: serviceWords()}
+	for english, french := range map[string]string{
+		`must be a whole number, not "x"`:                                `doit être un nombre entier, pas "x"`,
+		"has 3 fields, the header has 12":                                "3 valeurs, l'en-tête en a 12",
+		"employee 4 stands in line 2 already":                            "le salarié 4 figure déjà à la ligne 2",
+		"must be greater than or equal to 1 and less than or equal to 5": "doit être compris entre 1 et 5",
+		`unknown value "Lune"; allowed: Consulting, Commercial`:          "valeur inconnue du modèle\u00a0; valeurs admises\u00a0: Consulting, Commercial",
+		"something that nobody has translated":                           "something that nobody has translated",
+	} {
+		if got := v.problem(english); got != french {
+			t.Errorf("%q is said as %q", english, got)
+		}
+	}
+	for _, one := range v.said {
+		if !v.Has(one.key) {
+			t.Errorf("%s is missing", one.key)
 		}
 	}
 }

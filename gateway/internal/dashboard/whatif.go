@@ -5,10 +5,11 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/futurisys/futurisys/gateway/internal/dashboard/chart"
-
+	"github.com/a-h/templ"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/futurisys/futurisys/gateway/internal/dashboard/chart"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -40,6 +41,13 @@ func (d *Dashboard) whatIf(v *view, w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		result.Answer, result.Failure, err = d.askWhatIf(v, r, id, model)
 	}
+	if err == nil && result.Failure == nil && r.PostForm.Has("keep") {
+		var kept *futurisysv1.Prediction
+		if kept, err = d.keepWhatIf(r, model, result.Answer); err == nil {
+			leadTo(v, w, r, to("predictions/%s", kept.GetId()))
+			return
+		}
+	}
 	if err != nil {
 		result.Failure = new(d.failureOf(v, inference, err))
 	}
@@ -69,6 +77,26 @@ func (d *Dashboard) askWhatIf(v *view, r *http.Request, id int32, model *futuris
 		Model: model.GetName(), EmployeeId: &id, Changes: changed(employee.GetProfile(), wanted), Counterfactual: true,
 	})
 	return answer, nil, err //nolint:wrapcheck // a status
+}
+
+// keepWhatIf puts the simulated row on record, as a profile: it is not the employee's.
+func (d *Dashboard) keepWhatIf(r *http.Request, model *futurisysv1.Model, answer *futurisysv1.ExplainResponse) (*futurisysv1.Prediction, error) {
+	profile := answer.GetScore().GetProfile()
+	if answer.GetChangedScore() != nil {
+		profile = answer.GetChangedScore().GetProfile()
+	}
+	return d.predictions.Predict(r.Context(), &futurisysv1.PredictRequest{ //nolint:wrapcheck // a status
+		Model: model.GetName(), Profile: profile, Explain: &futurisysv1.ExplainOptions{},
+	})
+}
+
+// leadTo makes the browser go to a page, whoever asked.
+func leadTo(v *view, w http.ResponseWriter, r *http.Request, page templ.SafeURL) {
+	if v.Partial {
+		w.Header().Set("Hx-Redirect", string(page))
+		return
+	}
+	http.Redirect(w, r, string(page), http.StatusSeeOther)
 }
 
 // changed are the wanted values that a profile does not have; nil: there are none.

@@ -120,32 +120,6 @@ func (v *view) reasons(e *futurisysv1.Explanation, most int) []string {
 	return out
 }
 
-// warning says what is unusual about a row in the reader's language, as far as the
-// version lets it.
-func (v *view) warning(w *futurisysv1.Warning, version *futurisysv1.ModelVersion) string {
-	feature := featureOf(version, w.GetField())
-	name := v.fieldName(w.GetField(), feature)
-	if strings.Contains(w.GetMessage(), "training range") && feature != nil {
-		return v.T("warning_range", "Field", name, "Low", v.Decimal(feature.GetMin(), 0), "High", v.Decimal(feature.GetMax(), 0))
-	}
-	if strings.Contains(w.GetMessage(), "is more than") {
-		return v.T("warning_years", "Field", name)
-	}
-	return name + ": " + w.GetMessage()
-}
-
-// problem says what is wrong with a value in the reader's language, as far as the
-// service's own words are known; else in these.
-func (v *view) problem(description string) string {
-	if strings.HasPrefix(description, "is required by this version") {
-		return v.T("problem_required")
-	}
-	if _, allowed, found := strings.Cut(description, "; allowed: "); found {
-		return v.T("problem_category", "Allowed", allowed)
-	}
-	return description
-}
-
 // decision is what the version decided, in words.
 func (v *view) decision(positive bool) string {
 	if positive {

@@ -10,13 +10,11 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/futurisys/futurisys/gateway/internal/importstream"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
-
-// importChunk is how much of a file one message carries.
-const importChunk = 256 << 10
 
 // importHandler passes the files of a form on to persistence, piece by piece.
 type importHandler struct {
@@ -63,33 +61,12 @@ func (h importHandler) run(r *http.Request) (*futurisysv1.ImportReport, error) {
 	if err != nil || kind != "multipart/form-data" || parameters["boundary"] == "" {
 		return nil, apierr.New(codes.InvalidArgument, futurisysv1.ErrorReason_ERROR_REASON_UNSUPPORTED_MEDIA_TYPE, "the body must be multipart/form-data")
 	}
-	stream, err := h.employees.ImportEmployees(r.Context())
-	if err != nil {
-		return nil, err //nolint:wrapcheck // a status
+	form := multipart.NewReader(r.Body, parameters["boundary"])
+	report, err := importstream.Run(r.Context(), h.employees, validateOnly, func(send importstream.Send) error { return sendParts(form, send) }, nil)
+	if unread, ok := errors.AsType[importstream.ReadError](err); ok {
+		return nil, formError(unread.Err)
 	}
-	options := &futurisysv1.ImportEmployeesRequest{Content: &futurisysv1.ImportEmployeesRequest_Options{
-		Options: &futurisysv1.ImportOptions{ValidateOnly: validateOnly},
-	}}
-	sent := stream.Send(options)
-	if sent == nil {
-		sent = sendParts(multipart.NewReader(r.Body, parameters["boundary"]), stream.Send)
-	}
-	// io.EOF from Send: persistence has ended the stream, and says why on Recv.
-	if sent != nil && !errors.Is(sent, io.EOF) {
-		return nil, sent
-	}
-	if err := stream.CloseSend(); err != nil {
-		return nil, err //nolint:wrapcheck // a status
-	}
-	for {
-		message, err := stream.Recv()
-		if err != nil {
-			return nil, err //nolint:wrapcheck // a status
-		}
-		if report := message.GetReport(); report != nil {
-			return report, nil
-		}
-	}
+	return report, err //nolint:wrapcheck // a status
 }
 
 // validateOnly reads the only parameter of the route.
@@ -111,7 +88,7 @@ func validateOnly(r *http.Request) (bool, error) {
 }
 
 // sendParts sends the files of the form in pieces.
-func sendParts(form *multipart.Reader, send func(*futurisysv1.ImportEmployeesRequest) error) error {
+func sendParts(form *multipart.Reader, send importstream.Send) error {
 	kinds, seen := partKinds(), map[string]bool{}
 	for {
 		part, err := form.NextPart()
@@ -130,28 +107,8 @@ func sendParts(form *multipart.Reader, send func(*futurisysv1.ImportEmployeesReq
 			return badField("form", fmt.Sprintf("part %q stands twice", name))
 		}
 		seen[name] = true
-		if err := sendPart(part, kind, send); err != nil {
+		if err := send(kind, part); err != nil {
 			return err
-		}
-	}
-}
-
-func sendPart(part io.Reader, kind futurisysv1.ImportFileKind, send func(*futurisysv1.ImportEmployeesRequest) error) error {
-	buffer := make([]byte, importChunk)
-	for first := true; ; first = false {
-		count, err := io.ReadFull(part, buffer)
-		if count > 0 || first { // an empty file is sent too, to be refused as one
-			chunk := &futurisysv1.ImportChunk{Kind: kind, Data: buffer[:count]}
-			message := &futurisysv1.ImportEmployeesRequest{Content: &futurisysv1.ImportEmployeesRequest_Chunk{Chunk: chunk}}
-			if err := send(message); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil
-		}
-		if err != nil {
-			return formError(err)
 		}
 	}
 }

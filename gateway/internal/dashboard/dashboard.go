@@ -132,8 +132,7 @@ func (d *Dashboard) routes() (http.Handler, error) {
 	compressed := gzhttp.GzipHandler(pages)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", pagePolicy)
-		if handler, pattern := streams.Handler(r); pattern != "" {
-			_ = handler
+		if _, pattern := streams.Handler(r); pattern != "" {
 			streams.ServeHTTP(w, r)
 			return
 		}

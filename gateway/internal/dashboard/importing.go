@@ -36,7 +36,7 @@ func (d *Dashboard) importForm(v *view, w http.ResponseWriter, r *http.Request) 
 
 // importFiles checks or imports the files of the form, and shows how far it is.
 func (d *Dashboard) importFiles(v *view, w http.ResponseWriter, r *http.Request) {
-	const inMemory = 32 << 20
+	const inMemory = 128 << 20 // more than the gateway takes: nothing about people goes to a temporary file
 	if err := r.ParseMultipartForm(inMemory); err != nil {
 		code, text := http.StatusBadRequest, v.T("error_form")
 		if tooLarge, is := errors.AsType[*http.MaxBytesError](err); is {

@@ -103,7 +103,10 @@ func (d *Dashboard) chosen(ctx context.Context, form url.Values) ([]int32, error
 			ids = append(ids, int32(id))
 		}
 		slices.Sort(ids)
-		return slices.Compact(ids), nil
+		if ids = slices.Compact(ids); len(ids) > mostScored {
+			return nil, errTooMany
+		}
+		return ids, nil
 	}
 	query := url.Values{}
 	for _, name := range employeeFilters() {

@@ -105,7 +105,7 @@ func constrain(schema object, message protoreflect.MessageDescriptor) {
 // isInput says whether callers send the message.
 func isInput(message protoreflect.MessageDescriptor) bool {
 	name := string(message.Name())
-	return strings.HasSuffix(name, "Request") || name == "Employee" || name == "EmployeeProfile"
+	return strings.HasSuffix(name, "Request") || strings.HasSuffix(name, "Options") || name == "Employee" || name == "EmployeeProfile"
 }
 
 // nullable lets a property be null, which is taken as absent; in an update it

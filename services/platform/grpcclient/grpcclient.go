@@ -12,7 +12,7 @@ import (
 )
 
 // MaxMessageBytes is the largest message: 10,000 predictions with their profiles
-// are about 5 MB.
+// are about 5 MB, with all their reasons 25 MB.
 const MaxMessageBytes = 64 << 20
 
 // New returns a connection to a target (host:port, or any name that gRPC

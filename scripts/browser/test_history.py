@@ -36,6 +36,16 @@ def test_bad_filters_are_said(open_page, programs):
         expect(page.get_by_role("alert")).to_contain_text(said)
 
 
+def test_bad_filter_is_said_in_the_list(open_page, programs):
+    page = open_page(programs)
+    page.goto("/ui/history")
+    for typed, said in {"abc": "nombre entier", "999999": "Aucun salarié ne porte ce numéro"}.items():
+        page.get_by_label("Numéro de salarié").fill(typed)
+        page.get_by_label("Numéro de salarié").press("Tab")
+        expect(page.locator("#list").get_by_role("alert")).to_contain_text(said)
+        expect(page.get_by_label("Numéro de salarié")).to_have_count(1)
+
+
 def test_empty_history_leads_to_the_employees(open_page, empty):
     page = open_page(empty)
     page.goto("/ui/history")

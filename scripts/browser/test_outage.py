@@ -58,6 +58,37 @@ def test_inference_away_is_said_and_the_page_recovers(open_page, programs):
     expect(page.get_by_text("Le service est de retour")).to_be_visible(timeout=15_000)
 
 
+def test_what_cannot_be_done_meanwhile_is_said(open_page, programs, extracts):
+    page = open_page(programs)
+    page.goto("/ui/import")
+    for name, file in extracts.items():
+        page.locator(f"#{name}").set_input_files(file)
+    edit = open_page(programs)
+    edit.goto("/ui/employees/22/edit")
+    edit.get_by_label("Revenu mensuel").fill("4444")
+    programs.stop("persistence")
+    try:
+        page.get_by_role("button", name="Importer", exact=True).click()
+        expect(page.get_by_role("alert")).to_contain_text("La base des salariés est indisponible")
+        edit.get_by_role("button", name="Enregistrer").click()
+        expect(edit.get_by_role("alert")).to_contain_text("La base des salariés est indisponible")
+    finally:
+        programs.start("persistence")
+    expect(edit.get_by_text("Le service est de retour")).to_be_visible(timeout=15_000)
+    what_if = open_page(programs)
+    what_if.goto("/ui/employees/22")
+    # Nothing of what was refused was done.
+    expect(what_if.locator("dt:has-text('Revenu mensuel') + dd")).not_to_have_text("4444")
+    programs.stop("inference")
+    try:
+        what_if.locator("#what-if").get_by_label("Heures supplémentaires").select_option("false")
+        result = what_if.locator("#what-if-result")
+        expect(result.get_by_role("alert")).to_contain_text("Le calcul des scores est indisponible")
+    finally:
+        programs.start("inference")
+    expect(result).to_contain_text("Le service est de retour", timeout=15_000)
+
+
 def test_what_was_typed_survives_an_outage(open_page, programs):
     page = open_page(programs)
     page.goto("/ui/simulate?example=1")

@@ -1,9 +1,12 @@
 #!/bin/sh
-# Makes sure that the browser tests find Chromium: CHROMIUM, or /usr/bin/chromium. As root
-# on Debian it is installed; elsewhere what is missing is named.
+# Makes sure that the browser tests find Chromium: CHROMIUM, or a Chromium or Chrome on the
+# path. As root on Debian it is installed; elsewhere what is missing is named.
 set -eu
 
-[ -x "${CHROMIUM:-/usr/bin/chromium}" ] && exit 0
+[ -n "${CHROMIUM:-}" ] && [ -x "$CHROMIUM" ] && exit 0
+for name in chromium chromium-browser google-chrome; do
+  command -v "$name" >/dev/null && exit 0
+done
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "installing Chromium..."
   apt-get update -qq
@@ -11,5 +14,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   exit 0
 fi
 echo "Chromium is missing. Install it (Debian: sudo apt-get install chromium), or set CHROMIUM" >&2
-echo "to the path of a Chrome or Chromium." >&2
+echo "to the path of a Chromium or Chrome." >&2
 exit 1

@@ -78,7 +78,11 @@ func (d *Dashboard) fail(v *view, w http.ResponseWriter, r *http.Request, servic
 	}
 	found := d.failureOf(v, service, err)
 	found.Reload = r.Method == http.MethodGet
-	d.render(v, w, r, code, found.Title, failurePart(v, found))
+	part := failurePart(v, found)
+	if v.Partial { // the page has its heading
+		part = failureBanner(v, found)
+	}
+	d.render(v, w, r, code, found.Title, part)
 }
 
 // refuse answers with a page that says what is wrong with the request.

@@ -54,26 +54,28 @@ func (d *Dashboard) historyPage(v *view, w http.ResponseWriter, r *http.Request)
 			list.Versions = append(list.Versions, strconv.Itoa(int(version)))
 		}
 	}
+	code := http.StatusOK
 	request, problem := historyRequest(query)
+	if problem == "" {
+		request.PageToken = r.URL.Query().Get("page_token")
+		err := d.readPredictions(r.Context(), request, list)
+		if status.Code(err) == codes.NotFound {
+			problem, code = "error_EMPLOYEE_NOT_FOUND", http.StatusNotFound
+		} else if err != nil {
+			d.fail(v, w, r, persistence, err)
+			return
+		}
+	} else {
+		code = http.StatusBadRequest
+	}
 	if problem != "" {
 		list.Problem = v.T(problem)
-		list.Answer = &futurisysv1.ListPredictionsResponse{}
-		d.render(v, w, r, http.StatusBadRequest, v.T("history_title"), historyPart(v, list))
-		return
-	}
-	request.PageToken = r.URL.Query().Get("page_token")
-	if err := d.readPredictions(r.Context(), request, list); status.Code(err) == codes.NotFound {
-		list.Problem = v.T("error_EMPLOYEE_NOT_FOUND")
-		list.Answer = &futurisysv1.ListPredictionsResponse{}
-	} else if err != nil {
-		d.fail(v, w, r, persistence, err)
-		return
 	}
 	if v.Partial {
-		d.render(v, w, r, http.StatusOK, "", historyTable(v, list))
+		d.render(v, w, r, code, "", historyTable(v, list))
 		return
 	}
-	d.render(v, w, r, http.StatusOK, v.T("history_title"), historyPart(v, list))
+	d.render(v, w, r, code, v.T("history_title"), historyPart(v, list))
 }
 
 // historyRequest asks for the predictions of a question, or names the key of what is

@@ -44,7 +44,7 @@
   // What the server answers to an error is shown like any other answer.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const status = event.detail.xhr.status;
-    if (status >= 400 && status !== 404) {
+    if (status >= 400) {
       event.detail.shouldSwap = true;
       event.detail.isError = false;
     }

@@ -36,6 +36,8 @@ def test_problems_are_reported_by_line(open_page, programs, tmp_path, extracts):
     page.get_by_label("Extrait du sondage").set_input_files(extracts["extrait_sondage"])
     page.get_by_role("button", name="Importer", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("Rien n'a été importé")
+    expect(page.locator("progress:visible")).to_have_count(0)
+    expect(page.get_by_role("link", name="Arrêter")).to_have_count(0)
     row = page.locator("tbody tr").first
     expect(row).to_contain_text("Extrait des évaluations")
     expect(row).to_contain_text("3")

@@ -28,7 +28,7 @@ func (d *Dashboard) editForm(v *view, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	version := d.models.last(r.Context()).GetChampion()
-	shown := &editShown{Employee: employee, Name: employee.GetDisplayName(), Groups: d.form(v, version, employee.GetProfile(), nil, nil)}
+	shown := &editShown{Employee: employee, Name: employee.GetDisplayName(), Groups: optional(d.form(v, version, employee.GetProfile(), nil, nil))}
 	d.render(v, w, r, http.StatusOK, v.T("edit_title", "Name", employeeName(employee)), editPart(v, shown))
 }
 
@@ -82,8 +82,18 @@ func (d *Dashboard) edit(v *view, w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	shown.Groups = d.form(v, version, nil, r.PostForm, shown.Problems)
+	shown.Groups = optional(d.form(v, version, nil, r.PostForm, shown.Problems))
 	d.render(v, w, r, code, v.T("edit_title", "Name", employeeName(employee)), editPart(v, shown))
+}
+
+// optional are fields none of which a record needs, whatever a version does.
+func optional(groups []fieldGroup) []fieldGroup {
+	for _, group := range groups {
+		for i := range group.Fields {
+			group.Fields[i].Required = false
+		}
+	}
+	return groups
 }
 
 // changesBetween says where the record is not what was typed.

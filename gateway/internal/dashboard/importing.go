@@ -57,7 +57,7 @@ func (d *Dashboard) importFiles(v *view, w http.ResponseWriter, r *http.Request)
 		return
 	}
 	only := r.PostFormValue("which") != "import"
-	d.stream(v, w, r, v.T("import_title"), 1, func(ctx context.Context, p *progress) error {
+	d.stream(v, w, r, v.T("import_title"), 0, func(ctx context.Context, p *progress) error {
 		report, err := d.runImport(ctx, p, files, only)
 		switch {
 		case err == nil:

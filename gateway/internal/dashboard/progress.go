@@ -45,24 +45,21 @@ func (p *progress) flush() {
 	}
 }
 
-// stream answers with a page that grows while work is done.
+// stream answers with a page that grows while work on so many rows is done; 0: how many is
+// not known yet.
 func (d *Dashboard) stream(v *view, w http.ResponseWriter, r *http.Request, title string, total int, work func(context.Context, *progress) error) {
 	v.Partial = false
 	part := templ.ComponentFunc(func(ctx context.Context, out io.Writer) error {
 		p := &progress{v: v, ctx: r.Context(), w: out, total: total}
-		if err := stepsStart(v, title).Render(ctx, out); err != nil {
+		if err := stepsStart(title).Render(ctx, out); err != nil {
 			return err
 		}
-		if _, err := io.WriteString(out, `<div class="steps">`); err != nil {
-			return err //nolint:wrapcheck // the reader went away
-		}
-		p.step(0)
-		err := work(r.Context(), p)
-		if _, writing := io.WriteString(out, `</div>`); writing != nil {
-			return writing //nolint:wrapcheck // the reader went away
-		}
-		if err != nil {
-			d.log.InfoContext(r.Context(), "a reader left", "error", err)
+		steps := templ.ComponentFunc(func(context.Context, io.Writer) error {
+			p.step(0)
+			return work(r.Context(), p)
+		})
+		if err := stepsPart().Render(templ.WithChildren(ctx, steps), out); err != nil {
+			d.log.InfoContext(r.Context(), "a page of progress was cut off", "error", err)
 			return err
 		}
 		if p.last == nil {

@@ -128,6 +128,7 @@ func (d *Dashboard) routes() (http.Handler, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the folder is embedded above
 	}
+	page("GET /ui/static/{$}", d.notFound) // no list of files
 	pages.Handle("GET /ui/static/", cacheForever(http.StripPrefix("/ui/static/", http.FileServerFS(files))))
 	compressed := gzhttp.GzipHandler(pages)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -48,7 +48,7 @@ func (d *Dashboard) readRecord(v *view, w http.ResponseWriter, r *http.Request) 
 
 // edit changes an employee's record, if it is still as it was shown.
 func (d *Dashboard) edit(v *view, w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
+	if err := parseForm(r); err != nil {
 		d.refuse(v, w, r, http.StatusBadRequest, v.T("error_form"))
 		return
 	}

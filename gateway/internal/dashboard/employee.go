@@ -75,7 +75,7 @@ func (d *Dashboard) readScores(ctx context.Context, shown *employeeShown) error 
 // employeeScore scores an employee now, and shows the page again.
 func (d *Dashboard) employeeScore(v *view, w http.ResponseWriter, r *http.Request) {
 	id, known := employeeID(r)
-	if !known || r.ParseForm() != nil {
+	if !known || parseForm(r) != nil {
 		d.notFound(v, w, r)
 		return
 	}

@@ -11,8 +11,10 @@ import (
 	"strings"
 
 	"github.com/a-h/templ"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
+	"google.golang.org/grpc/status"
 
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/chart"
 
@@ -178,7 +180,7 @@ func (d *Dashboard) readAlias(v *view, w http.ResponseWriter, r *http.Request, f
 
 // aliasChange changes an alias, or takes it back.
 func (d *Dashboard) aliasChange(v *view, w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
+	if err := parseForm(r); err != nil {
 		d.refuse(v, w, r, http.StatusBadRequest, v.T("error_form"))
 		return
 	}
@@ -201,7 +203,7 @@ func (d *Dashboard) aliasChange(v *view, w http.ResponseWriter, r *http.Request)
 	if err != nil {
 		shown.Failure = new(d.failureOf(v, inference, err))
 		shown.Refused = !shown.Rollback && len(shown.Target.GetSchemaChanges()) > 0
-		d.render(v, w, r, http.StatusConflict, v.T("alias_title"), aliasPart(v, shown))
+		d.render(v, w, r, runtime.HTTPStatusFromCode(status.Code(err)), v.T("alias_title"), aliasPart(v, shown))
 		return
 	}
 	http.Redirect(w, r, string(to("model"))+"#versions", http.StatusSeeOther)

@@ -44,7 +44,7 @@ type scored struct {
 // employeesScore scores the ticked employees, or all that the list has, and shows how
 // far it is.
 func (d *Dashboard) employeesScore(v *view, w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
+	if err := parseForm(r); err != nil {
 		d.refuse(v, w, r, http.StatusBadRequest, v.T("error_form"))
 		return
 	}

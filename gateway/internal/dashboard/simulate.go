@@ -41,7 +41,7 @@ func (d *Dashboard) simulateForm(v *view, w http.ResponseWriter, r *http.Request
 // simulate scores what was typed. What is wrong with it is said at the field, and what
 // was typed is kept, whatever happens.
 func (d *Dashboard) simulate(v *view, w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
+	if err := parseForm(r); err != nil {
 		d.refuse(v, w, r, http.StatusBadRequest, v.T("error_form"))
 		return
 	}

@@ -1,9 +1,11 @@
 package dashboard
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 
@@ -99,9 +101,26 @@ func (d *Dashboard) notFound(v *view, w http.ResponseWriter, r *http.Request) {
 	d.render(v, w, r, http.StatusNotFound, v.T("not_found_title"), notFoundPart(v))
 }
 
+// errNotText says that a form has something that is no text.
+var errNotText = errors.New("the form is not UTF-8 text")
+
+// parseForm reads a form, and refuses what is not clean text: inside it would fail as if
+// it were our fault.
+func parseForm(r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return err //nolint:wrapcheck // it is only told from none
+	}
+	for name, values := range r.PostForm {
+		if text := name + strings.Join(values, ""); !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return errNotText
+		}
+	}
+	return nil
+}
+
 // changeSettings keeps the chosen language or theme in a cookie, and goes back.
 func (d *Dashboard) changeSettings(v *view, w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
+	if err := parseForm(r); err != nil {
 		d.refuse(v, w, r, http.StatusBadRequest, v.T("error_form"))
 		return
 	}

@@ -32,7 +32,7 @@ func (s *whatIfShown) typed(f formField) string {
 // whatIf says what an employee's score would be with other values. Nothing is stored.
 func (d *Dashboard) whatIf(v *view, w http.ResponseWriter, r *http.Request) {
 	id, known := employeeID(r)
-	if !known || r.ParseForm() != nil {
+	if !known || parseForm(r) != nil {
 		d.notFound(v, w, r)
 		return
 	}

@@ -3,6 +3,7 @@ package explain
 import (
 	"math"
 	"os"
+	"sync"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -121,6 +122,57 @@ func reversed(rows []float32) []float32 {
 		out[i-i%goldenWidth+goldenWidth-1-i%goldenWidth] = rows[i]
 	}
 	return out
+}
+
+// A category that no background row has belongs to its feature all the same, once
+// somebody has it.
+func TestCategoryThatTheBackgroundLacks(t *testing.T) {
+	raw, err := os.ReadFile("testdata/trees_behind_one_hot.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	background, rows := smallRows(30), smallRows(12)
+	for i := range len(background) / goldenWidth {
+		background[i*goldenWidth], background[i*goldenWidth+1] = float32(i%3), float32(i%2) // of four each
+	}
+	for i := range len(rows) / goldenWidth {
+		rows[i*goldenWidth], rows[i*goldenWidth+1] = float32(i%4), float32(3-i%4)
+	}
+	found, err := New(Tree, raw, enginetest.Open(t), goldenWidth, background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer found.Close()
+	explainer, ok := found.(*tree)
+	if !ok {
+		t.Fatalf("it is explained by %s", found.Method())
+	}
+	// All at once, as callers come.
+	var all sync.WaitGroup
+	for i := range len(rows) / goldenWidth {
+		all.Go(func() {
+			values := row(rows, i, goldenWidth)
+			got, err := explainer.Explain(t.Context(), values)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, want := brute(func(mixed []float32) float64 {
+				encoded, err := explainer.encoder.encode(mixed)
+				if err != nil {
+					t.Error(err)
+					return 0
+				}
+				return explainer.forest.output(encoded)
+			}, values, background)
+			for feature, share := range got[0].Contributions {
+				if math.Abs(share-want[feature]) > 1e-9 {
+					t.Errorf("row %d, feature %d: got %g, by the definition %g", i, feature, share, want[feature])
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // A graph that does something with the trees' sum besides is not explained by the trees.

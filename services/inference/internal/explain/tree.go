@@ -231,9 +231,12 @@ func (w *walk) visit(at int32, mine, others int) (give, take float64) {
 	if w.other.goes(at - w.root) {
 		otherAt = n.yes
 	}
+	if mineAt == otherAt {
+		return w.visit(mineAt, mine, others)
+	}
 	player := w.players[n.feature]
 	switch {
-	case w.taken[player] == byRow, mineAt == otherAt:
+	case w.taken[player] == byRow:
 		return w.visit(mineAt, mine, others)
 	case w.taken[player] == byOther:
 		return w.visit(otherAt, mine, others)

@@ -147,6 +147,16 @@ func Run(t *testing.T, loader engine.Runtime) {
 			t.Errorf("no rows are no work: %v", err)
 		}
 	})
+	t.Run("only a matrix is loaded as one", func(t *testing.T) {
+		for _, output := range []string{"nothing", engine.OutputName} {
+			if _, _, err := loader.LoadMatrix(graph, Width, output); !errors.Is(err, engine.ErrGraph) {
+				t.Errorf("%s: got %v", output, err)
+			}
+		}
+		if _, _, err := loader.LoadMatrix([]byte("not ONNX"), Width, engine.OutputName); !errors.Is(err, engine.ErrGraph) {
+			t.Errorf("no graph: got %v", err)
+		}
+	})
 	t.Run("rows are scored alike alone, together and at once", func(t *testing.T) {
 		scoresAlike(t, load(t))
 	})

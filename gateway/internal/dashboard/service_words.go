@@ -39,6 +39,7 @@ func serviceWords() []said {
 		{`^not UTF-8`, "upload_encoding"},
 		{`^holds a zero byte`, "upload_binary"},
 		{`^not CSV`, "said_not_csv"},
+		{`^the reasons of this row could not be computed`, "said_not_explained"},
 	}
 	out := make([]said, len(words))
 	for i, one := range words {
@@ -70,6 +71,8 @@ func (v *view) warning(w *futurisysv1.Warning, version *futurisysv1.ModelVersion
 	feature := featureOf(version, w.GetField())
 	name := v.fieldName(w.GetField(), feature)
 	switch {
+	case w.GetField() == "":
+		return v.problem(w.GetMessage())
 	case rangeWords.MatchString(w.GetMessage()) && feature != nil:
 		return v.T("warning_range", "Field", name, "Low", v.Decimal(feature.GetMin(), 0), "High", v.Decimal(feature.GetMax(), 0))
 	case yearsWords.MatchString(w.GetMessage()):

@@ -24,7 +24,7 @@ const (
 // Something that the reader of a prediction should know.
 type Warning struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The profile's field.
+	// The profile's field; empty: the row as a whole.
 	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
 	// What is unusual about it, in English.
 	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`

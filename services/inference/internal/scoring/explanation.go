@@ -44,12 +44,34 @@ func addExplanations(ctx context.Context, version *registry.Version, rows []Row,
 		return fmt.Errorf("explain with %s/%d: %w", version.Model, version.Number, err)
 	}
 	for at, n := range asked {
-		if math.IsNaN(found[at].Output) || math.IsInf(found[at].Output, 0) {
-			return fmt.Errorf("explain with %s/%d: the contributions add up to %g", version.Model, version.Number, found[at].Output)
+		if !addsUp(version.Explainer, &found[at], predictions[n].GetProbability()) {
+			predictions[n].Warnings = append(predictions[n].Warnings, &futurisysv1.Warning{Message: notExplained})
+			continue
 		}
 		predictions[n].Explanation = explanationMessage(version, predictions[n].GetProfile(), &found[at], rows[good[n]].Explain.GetTop())
 	}
 	return nil
+}
+
+// notExplained is the warning of a prediction whose reasons would not be its own.
+const notExplained = "the reasons of this row could not be computed: they do not add up to its score"
+
+// explainTolerance is how far the probability that an explanation means may be from the
+// graph's: the graph's floats are of 32 bits.
+const explainTolerance = 1e-4
+
+// addsUp says whether an explanation is one of this probability. A method that was proven
+// at load may still not hold for a row unlike any that it was proven on; an estimate has
+// its own errors.
+func addsUp(explainer explain.Explainer, found *explain.Explanation, probability float64) bool {
+	meant := found.Output
+	if explainer.Space() == explain.LogOdds {
+		meant = 1 / (1 + math.Exp(-found.Output))
+	}
+	if explainer.Method() == explain.Permutation {
+		return !math.IsNaN(meant)
+	}
+	return math.Abs(meant-probability) <= explainTolerance // NaN is not
 }
 
 // explanationMessage names an explanation's contributions: the top greatest of them,

@@ -66,6 +66,9 @@ func (s *Scorer) WhatIf(ctx context.Context, version *registry.Version, question
 	}
 	scores := make([]*futurisysv1.ExplainedScore, len(profiles))
 	for i, profile := range profiles {
+		if !addsUp(version.Explainer, &found[i], float64(probabilities[i])) {
+			return nil, fmt.Errorf("explain with %s/%d: %s", version.Model, version.Number, notExplained)
+		}
 		if scores[i], err = explainedScore(version, profile, float64(probabilities[i]), &found[i], question.Top); err != nil {
 			return nil, err
 		}

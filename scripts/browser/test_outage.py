@@ -15,6 +15,7 @@ def test_persistence_away_is_said_and_the_page_recovers(open_page, programs):
         health = open_page(programs)
         health.goto("/ui/health")
         expect(health.get_by_text("indisponible")).to_be_visible()
+        expect(health.locator("main")).to_contain_text("ne répond pas")
         # What does not need it goes on, and what is scored meanwhile is not lost.
         other = open_page(programs)
         other.goto("/ui/simulate?example=1")
@@ -22,6 +23,7 @@ def test_persistence_away_is_said_and_the_page_recovers(open_page, programs):
         expect(other.locator("#result")).to_contain_text(
             "Ce score sera dans l'historique dès le retour de la base"
         )
+        expect(health.locator("main")).to_contain_text(re.compile(r"1 scores, \d+ octets"))
         page.goto("/ui/employees")
         expect(page.get_by_role("alert")).to_be_visible()
     finally:

@@ -62,7 +62,7 @@ func (d *Dashboard) failureOf(v *view, service string, err error) failure {
 	}
 	for _, violation := range violations {
 		name := violation.GetField()[strings.LastIndex(violation.GetField(), ".")+1:]
-		out.Problems = append(out.Problems, fieldProblem{Field: name, Label: v.fieldName(name, nil), Text: v.problem(violation.GetDescription())})
+		out.Problems = append(out.Problems, fieldProblem{Field: name, Label: v.fieldName(name, nil), Text: v.translated(violation.GetDescription())})
 	}
 	return out
 }

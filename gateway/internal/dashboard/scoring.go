@@ -174,7 +174,7 @@ func (d *Dashboard) gather(v *view, out *scored, results []*futurisysv1.RowResul
 		bad.Text = result.GetError().GetMessage()
 		for _, violation := range result.GetError().GetFieldViolations() {
 			bad.Problems = append(bad.Problems, fieldProblem{
-				Field: violation.GetField(), Label: v.fieldName(violation.GetField(), nil), Text: v.problem(violation.GetDescription()),
+				Field: violation.GetField(), Label: v.fieldName(violation.GetField(), nil), Text: v.translated(violation.GetDescription()),
 			})
 		}
 		out.Bad = append(out.Bad, bad)

@@ -13,8 +13,8 @@ type said struct {
 	key   string
 }
 
-// serviceWords are what the services say of values and files. What is not among them is
-// shown as it is said.
+// serviceWords are what the services say of values, files and themselves. What is not
+// among them is shown as it is said.
 func serviceWords() []said {
 	words := [][2]string{
 		{`^is required by this version`, "problem_required"},
@@ -39,6 +39,13 @@ func serviceWords() []said {
 		{`^not UTF-8`, "upload_encoding"},
 		{`^holds a zero byte`, "upload_binary"},
 		{`^not CSV`, "said_not_csv"},
+		{`^(?P<Rows>\d+) rows, (?P<Bytes>\d+) of (?P<Most>\d+) bytes$`, "said_outbox"},
+		{`^required$`, "said_required"},
+		{`^best-effort$`, "said_best_effort"},
+		{`^off$`, "said_off"},
+		{`^away$`, "said_away"},
+		{`^folder$`, "said_folder"},
+		{`^does not answer$`, "said_no_answer"},
 		{`^the reasons of this row could not be computed`, "said_not_explained"},
 	}
 	out := make([]said, len(words))
@@ -48,10 +55,10 @@ func serviceWords() []said {
 	return out
 }
 
-// problem says in the reader's language what a service says of a value or a file.
-func (v *view) problem(description string) string {
+// translated is what a service says, in the reader's language where it is known.
+func (v *view) translated(words string) string {
 	for _, one := range v.said {
-		found := one.words.FindStringSubmatch(description)
+		found := one.words.FindStringSubmatch(words)
 		if found == nil {
 			continue
 		}
@@ -62,7 +69,7 @@ func (v *view) problem(description string) string {
 		}
 		return v.T(one.key, pairs...)
 	}
-	return description
+	return words
 }
 
 // warning says in the reader's language what is unusual about a row, as far as the
@@ -72,7 +79,7 @@ func (v *view) warning(w *futurisysv1.Warning, version *futurisysv1.ModelVersion
 	name := v.fieldName(w.GetField(), feature)
 	switch {
 	case w.GetField() == "":
-		return v.problem(w.GetMessage())
+		return v.translated(w.GetMessage())
 	case rangeWords.MatchString(w.GetMessage()) && feature != nil:
 		return v.T("warning_range", "Field", name, "Low", v.Decimal(feature.GetMin(), 0), "High", v.Decimal(feature.GetMax(), 0))
 	case yearsWords.MatchString(w.GetMessage()):

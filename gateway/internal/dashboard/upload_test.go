@@ -162,7 +162,7 @@ func TestServicesAreTranslated(t *testing.T) {
 		`unknown value "Lune"; allowed: Consulting, Commercial`:          "valeur inconnue du modèle\u00a0; valeurs admises\u00a0: Consulting, Commercial",
 		"something that nobody has translated":                           "something that nobody has translated",
 	} {
-		if got := v.problem(english); got != french {
+		if got := v.translated(english); got != french {
 			t.Errorf("%q is said as %q", english, got)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"github.com/a-h/templ"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -194,4 +195,16 @@ func (f *formField) describedBy() string {
 		ids = append(ids, f.Name+"-hint")
 	}
 	return strings.Join(ids, " ")
+}
+
+// attributes are what every control of a field has.
+func (f *formField) attributes(id, describedBy string) templ.Attributes {
+	out := templ.Attributes{"id": id, "name": f.Name}
+	if describedBy != "" {
+		out["aria-describedby"] = describedBy
+	}
+	if f.Problem != "" {
+		out["aria-invalid"] = "true"
+	}
+	return out
 }

@@ -86,13 +86,12 @@ type search struct {
 	threshold float64
 	result    Result
 
-	best        []Step // under the threshold, the smallest of those with as few features
-	bestChosen  []int  // levers of best
-	bestSize    float64
-	bestScore   float64
-	lowest      float64 // probability of any row
-	lowestRow   []float32
-	lowestKnown bool
+	best       []Step // under the threshold, the smallest of those with as few features
+	bestChosen []int  // levers of best
+	bestSize   float64
+	bestScore  float64
+	lowest     float64   // probability of any row
+	lowestRow  []float32 // nil: none was scored yet
 }
 
 // stepsOf are the steps of the chosen levers, of numbers so many that all their
@@ -160,8 +159,8 @@ func (s *search) try(combinations [][]Step, chosen []int) error {
 }
 
 func (s *search) consider(steps []Step, chosen []int, score float64, row []float32) {
-	if !s.lowestKnown || score < s.lowest {
-		s.lowest, s.lowestRow, s.lowestKnown = score, row, true
+	if s.lowestRow == nil || score < s.lowest {
+		s.lowest, s.lowestRow = score, row
 	}
 	if !(score < s.threshold) {
 		return

@@ -120,8 +120,7 @@ func (a *additive) heights(rows []float32) ([]float64, error) {
 	}
 	asked := make([]float32, 0, len(unknown)*a.width)
 	for _, i := range unknown {
-		asked = append(asked, a.anchor...)
-		asked[len(asked)-a.width+i%a.width] = rows[i]
+		asked = appendMoved(asked, a.anchor, i%a.width, rows[i])
 	}
 	answers := make([]float32, len(unknown))
 	if err := a.session.Score(asked, answers); err != nil {
@@ -171,8 +170,7 @@ func (a *additive) explain(heights []float64) Explanation {
 func (a *additive) Curve(feature int, values []float32) ([]float64, error) {
 	rows := make([]float32, 0, len(values)*a.width)
 	for _, value := range values {
-		rows = append(rows, a.anchor...)
-		rows[len(rows)-a.width+feature] = value
+		rows = appendMoved(rows, a.anchor, feature, value)
 	}
 	heights, err := a.heights(rows)
 	if err != nil {

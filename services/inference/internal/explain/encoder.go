@@ -148,8 +148,7 @@ func (e *subgraph) claim(anchor, values []float32) error {
 	rows := append([]float32{}, anchor...)
 	for feature := range e.width {
 		for i := range count {
-			rows = append(rows, anchor...)
-			rows[len(rows)-e.width+feature] = row(values, i, e.width)[feature]
+			rows = appendMoved(rows, anchor, feature, row(values, i, e.width)[feature])
 		}
 	}
 	encoded, err := e.score(rows)

@@ -38,6 +38,22 @@ const (
 	Probability Space = "probability"
 )
 
+// Link names how an output of this space becomes a probability.
+func (s Space) Link() string {
+	if s == LogOdds {
+		return "logistic"
+	}
+	return "identity"
+}
+
+// Probability is what an output of this space means.
+func (s Space) Probability(output float64) float64 {
+	if s == LogOdds {
+		return 1 / (1 + math.Exp(-output))
+	}
+	return output
+}
+
 // ErrBackground says that there is nothing to compare a row with.
 var ErrBackground = errors.New("a version without background rows cannot be explained")
 
@@ -118,6 +134,13 @@ var errUnfit = errors.New("the method does not fit the graph")
 
 // row is the i-th of rows.
 func row[T float32 | float64](rows []T, i, width int) []T { return rows[i*width : (i+1)*width] }
+
+// appendMoved appends a row with one of its features moved to another value.
+func appendMoved(rows, anchor []float32, feature int, value float32) []float32 {
+	rows = append(rows, anchor...)
+	rows[len(rows)-len(anchor)+feature] = value
+	return rows
+}
 
 // checkRows refuses what is not rows of width.
 func checkRows(rows []float32, width int) error {

@@ -94,10 +94,7 @@ func (t *tree) prove(graph []byte, loader engine.Runtime, background []float32) 
 		return err
 	}
 	for i, want := range out {
-		got := t.forest.output(row(encoded, i, t.encoder.columns()))
-		if t.forest.space == LogOdds {
-			got = 1 / (1 + math.Exp(-got))
-		}
+		got := t.forest.space.Probability(t.forest.output(row(encoded, i, t.encoder.columns())))
 		if !(math.Abs(got-float64(want)) <= treeTolerance) { // NaN is not
 			return fmt.Errorf("%w: the trees add up to %g, the graph answers %g", errUnfit, got, want)
 		}
@@ -154,12 +151,12 @@ func (t *tree) Explain(ctx context.Context, rows []float32) ([]Explanation, erro
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Explanation, len(rows)/t.width)
+	out, columns := make([]Explanation, len(rows)/t.width), t.encoder.columns()
 	err = inParallel(ctx, len(out), func() func(int) error {
 		walk := newWalk(t)
 		return func(i int) error {
 			var err error
-			out[i], err = walk.explain(row(encoded, i, t.encoder.columns()))
+			out[i], err = walk.explain(row(encoded, i, columns))
 			return err
 		}
 	})

@@ -64,10 +64,7 @@ const explainTolerance = 1e-4
 // at load may still not hold for a row unlike any that it was proven on; an estimate has
 // its own errors.
 func addsUp(explainer explain.Explainer, found *explain.Explanation, probability float64) bool {
-	meant := found.Output
-	if explainer.Space() == explain.LogOdds {
-		meant = 1 / (1 + math.Exp(-found.Output))
-	}
+	meant := explainer.Space().Probability(found.Output)
 	if explainer.Method() == explain.Permutation {
 		return !math.IsNaN(meant)
 	}
@@ -92,11 +89,8 @@ func explanationMessage(version *registry.Version, profile *futurisysv1.Employee
 		return cmp.Compare(math.Abs(b.GetContribution()), math.Abs(a.GetContribution()))
 	})
 	out := &futurisysv1.Explanation{
-		Method: string(version.Explainer.Method()), Space: string(version.Explainer.Space()), Link: "identity",
+		Method: string(version.Explainer.Method()), Space: string(version.Explainer.Space()), Link: version.Explainer.Space().Link(),
 		Base: found.Base, Margin: found.Output, Contributions: contributions,
-	}
-	if version.Explainer.Space() == explain.LogOdds {
-		out.Link = "logistic"
 	}
 	if top > 0 && int(top) < len(contributions) {
 		out.Contributions = contributions[:top]

@@ -47,11 +47,8 @@ func (*Runtime) Close() error {
 
 // Load loads a graph; see engine.Runtime.
 func (*Runtime) Load(graph []byte, width int) (engine.Session, error) {
-	inputs, outputs, err := onnx.GetInputOutputInfoWithONNXData(graph)
+	outputs, err := readSignature(graph, width)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", engine.ErrGraph, err)
-	}
-	if err := checkSignature("input", inputs, engine.InputName, onnx.NewShape(-1, int64(width))); err != nil {
 		return nil, err
 	}
 	if err := checkSignature("output", outputs, engine.OutputName, onnx.NewShape(-1)); err != nil {
@@ -62,11 +59,8 @@ func (*Runtime) Load(graph []byte, width int) (engine.Session, error) {
 
 // LoadMatrix loads a graph; see engine.Runtime.
 func (*Runtime) LoadMatrix(graph []byte, width int, output string) (engine.Session, int, error) {
-	inputs, outputs, err := onnx.GetInputOutputInfoWithONNXData(graph)
+	outputs, err := readSignature(graph, width)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", engine.ErrGraph, err)
-	}
-	if err := checkSignature("input", inputs, engine.InputName, onnx.NewShape(-1, int64(width))); err != nil {
 		return nil, 0, err
 	}
 	at := slices.IndexFunc(outputs, func(o onnx.InputOutputInfo) bool { return o.Name == output })
@@ -110,6 +104,15 @@ func sessionOptions() (*onnx.SessionOptions, error) {
 		}
 	}
 	return options, nil
+}
+
+// readSignature returns the outputs of a graph whose only input are rows of width.
+func readSignature(graph []byte, width int) ([]onnx.InputOutputInfo, error) {
+	inputs, outputs, err := onnx.GetInputOutputInfoWithONNXData(graph)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", engine.ErrGraph, err)
+	}
+	return outputs, checkSignature("input", inputs, engine.InputName, onnx.NewShape(-1, int64(width)))
 }
 
 func checkSignature(kind string, found []onnx.InputOutputInfo, name string, shape onnx.Shape) error {

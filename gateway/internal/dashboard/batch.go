@@ -20,7 +20,6 @@ const fileField = "file"
 
 // batchShown is what the page of uploads shows.
 type batchShown struct {
-	Version *futurisysv1.ModelVersion
 	Columns []string
 	Checked *upload // nil: nothing was checked
 }
@@ -36,7 +35,7 @@ func (d *Dashboard) batchForm(v *view, w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Dashboard) batchShown(version *futurisysv1.ModelVersion, checked *upload) *batchShown {
-	shown := &batchShown{Version: version, Checked: checked}
+	shown := &batchShown{Checked: checked}
 	for _, feature := range version.GetFeatures() {
 		shown.Columns = append(shown.Columns, d.columnNames(feature.GetName()))
 	}
@@ -134,7 +133,7 @@ func (d *Dashboard) batchScore(v *view, w http.ResponseWriter, r *http.Request) 
 func (v *view) inlineCSV(results *predictionList) (templ.SafeURL, error) {
 	var text bytes.Buffer
 	table := newTable(v, &text)
-	table.header(predictionHeader(v))
+	table.row(predictionHeader(v))
 	for i, p := range results.Answer.GetPredictions() {
 		table.row(predictionCells(v, table, p, results.titles[i]))
 	}

@@ -48,10 +48,6 @@ func (d *Dashboard) readRecord(v *view, w http.ResponseWriter, r *http.Request) 
 
 // edit changes an employee's record, if it is still as it was shown.
 func (d *Dashboard) edit(v *view, w http.ResponseWriter, r *http.Request) {
-	if err := parseForm(r); err != nil {
-		d.refuse(v, w, r, http.StatusBadRequest, v.T("error_form"))
-		return
-	}
 	employee, ok := d.readRecord(v, w, r)
 	if !ok {
 		return

@@ -75,7 +75,7 @@ func (d *Dashboard) readScores(ctx context.Context, shown *employeeShown) error 
 // employeeScore scores an employee now, and shows the page again.
 func (d *Dashboard) employeeScore(v *view, w http.ResponseWriter, r *http.Request) {
 	id, known := employeeID(r)
-	if !known || parseForm(r) != nil {
+	if !known {
 		d.notFound(v, w, r)
 		return
 	}
@@ -86,7 +86,7 @@ func (d *Dashboard) employeeScore(v *view, w http.ResponseWriter, r *http.Reques
 	}
 	answer, err := d.predictions.PredictEmployees(r.Context(), &futurisysv1.PredictEmployeesRequest{
 		Model: model.GetName(), EmployeeIds: []int32{id}, Explain: &futurisysv1.ExplainOptions{},
-		RequestId: requestID(r.PostForm.Get("request_id"), []int32{id}, 0),
+		RequestId: requestID(r.PostForm.Get("request_id"), id),
 	})
 	if err != nil {
 		d.fail(v, w, r, inference, err)

@@ -41,9 +41,7 @@ func (d *Dashboard) employeesPage(v *view, w http.ResponseWriter, r *http.Reques
 	if model := d.models.last(r.Context()); model != nil {
 		list.Departments = featureOf(model.GetChampion(), "department").GetCategories()
 		list.JobTitles = featureOf(model.GetChampion(), "job_title").GetCategories()
-		for _, band := range model.GetChampion().GetBands() {
-			list.Bands = append(list.Bands, band.GetName())
-		}
+		list.Bands = bandNames(model.GetChampion())
 	}
 	var err error
 	request := listRequest(query, employeesShown)
@@ -65,14 +63,6 @@ func listRequest(query url.Values, size int32) *futurisysv1.ListEmployeesRequest
 		PageSize: size, OrderBy: query.Get("order_by"), Search: query.Get("search"),
 		Department: query.Get("department"), JobTitle: query.Get("job_title"), RiskBand: query.Get("risk_band"),
 	}
-}
-
-// Next is the address of the next page, "" on the last one.
-func (l *employeeList) Next() url.Values {
-	if l.Answer.GetNextPageToken() == "" {
-		return nil
-	}
-	return set(l.Query, "page_token", l.Answer.GetNextPageToken())
 }
 
 func employeeName(e *futurisysv1.Employee) string {

@@ -633,7 +633,7 @@ func employeeTable(v *view, l *employeeList) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = pager(v, with("employees", l.Query), nextOf("employees", l.Next()), l.First).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = pager(v, with("employees", l.Query), nextOf("employees", l.Query, l.Answer.GetNextPageToken()), l.First).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

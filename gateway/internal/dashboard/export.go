@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -28,8 +31,6 @@ func newTable(v *view, w io.Writer) *table {
 	t.out.UseCRLF = true
 	return t
 }
-
-func (t *table) header(cells []string) { t.row(cells) }
 
 func (t *table) row(cells []string) {
 	if t.err == nil {
@@ -62,6 +63,11 @@ func (t *table) decimal(value float64) string {
 	return text
 }
 
+// time is a moment that a spreadsheet reads as one, in the time zone of this process.
+func (*table) time(at *timestamppb.Timestamp) string {
+	return at.AsTime().Local().Format(time.DateTime) //nolint:gosmopolitan // the analysts' own clock: TZ
+}
+
 // predictionHeader are the columns of exported predictions.
 func predictionHeader(v *view) []string {
 	out := make([]string, 0, 12)
@@ -76,7 +82,7 @@ func predictionHeader(v *view) []string {
 
 func predictionCells(v *view, t *table, p *futurisysv1.Prediction, who string) []string {
 	out := []string{
-		t.text(who), p.GetCreateTime().AsTime().Local().Format("2006-01-02 15:04:05"), //nolint:gosmopolitan // the analysts' own clock: TZ
+		t.text(who), t.time(p.GetCreateTime()),
 		t.decimal(p.GetProbability()), v.bandName(p.GetRiskBand()), v.decision(p.GetPositive()), t.decimal(p.GetThreshold()),
 	}
 	reasons := v.reasons(p.GetExplanation(), 3) //nolint:mnd // columns
@@ -118,7 +124,7 @@ func (d *Dashboard) historyCSV(v *view, w http.ResponseWriter, r *http.Request) 
 		if t == nil {
 			asFile(w, "futurisys.csv")
 			t = newTable(v, w)
-			t.header(predictionHeader(v))
+			t.row(predictionHeader(v))
 		}
 		for _, p := range list.Answer.GetPredictions() {
 			t.row(predictionCells(v, t, p, list.who(v, p)))
@@ -144,7 +150,7 @@ func (d *Dashboard) employeesCSV(v *view, w http.ResponseWriter, r *http.Request
 		for _, field := range d.fields {
 			cells = append(cells, v.fieldName(field.Name, featureOf(version, field.Name)))
 		}
-		t.header(append(cells, v.T("column_probability"), v.T("column_band"), v.T("column_scored")))
+		t.row(append(cells, v.T("column_probability"), v.T("column_band"), v.T("column_scored")))
 	}
 	err := d.eachEmployee(r.Context(), kept(r.URL.Query(), employeeFilters()...), func(e *futurisysv1.Employee) error {
 		if t == nil {
@@ -176,8 +182,7 @@ func (d *Dashboard) employeeCells(v *view, t *table, e *futurisysv1.Employee) []
 		cells = append(cells, text)
 	}
 	if p := e.GetLatestPrediction(); p != nil {
-		return append(cells, t.decimal(p.GetProbability()), v.bandName(p.GetRiskBand()),
-			p.GetCreateTime().AsTime().Local().Format("2006-01-02 15:04:05")) //nolint:gosmopolitan // the analysts' own clock: TZ
+		return append(cells, t.decimal(p.GetProbability()), v.bandName(p.GetRiskBand()), t.time(p.GetCreateTime()))
 	}
 	return append(cells, "", "", "")
 }

@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -88,9 +87,8 @@ type formField struct {
 	Used     bool // by the version
 	Required bool
 	Options  []string // of a category
-	Low      string   // of a slider: the training range
-	High     string
-	Can      *futurisysv1.Actionable
+	Low      int      // of a slider: the training range
+	High     int
 	Value    string
 	Problem  string
 }
@@ -128,16 +126,16 @@ func (d *Dashboard) form(v *view, version *futurisysv1.ModelVersion, profile *fu
 func (v *view) formField(field profileField, feature *futurisysv1.ModelFeature) formField {
 	f := formField{
 		profileField: field, Label: v.fieldName(field.Name, feature), Used: feature != nil,
-		Required: feature.GetRequired(), Options: feature.GetCategories(), Can: feature.GetActionable(),
+		Required: feature.GetRequired(), Options: feature.GetCategories(),
 	}
 	if field.Kind == protoreflect.Int32Kind {
-		f.Low, f.High = strconv.Itoa(int(field.Least)), strconv.Itoa(int(field.Most))
+		f.Low, f.High = int(field.Least), int(field.Most)
 	}
 	switch {
 	case feature == nil:
 		f.Hint = v.T("hint_unused")
 	case feature.Min != nil && feature.Max != nil:
-		f.Low, f.High = fmt.Sprint(feature.GetMin()), fmt.Sprint(feature.GetMax())
+		f.Low, f.High = int(feature.GetMin()), int(feature.GetMax())
 		f.Hint = v.T("hint_range", "Low", v.Decimal(feature.GetMin(), 0), "High", v.Decimal(feature.GetMax(), 0), "Unit", v.unit(feature.GetUnit()))
 	}
 	return f

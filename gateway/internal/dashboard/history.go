@@ -25,9 +25,10 @@ func historyFilters() []string {
 
 // predictionList is what a page of predictions shows.
 type predictionList struct {
-	Query    url.Values // the filters that are set
-	Path     string     // of the page
-	Bands    []bandCount
+	Query    url.Values  // the filters that are set
+	Path     string      // of the page
+	Bands    []string    // to filter by
+	Counts   []bandCount // of a batch
 	Versions []string
 	Answer   *futurisysv1.ListPredictionsResponse
 	Names    map[int32]string // of employees that have one
@@ -47,9 +48,7 @@ func (d *Dashboard) historyPage(v *view, w http.ResponseWriter, r *http.Request)
 	query := kept(r.URL.Query(), historyFilters()...)
 	list := &predictionList{Query: query, Path: "history", First: r.URL.Query().Get("page_token") == ""}
 	if model := d.models.last(r.Context()); model != nil {
-		for _, band := range model.GetChampion().GetBands() {
-			list.Bands = append(list.Bands, bandCount{Name: band.GetName()})
-		}
+		list.Bands = bandNames(model.GetChampion())
 		for _, version := range model.GetVersions() {
 			list.Versions = append(list.Versions, strconv.Itoa(int(version)))
 		}
@@ -168,15 +167,13 @@ func (d *Dashboard) resultsPage(v *view, w http.ResponseWriter, r *http.Request)
 		d.fail(v, w, r, persistence, err)
 		return
 	}
-	if model := d.models.last(r.Context()); model != nil {
-		for _, band := range model.GetChampion().GetBands() {
-			counted, err := d.history.ListPredictions(r.Context(), &futurisysv1.ListPredictionsRequest{PageSize: 1, BatchId: batch, RiskBand: band.GetName()})
-			if err != nil {
-				d.fail(v, w, r, persistence, err)
-				return
-			}
-			list.Bands = append(list.Bands, bandCount{band.GetName(), int(counted.GetTotalSize())})
+	for _, band := range bandNames(d.models.last(r.Context()).GetChampion()) {
+		counted, err := d.history.ListPredictions(r.Context(), &futurisysv1.ListPredictionsRequest{PageSize: 1, BatchId: batch, RiskBand: band})
+		if err != nil {
+			d.fail(v, w, r, persistence, err)
+			return
 		}
+		list.Counts = append(list.Counts, bandCount{band, int(counted.GetTotalSize())})
 	}
 	d.render(v, w, r, http.StatusOK, v.T("results_title"), resultsPart(v, list, batch))
 }
@@ -210,12 +207,4 @@ func (l *predictionList) who(v *view, p *futurisysv1.Prediction) string {
 		return name
 	}
 	return strconv.Itoa(int(p.GetEmployeeId()))
-}
-
-// Next is the question of the next page, nil on the last one.
-func (l *predictionList) Next() url.Values {
-	if l.Answer.GetNextPageToken() == "" {
-		return nil
-	}
-	return set(l.Query, "page_token", l.Answer.GetNextPageToken())
 }

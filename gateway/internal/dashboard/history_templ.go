@@ -74,7 +74,7 @@ func historyPart(v *view, l *predictionList) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = filterChoice(v, "risk_band", v.T("filter_band"), bandNames(l.Bands), l.Query.Get("risk_band"), v.bandName).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = filterChoice(v, "risk_band", v.T("filter_band"), l.Bands, l.Query.Get("risk_band"), v.bandName).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -579,7 +579,7 @@ func historyTable(v *view, l *predictionList) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = pager(v, with(l.Path, l.Query), nextOf(l.Path, l.Next()), l.First).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = pager(v, with(l.Path, l.Query), nextOf(l.Path, l.Query, l.Answer.GetNextPageToken()), l.First).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -785,7 +785,7 @@ func resultsPart(v *view, l *predictionList, batch string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			for _, band := range l.Bands {
+			for _, band := range l.Counts {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 63, "<a class=\"button\" href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -1023,7 +1023,7 @@ func resultsPart(v *view, l *predictionList, batch string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = pager(v, with(l.Path, l.Query), nextOf(l.Path, l.Next()), l.First).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = pager(v, with(l.Path, l.Query), nextOf(l.Path, l.Query, l.Answer.GetNextPageToken()), l.First).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -54,12 +54,12 @@ func aliveURL(f failure) string {
 	return Prefix + "alive?" + url.Values{"service": {f.Service}, "reload": {strconv.FormatBool(f.Reload)}}.Encode()
 }
 
-// nextOf is the address of the next page, "" where there is none.
-func nextOf(path string, query url.Values) templ.SafeURL {
-	if query == nil {
+// nextOf is the address of a list's next page, "" on the last one.
+func nextOf(path string, query url.Values, token string) templ.SafeURL {
+	if token == "" {
 		return ""
 	}
-	return with(path, query)
+	return with(path, set(query, "page_token", token))
 }
 
 // plain shows a value as it is.

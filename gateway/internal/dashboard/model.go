@@ -180,10 +180,6 @@ func (d *Dashboard) readAlias(v *view, w http.ResponseWriter, r *http.Request, f
 
 // aliasChange changes an alias, or takes it back.
 func (d *Dashboard) aliasChange(v *view, w http.ResponseWriter, r *http.Request) {
-	if err := parseForm(r); err != nil {
-		d.refuse(v, w, r, http.StatusBadRequest, v.T("error_form"))
-		return
-	}
 	shown, ok := d.readAlias(v, w, r, r.PostForm)
 	if !ok {
 		return

@@ -15,7 +15,6 @@ import (
 
 // scoreShown is a score as a card shows it, recorded or not.
 type scoreShown struct {
-	ID          string // unique on its page
 	Title       string
 	By          string // version and time
 	Version     int32
@@ -29,7 +28,7 @@ type scoreShown struct {
 
 func (v *view) ofPrediction(title string, p *futurisysv1.Prediction) scoreShown {
 	return scoreShown{
-		ID: "score", Title: title, By: v.scoredBy(p), Version: p.GetModelVersion(), Probability: p.GetProbability(), Threshold: p.GetThreshold(),
+		Title: title, By: v.scoredBy(p), Version: p.GetModelVersion(), Probability: p.GetProbability(), Threshold: p.GetThreshold(),
 		Positive: p.GetPositive(), Band: p.GetRiskBand(), Warnings: p.GetWarnings(), Explanation: p.GetExplanation(),
 	}
 }
@@ -87,7 +86,7 @@ func shorten(text string) string {
 func (v *view) explanationText(s scoreShown) chart.Text {
 	e := s.Explanation
 	return chart.Text{
-		ID: s.ID + "-chart", Title: v.T("reasons_title"),
+		ID: "score-chart", Title: v.T("reasons_title"),
 		Description: v.T("reasons_description", "Base", v.Signed(e.GetBase(), 2), "Margin", v.Signed(e.GetMargin(), 2)), //nolint:mnd // decimals
 	}
 }
@@ -99,12 +98,4 @@ func curveLink(s scoreShown, c *futurisysv1.Contribution) templ.SafeURL {
 		query.Set("at", strconv.Itoa(int(math.Round(number.Number))))
 	}
 	return with("model/curve", query)
-}
-
-func bandNames(bands []bandCount) []string {
-	out := make([]string, len(bands))
-	for i, band := range bands {
-		out[i] = band.Name
-	}
-	return out
 }

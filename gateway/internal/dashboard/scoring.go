@@ -44,10 +44,6 @@ type scored struct {
 // employeesScore scores the ticked employees, or all that the list has, and shows how
 // far it is.
 func (d *Dashboard) employeesScore(v *view, w http.ResponseWriter, r *http.Request) {
-	if err := parseForm(r); err != nil {
-		d.refuse(v, w, r, http.StatusBadRequest, v.T("error_form"))
-		return
-	}
 	ids, err := d.chosen(r.Context(), r.PostForm)
 	switch {
 	case errors.Is(err, errTooMany):
@@ -70,10 +66,11 @@ func (d *Dashboard) employeesScore(v *view, w http.ResponseWriter, r *http.Reque
 	}
 	d.stream(v, w, r, v.T("scoring_title"), len(ids), func(ctx context.Context, p *progress) error {
 		out := &scored{Batch: uuid.NewString()}
-		for number, part := range chunks(ids, scoredTogether) {
+		done := 0
+		for part := range slices.Chunk(ids, scoredTogether) {
 			answer, err := d.predictions.PredictEmployees(ctx, &futurisysv1.PredictEmployeesRequest{
 				Model: model.GetName(), EmployeeIds: part, BatchId: out.Batch, Explain: &futurisysv1.ExplainOptions{},
-				RequestId: requestID(r.PostForm.Get("request_id"), ids, number),
+				RequestId: requestID(r.PostForm.Get("request_id"), ids, done),
 			})
 			if err != nil {
 				return d.interrupted(v, p, out, err)
@@ -82,7 +79,8 @@ func (d *Dashboard) employeesScore(v *view, w http.ResponseWriter, r *http.Reque
 			d.gather(v, out, answer.GetResults(), func(i int32) badRow {
 				return badRow{Name: strconv.Itoa(int(part[i])), Link: string(to("employees/%d", part[i]))}
 			})
-			p.step(number*scoredTogether + len(part))
+			done += len(part)
+			p.step(done)
 		}
 		p.end(scoredPart(v, out))
 		return nil
@@ -141,25 +139,13 @@ func (d *Dashboard) eachEmployee(ctx context.Context, query url.Values, visit fu
 }
 
 // requestID makes a call's own name of a page's and of what it asks for: the page sent
-// again is a retry, and another choice on the same page is another question.
-func requestID(page string, ids []int32, number int) string {
+// again is a retry, and another question on the same page is another call.
+func requestID(page string, question ...any) string {
 	if page == "" {
 		return ""
 	}
-	sum := sha256.Sum256(fmt.Append(nil, page, ids, number))
+	sum := sha256.Sum256(fmt.Append([]byte(page), question...))
 	return hex.EncodeToString(sum[:16])
-}
-
-func chunks(ids []int32, size int) func(func(int, []int32) bool) {
-	return func(yield func(int, []int32) bool) {
-		number := 0
-		for part := range slices.Chunk(ids, size) {
-			if !yield(number, part) {
-				return
-			}
-			number++
-		}
-	}
 }
 
 // gather counts results, and keeps those that failed; named says which row a place is.

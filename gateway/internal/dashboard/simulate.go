@@ -1,10 +1,7 @@
 package dashboard
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
-	"net/url"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
@@ -41,10 +38,6 @@ func (d *Dashboard) simulateForm(v *view, w http.ResponseWriter, r *http.Request
 // simulate scores what was typed. What is wrong with it is said at the field, and what
 // was typed is kept, whatever happens.
 func (d *Dashboard) simulate(v *view, w http.ResponseWriter, r *http.Request) {
-	if err := parseForm(r); err != nil {
-		d.refuse(v, w, r, http.StatusBadRequest, v.T("error_form"))
-		return
-	}
 	model, err := d.models.get(r.Context())
 	if err != nil {
 		if model = d.models.last(r.Context()); model == nil {
@@ -68,7 +61,7 @@ func (d *Dashboard) simulateTyped(v *view, r *http.Request, model *futurisysv1.M
 	}
 	var err error
 	shown.Prediction, err = d.predictions.Predict(r.Context(), &futurisysv1.PredictRequest{
-		Model: model.GetName(), Profile: profile, Explain: &futurisysv1.ExplainOptions{}, RequestId: formID(r.PostForm),
+		Model: model.GetName(), Profile: profile, Explain: &futurisysv1.ExplainOptions{}, RequestId: requestID(r.PostForm.Get("request_id"), r.PostForm.Encode()),
 	})
 	if err == nil {
 		return http.StatusOK
@@ -81,14 +74,4 @@ func (d *Dashboard) simulateTyped(v *view, r *http.Request, model *futurisysv1.M
 		return http.StatusBadRequest
 	}
 	return http.StatusServiceUnavailable
-}
-
-// formID makes a call's own name of a form's and of all that was typed: the form sent
-// again is a retry, and other values are another question.
-func formID(form url.Values) string {
-	if form.Get("request_id") == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(form.Encode()))
-	return hex.EncodeToString(sum[:16])
 }

@@ -5,11 +5,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/a-h/templ"
 
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/texts"
+	"github.com/futurisys/futurisys/gateway/internal/middleware"
 )
 
 // Names of the cookies that keep what a person chose.
@@ -48,6 +48,10 @@ func (d *Dashboard) withView(handle func(*view, http.ResponseWriter, *http.Reque
 			v.Path = Prefix + v.Section
 		}
 		w.Header().Add("Vary", "Accept-Language, Cookie, HX-Request")
+		if err := parseForm(r); err != nil {
+			d.refuse(v, w, r, http.StatusBadRequest, v.T("error_form"))
+			return
+		}
 		handle(v, w, r)
 	})
 }
@@ -111,7 +115,7 @@ func parseForm(r *http.Request) error {
 		return err //nolint:wrapcheck // it is only told from none
 	}
 	for name, values := range r.PostForm {
-		if text := name + strings.Join(values, ""); !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		if !middleware.IsText(name + strings.Join(values, "")) {
 			return errNotText
 		}
 	}
@@ -119,11 +123,7 @@ func parseForm(r *http.Request) error {
 }
 
 // changeSettings keeps the chosen language or theme in a cookie, and goes back.
-func (d *Dashboard) changeSettings(v *view, w http.ResponseWriter, r *http.Request) {
-	if err := parseForm(r); err != nil {
-		d.refuse(v, w, r, http.StatusBadRequest, v.T("error_form"))
-		return
-	}
+func (*Dashboard) changeSettings(_ *view, w http.ResponseWriter, r *http.Request) {
 	for _, name := range []string{languageCookie, themeCookie} {
 		if !r.PostForm.Has(name) {
 			continue

@@ -32,7 +32,7 @@ func (s *whatIfShown) typed(f formField) string {
 // whatIf says what an employee's score would be with other values. Nothing is stored.
 func (d *Dashboard) whatIf(v *view, w http.ResponseWriter, r *http.Request) {
 	id, known := employeeID(r)
-	if !known || parseForm(r) != nil {
+	if !known {
 		d.notFound(v, w, r)
 		return
 	}
@@ -149,11 +149,11 @@ func (f *formField) slides() bool {
 // lowest and highest are a slider's ends: the training range, made wider where the
 // record is outside of it.
 func (f *formField) lowest(value string) string {
-	return strconv.Itoa(min(whole(f.Low), whole(f.Value), whole(value)))
+	return strconv.Itoa(min(f.Low, whole(f.Value), whole(value)))
 }
 
 func (f *formField) highest(value string) string {
-	return strconv.Itoa(max(whole(f.High), whole(f.Value), whole(value)))
+	return strconv.Itoa(max(f.High, whole(f.Value), whole(value)))
 }
 
 func whole(text string) int {

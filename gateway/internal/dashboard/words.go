@@ -43,6 +43,15 @@ func (v *view) bandName(band string) string {
 	return band
 }
 
+// bandNames are the bands of a version as the API names them.
+func bandNames(version *futurisysv1.ModelVersion) []string {
+	out := make([]string, len(version.GetBands()))
+	for i, band := range version.GetBands() {
+		out[i] = band.GetName()
+	}
+	return out
+}
+
 // bandIcon is a shape for a band, so that colour is never alone.
 func bandIcon(band string) string {
 	switch band {

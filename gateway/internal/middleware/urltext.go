@@ -19,9 +19,9 @@ func URLText(fail func(http.ResponseWriter, error)) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			query, err := url.ParseQuery(r.URL.RawQuery)
-			clean := err == nil && isText(r.URL.Path)
+			clean := err == nil && IsText(r.URL.Path)
 			for name, values := range query {
-				clean = clean && isText(name) && isText(strings.Join(values, ""))
+				clean = clean && IsText(name) && IsText(strings.Join(values, ""))
 			}
 			if !clean {
 				fail(w, apierr.New(codes.InvalidArgument, futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT,
@@ -33,4 +33,5 @@ func URLText(fail func(http.ResponseWriter, error)) Middleware {
 	}
 }
 
-func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+// IsText says whether a string is clean text: UTF-8 without a zero byte.
+func IsText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

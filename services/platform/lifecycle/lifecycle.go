@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"syscall"
 	"time"
 
@@ -28,12 +29,17 @@ type Group struct {
 }
 
 // AddSignals ends the group on SIGINT and SIGTERM. before runs at once, so that
-// a process says that it is not ready before it drains.
+// a process says that it is not ready before it drains. Signals are listened for from
+// now on, not when the group runs: a member may serve a moment before that, and a
+// signal would cut what it serves.
 func (g *Group) AddSignals(before func()) {
-	execute, interrupt := run.SignalHandler(context.Background(), os.Interrupt, syscall.SIGTERM)
-	g.members.Add(execute, func(err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	g.members.Add(func() error {
+		<-ctx.Done()
+		return run.ErrSignal
+	}, func(error) {
 		before()
-		interrupt(err)
+		stop()
 	})
 }
 

@@ -28,7 +28,7 @@ const (
 type Employee struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The company's own employee number (column id_employee of the HR extract),
-	// from 1. On creation 0 or nothing means: the next free number.
+	// from 1. On creation 0 or nothing means: the next number, which nobody ever had.
 	Id int32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	// A name to show. Optional; never an input of a model and never in a log.
 	// At most 200 characters.
@@ -44,10 +44,13 @@ type Employee struct {
 	// deletion it makes sure that nobody else changed the record in between: a
 	// stale one is refused (HTTP 412).
 	Etag string `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`
-	// The newest prediction on record for this employee; absent while there is none.
+	// The newest score on record of this employee; absent while there is none.
 	LatestPrediction *PredictionSummary `protobuf:"bytes,7,opt,name=latest_prediction,json=latestPrediction,proto3" json:"latest_prediction,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Tells apart the persons who had this number one after the other: a record that takes
+	// the number of a deleted one has another generation, and inherits no prediction.
+	Generation    int32 `protobuf:"varint,8,opt,name=generation,proto3" json:"generation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Employee) Reset() {
@@ -129,11 +132,18 @@ func (x *Employee) GetLatestPrediction() *PredictionSummary {
 	return nil
 }
 
+func (x *Employee) GetGeneration() int32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
 var File_futurisys_v1_employee_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_employee_proto_rawDesc = "" +
 	"\n" +
-	"\x1bfuturisys/v1/employee.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfuturisys/v1/prediction.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x03\n" +
+	"\x1bfuturisys/v1/employee.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfuturisys/v1/prediction.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x03\n" +
 	"\bEmployee\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x02id\x12/\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\vdisplayName\x127\n" +
@@ -143,7 +153,10 @@ const file_futurisys_v1_employee_proto_rawDesc = "" +
 	"\vupdate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x1b\n" +
 	"\x04etag\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\x12Q\n" +
-	"\x11latest_prediction\x18\a \x01(\v2\x1f.futurisys.v1.PredictionSummaryB\x03\xe0A\x03R\x10latestPredictionBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\x11latest_prediction\x18\a \x01(\v2\x1f.futurisys.v1.PredictionSummaryB\x03\xe0A\x03R\x10latestPrediction\x12#\n" +
+	"\n" +
+	"generation\x18\b \x01(\x05B\x03\xe0A\x03R\n" +
+	"generationBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_employee_proto_rawDescOnce sync.Once

@@ -142,15 +142,15 @@ type ListEmployeesRequest struct {
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// "id" (the default), "id desc", "update_time", "update_time desc", or by the newest
 	// prediction "latest_probability" or "latest_probability desc", where those without
-	// one count as less than 0. With a newest prediction or a band in the question a page
-	// looks at the newest prediction of every employee.
+	// one count as less than 0.
 	OrderBy string `protobuf:"bytes,3,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// Only those of this department.
 	Department string `protobuf:"bytes,4,opt,name=department,proto3" json:"department,omitempty"`
 	// Only those with this job title.
 	JobTitle string `protobuf:"bytes,5,opt,name=job_title,json=jobTitle,proto3" json:"job_title,omitempty"`
 	// Only those whose name, job title or department contains this text, or whose
-	// id it is. Upper and lower case are the same for ASCII letters.
+	// id it is. Case and accents make no difference. One or two letters match the
+	// beginning of words.
 	Search string `protobuf:"bytes,6,opt,name=search,proto3" json:"search,omitempty"`
 	// Only those whose newest prediction is in this band.
 	RiskBand      string `protobuf:"bytes,7,opt,name=risk_band,json=riskBand,proto3" json:"risk_band,omitempty"`
@@ -246,7 +246,7 @@ type ListEmployeesResponse struct {
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// How many there are in all.
 	TotalSize int32 `protobuf:"varint,3,opt,name=total_size,json=totalSize,proto3" json:"total_size,omitempty"`
-	// Whether total_size is an estimate: above 10,000 it is not counted.
+	// Whether total_size is an estimate: above 1,000 it is not counted.
 	TotalSizeIsEstimate bool `protobuf:"varint,4,opt,name=total_size_is_estimate,json=totalSizeIsEstimate,proto3" json:"total_size_is_estimate,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache

@@ -7,6 +7,7 @@
 package futurisysv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -228,7 +229,11 @@ type Model struct {
 	Source *ModelSource `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
 	// How the aliases came to stand for what they do, the newest first, 100 at
 	// most. Only in GetModel and in what a change of an alias answers.
-	AliasChanges  []*AliasChange `protobuf:"bytes,6,rep,name=alias_changes,json=aliasChanges,proto3" json:"alias_changes,omitempty"`
+	AliasChanges []*AliasChange `protobuf:"bytes,6,rep,name=alias_changes,json=aliasChanges,proto3" json:"alias_changes,omitempty"`
+	// The copies of the service that had not taken over the last change of an alias when
+	// this was answered: they may answer by the version before. Only in what a change of
+	// an alias answers.
+	LaggingCopies []string `protobuf:"bytes,7,rep,name=lagging_copies,json=laggingCopies,proto3" json:"lagging_copies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -301,6 +306,13 @@ func (x *Model) GetSource() *ModelSource {
 func (x *Model) GetAliasChanges() []*AliasChange {
 	if x != nil {
 		return x.AliasChanges
+	}
+	return nil
+}
+
+func (x *Model) GetLaggingCopies() []string {
+	if x != nil {
+		return x.LaggingCopies
 	}
 	return nil
 }
@@ -1489,14 +1501,15 @@ var File_futurisys_v1_model_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\n" +
-	"\x18futurisys/v1/model.proto\x12\ffuturisys.v1\x1a\x1efuturisys/v1/explanation.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\x02\n" +
+	"\x18futurisys/v1/model.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1efuturisys/v1/explanation.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x03\n" +
 	"\x05Model\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bversions\x18\x02 \x03(\x05R\bversions\x12:\n" +
 	"\aaliases\x18\x03 \x03(\v2 .futurisys.v1.Model.AliasesEntryR\aaliases\x126\n" +
 	"\bchampion\x18\x04 \x01(\v2\x1a.futurisys.v1.ModelVersionR\bchampion\x121\n" +
 	"\x06source\x18\x05 \x01(\v2\x19.futurisys.v1.ModelSourceR\x06source\x12>\n" +
-	"\ralias_changes\x18\x06 \x03(\v2\x19.futurisys.v1.AliasChangeR\faliasChanges\x1a:\n" +
+	"\ralias_changes\x18\x06 \x03(\v2\x19.futurisys.v1.AliasChangeR\faliasChanges\x12%\n" +
+	"\x0elagging_copies\x18\a \x03(\tR\rlaggingCopies\x1a:\n" +
 	"\fAliasesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xa3\x01\n" +
@@ -1507,18 +1520,18 @@ const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\n" +
 	"from_cache\x18\x02 \x01(\bR\tfromCache\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12=\n" +
-	"\frefresh_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vrefreshTime\"\xc7\x02\n" +
-	"\vAliasChange\x12\x14\n" +
-	"\x05alias\x18\x01 \x01(\tR\x05alias\x121\n" +
-	"\x04kind\x18\x02 \x01(\x0e2\x1d.futurisys.v1.AliasChangeKindR\x04kind\x12!\n" +
-	"\ffrom_version\x18\x03 \x01(\x05R\vfromVersion\x12\x1d\n" +
+	"\frefresh_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vrefreshTime\"\x9a\x03\n" +
+	"\vAliasChange\x12!\n" +
+	"\x05alias\x18\x01 \x01(\tB\v\xbaH\br\x06\x182\xba\x01\x01\x00R\x05alias\x12;\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x1d.futurisys.v1.AliasChangeKindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\x12*\n" +
+	"\ffrom_version\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\vfromVersion\x12&\n" +
 	"\n" +
-	"to_version\x18\x04 \x01(\x05R\ttoVersion\x12\x1f\n" +
-	"\vto_revision\x18\x05 \x01(\tR\n" +
-	"toRevision\x12\x1d\n" +
+	"to_version\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\ttoVersion\x12-\n" +
+	"\vto_revision\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\n" +
+	"toRevision\x12+\n" +
 	"\n" +
-	"changed_by\x18\x06 \x01(\tR\tchangedBy\x12\x18\n" +
-	"\acomment\x18\a \x01(\tR\acomment\x12\x16\n" +
+	"changed_by\x18\x06 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\tchangedBy\x12&\n" +
+	"\acomment\x18\a \x01(\tB\f\xbaH\tr\a\x18\xe8\a\xba\x01\x01\x00R\acomment\x12\x16\n" +
 	"\x06forced\x18\b \x01(\bR\x06forced\x12;\n" +
 	"\vchange_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"changeTime\"~\n" +

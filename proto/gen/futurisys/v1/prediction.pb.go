@@ -7,6 +7,7 @@
 package futurisysv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -85,14 +86,129 @@ func (Recording) EnumDescriptor() ([]byte, []int) {
 	return file_futurisys_v1_prediction_proto_rawDescGZIP(), []int{0}
 }
 
-// One answer of a model about one row, kept for ever as it was given.
+// What a prediction is for.
+type PredictionKind int32
+
+const (
+	// In a request: SCORE. Never answered.
+	PredictionKind_PREDICTION_KIND_UNSPECIFIED PredictionKind = 0
+	// A person's score. Only scores are listed by default, counted, and an employee's newest.
+	PredictionKind_PREDICTION_KIND_SCORE PredictionKind = 1
+	// What the score would be with other values: kept because somebody asked for it.
+	PredictionKind_PREDICTION_KIND_SIMULATION PredictionKind = 2
+	// The answer of a version that is only compared with the champion.
+	PredictionKind_PREDICTION_KIND_SHADOW PredictionKind = 3
+	// An earlier row scored again.
+	PredictionKind_PREDICTION_KIND_REPLAY PredictionKind = 4
+)
+
+// Enum value maps for PredictionKind.
+var (
+	PredictionKind_name = map[int32]string{
+		0: "PREDICTION_KIND_UNSPECIFIED",
+		1: "PREDICTION_KIND_SCORE",
+		2: "PREDICTION_KIND_SIMULATION",
+		3: "PREDICTION_KIND_SHADOW",
+		4: "PREDICTION_KIND_REPLAY",
+	}
+	PredictionKind_value = map[string]int32{
+		"PREDICTION_KIND_UNSPECIFIED": 0,
+		"PREDICTION_KIND_SCORE":       1,
+		"PREDICTION_KIND_SIMULATION":  2,
+		"PREDICTION_KIND_SHADOW":      3,
+		"PREDICTION_KIND_REPLAY":      4,
+	}
+)
+
+func (x PredictionKind) Enum() *PredictionKind {
+	p := new(PredictionKind)
+	*p = x
+	return p
+}
+
+func (x PredictionKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PredictionKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_futurisys_v1_prediction_proto_enumTypes[1].Descriptor()
+}
+
+func (PredictionKind) Type() protoreflect.EnumType {
+	return &file_futurisys_v1_prediction_proto_enumTypes[1]
+}
+
+func (x PredictionKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PredictionKind.Descriptor instead.
+func (PredictionKind) EnumDescriptor() ([]byte, []int) {
+	return file_futurisys_v1_prediction_proto_rawDescGZIP(), []int{1}
+}
+
+// Where the row that was scored comes from.
+type ProfileSource int32
+
+const (
+	// Never answered.
+	ProfileSource_PROFILE_SOURCE_UNSPECIFIED ProfileSource = 0
+	// The employee's record as it was then.
+	ProfileSource_PROFILE_SOURCE_RECORD ProfileSource = 1
+	// The caller sent it.
+	ProfileSource_PROFILE_SOURCE_CALLER ProfileSource = 2
+)
+
+// Enum value maps for ProfileSource.
+var (
+	ProfileSource_name = map[int32]string{
+		0: "PROFILE_SOURCE_UNSPECIFIED",
+		1: "PROFILE_SOURCE_RECORD",
+		2: "PROFILE_SOURCE_CALLER",
+	}
+	ProfileSource_value = map[string]int32{
+		"PROFILE_SOURCE_UNSPECIFIED": 0,
+		"PROFILE_SOURCE_RECORD":      1,
+		"PROFILE_SOURCE_CALLER":      2,
+	}
+)
+
+func (x ProfileSource) Enum() *ProfileSource {
+	p := new(ProfileSource)
+	*p = x
+	return p
+}
+
+func (x ProfileSource) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ProfileSource) Descriptor() protoreflect.EnumDescriptor {
+	return file_futurisys_v1_prediction_proto_enumTypes[2].Descriptor()
+}
+
+func (ProfileSource) Type() protoreflect.EnumType {
+	return &file_futurisys_v1_prediction_proto_enumTypes[2]
+}
+
+func (x ProfileSource) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ProfileSource.Descriptor instead.
+func (ProfileSource) EnumDescriptor() ([]byte, []int) {
+	return file_futurisys_v1_prediction_proto_rawDescGZIP(), []int{2}
+}
+
+// One answer of a model about one row, kept for ever as it was given. The rules hold
+// for what is put on record.
 type Prediction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUID: of version 7, sorted by time; with a request_id of version 5, made from it.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Shared by all predictions of one batch call; empty for a single one.
 	BatchId string `protobuf:"bytes,2,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
-	// The employee whose record was scored; absent for a profile sent by the caller.
+	// The employee whom it is about; absent for a row that is nobody's on record.
 	EmployeeId *int32 `protobuf:"varint,3,opt,name=employee_id,json=employeeId,proto3,oneof" json:"employee_id,omitempty"`
 	// Name of the model.
 	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
@@ -126,9 +242,29 @@ type Prediction struct {
 	Explanation *Explanation `protobuf:"bytes,17,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	// The prediction of the same employee before this one. Only in lists with
 	// include_previous; absent for the first one.
-	Previous      *PredictionSummary `protobuf:"bytes,18,opt,name=previous,proto3" json:"previous,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Previous *PredictionSummary `protobuf:"bytes,18,opt,name=previous,proto3" json:"previous,omitempty"`
+	// What it is for.
+	Kind PredictionKind `protobuf:"varint,19,opt,name=kind,proto3,enum=futurisys.v1.PredictionKind" json:"kind,omitempty"`
+	// Where the row comes from.
+	ProfileSource ProfileSource `protobuf:"varint,20,opt,name=profile_source,json=profileSource,proto3,enum=futurisys.v1.ProfileSource" json:"profile_source,omitempty"`
+	// Who asked for it; empty while there is no access control.
+	Principal string `protobuf:"bytes,21,opt,name=principal,proto3" json:"principal,omitempty"`
+	// Its place in the order in which predictions became visible in the record, from 1;
+	// 0 until it is there. One that waited in an outbox comes late and has a late place,
+	// so that a reader who has followed up to a place misses nothing.
+	CommitSequence int64 `protobuf:"varint,22,opt,name=commit_sequence,json=commitSequence,proto3" json:"commit_sequence,omitempty"`
+	// Which of the persons who had this employee number one after the other: the
+	// generation of her record. 0 without an employee.
+	EmployeeGeneration int32 `protobuf:"varint,23,opt,name=employee_generation,json=employeeGeneration,proto3" json:"employee_generation,omitempty"`
+	// The caller's number of the row in its batch or file, from 1; 0: none was given.
+	RowNumber int32 `protobuf:"varint,24,opt,name=row_number,json=rowNumber,proto3" json:"row_number,omitempty"`
+	// The caller's own name of the row, such as the employee number in its file.
+	RowId string `protobuf:"bytes,25,opt,name=row_id,json=rowId,proto3" json:"row_id,omitempty"`
+	// What the call asked for: an alias, or the number of a version. Only with a
+	// request_id: a retry must ask for the same.
+	RequestedVersion *string `protobuf:"bytes,26,opt,name=requested_version,json=requestedVersion,proto3,oneof" json:"requested_version,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Prediction) Reset() {
@@ -285,6 +421,62 @@ func (x *Prediction) GetPrevious() *PredictionSummary {
 		return x.Previous
 	}
 	return nil
+}
+
+func (x *Prediction) GetKind() PredictionKind {
+	if x != nil {
+		return x.Kind
+	}
+	return PredictionKind_PREDICTION_KIND_UNSPECIFIED
+}
+
+func (x *Prediction) GetProfileSource() ProfileSource {
+	if x != nil {
+		return x.ProfileSource
+	}
+	return ProfileSource_PROFILE_SOURCE_UNSPECIFIED
+}
+
+func (x *Prediction) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *Prediction) GetCommitSequence() int64 {
+	if x != nil {
+		return x.CommitSequence
+	}
+	return 0
+}
+
+func (x *Prediction) GetEmployeeGeneration() int32 {
+	if x != nil {
+		return x.EmployeeGeneration
+	}
+	return 0
+}
+
+func (x *Prediction) GetRowNumber() int32 {
+	if x != nil {
+		return x.RowNumber
+	}
+	return 0
+}
+
+func (x *Prediction) GetRowId() string {
+	if x != nil {
+		return x.RowId
+	}
+	return ""
+}
+
+func (x *Prediction) GetRequestedVersion() string {
+	if x != nil && x.RequestedVersion != nil {
+		return *x.RequestedVersion
+	}
+	return ""
 }
 
 // Another answer to a request_id than the one on record: given while the database
@@ -447,32 +639,44 @@ var File_futurisys_v1_prediction_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_prediction_proto_rawDesc = "" +
 	"\n" +
-	"\x1dfuturisys/v1/prediction.proto\x12\ffuturisys.v1\x1a\x1efuturisys/v1/explanation.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1afuturisys/v1/warning.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xea\x05\n" +
+	"\x1dfuturisys/v1/prediction.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1efuturisys/v1/explanation.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1afuturisys/v1/warning.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\n" +
 	"\n" +
-	"Prediction\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
-	"\bbatch_id\x18\x02 \x01(\tR\abatchId\x12$\n" +
-	"\vemployee_id\x18\x03 \x01(\x05H\x00R\n" +
-	"employeeId\x88\x01\x01\x12\x14\n" +
-	"\x05model\x18\x04 \x01(\tR\x05model\x12#\n" +
-	"\rmodel_version\x18\x05 \x01(\x05R\fmodelVersion\x12%\n" +
-	"\x0emodel_revision\x18\x06 \x01(\tR\rmodelRevision\x12 \n" +
-	"\vprobability\x18\a \x01(\x01R\vprobability\x12\x1c\n" +
-	"\tthreshold\x18\b \x01(\x01R\tthreshold\x12'\n" +
-	"\x0fpredicted_label\x18\t \x01(\tR\x0epredictedLabel\x12\x1a\n" +
+	"\n" +
+	"Prediction\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12&\n" +
+	"\bbatch_id\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\abatchId\x12-\n" +
+	"\vemployee_id\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x00R\n" +
+	"employeeId\x88\x01\x01\x12#\n" +
+	"\x05model\x18\x04 \x01(\tB\r\xbaH\n" +
+	"r\b\x10\x01\x18d\xba\x01\x01\x00R\x05model\x12,\n" +
+	"\rmodel_version\x18\x05 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\fmodelVersion\x123\n" +
+	"\x0emodel_revision\x18\x06 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\rmodelRevision\x129\n" +
+	"\vprobability\x18\a \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\vprobability\x125\n" +
+	"\tthreshold\x18\b \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\tthreshold\x124\n" +
+	"\x0fpredicted_label\x18\t \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\x0epredictedLabel\x12\x1a\n" +
 	"\bpositive\x18\n" +
-	" \x01(\bR\bpositive\x12\x1b\n" +
-	"\trisk_band\x18\v \x01(\tR\briskBand\x127\n" +
-	"\aprofile\x18\f \x01(\v2\x1d.futurisys.v1.EmployeeProfileR\aprofile\x121\n" +
-	"\bwarnings\x18\r \x03(\v2\x15.futurisys.v1.WarningR\bwarnings\x125\n" +
-	"\trecording\x18\x0e \x01(\x0e2\x17.futurisys.v1.RecordingR\trecording\x12;\n" +
-	"\vcreate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x12\x1d\n" +
+	" \x01(\bR\bpositive\x12(\n" +
+	"\trisk_band\x18\v \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\briskBand\x127\n" +
+	"\aprofile\x18\f \x01(\v2\x1d.futurisys.v1.EmployeeProfileR\aprofile\x12;\n" +
+	"\bwarnings\x18\r \x03(\v2\x15.futurisys.v1.WarningB\b\xbaH\x05\x92\x01\x02\x10dR\bwarnings\x125\n" +
+	"\trecording\x18\x0e \x01(\x0e2\x17.futurisys.v1.RecordingR\trecording\x12C\n" +
+	"\vcreate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
+	"createTime\x12+\n" +
 	"\n" +
-	"request_id\x18\x10 \x01(\tR\trequestId\x12;\n" +
-	"\vexplanation\x18\x11 \x01(\v2\x19.futurisys.v1.ExplanationR\vexplanation\x12;\n" +
-	"\bprevious\x18\x12 \x01(\v2\x1f.futurisys.v1.PredictionSummaryR\bpreviousB\x0e\n" +
-	"\f_employee_id\"\x8b\x01\n" +
+	"request_id\x18\x10 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\x12;\n" +
+	"\vexplanation\x18\x11 \x01(\v2\x19.futurisys.v1.ExplanationR\vexplanation\x12C\n" +
+	"\bprevious\x18\x12 \x01(\v2\x1f.futurisys.v1.PredictionSummaryB\x06\xbaH\x03\xd8\x01\x03R\bprevious\x12:\n" +
+	"\x04kind\x18\x13 \x01(\x0e2\x1c.futurisys.v1.PredictionKindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\x12L\n" +
+	"\x0eprofile_source\x18\x14 \x01(\x0e2\x1b.futurisys.v1.ProfileSourceB\b\xbaH\x05\x82\x01\x02\x10\x01R\rprofileSource\x12*\n" +
+	"\tprincipal\x18\x15 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\tprincipal\x12'\n" +
+	"\x0fcommit_sequence\x18\x16 \x01(\x03R\x0ecommitSequence\x128\n" +
+	"\x13employee_generation\x18\x17 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x12employeeGeneration\x12&\n" +
+	"\n" +
+	"row_number\x18\x18 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\trowNumber\x12#\n" +
+	"\x06row_id\x18\x19 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\x05rowId\x12=\n" +
+	"\x11requested_version\x18\x1a \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00H\x01R\x10requestedVersion\x88\x01\x01B\x0e\n" +
+	"\f_employee_idB\x14\n" +
+	"\x12_requested_version\"\x8b\x01\n" +
 	"\x12PredictionConflict\x128\n" +
 	"\n" +
 	"prediction\x18\x01 \x01(\v2\x18.futurisys.v1.PredictionR\n" +
@@ -493,7 +697,17 @@ const file_futurisys_v1_prediction_proto_rawDesc = "" +
 	"\x12RECORDING_RECORDED\x10\x01\x12\x11\n" +
 	"\rRECORDING_OFF\x10\x02\x12\x1a\n" +
 	"\x16RECORDING_NOT_RECORDED\x10\x03\x12\x14\n" +
-	"\x10RECORDING_QUEUED\x10\x04BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\x10RECORDING_QUEUED\x10\x04*\xa4\x01\n" +
+	"\x0ePredictionKind\x12\x1f\n" +
+	"\x1bPREDICTION_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15PREDICTION_KIND_SCORE\x10\x01\x12\x1e\n" +
+	"\x1aPREDICTION_KIND_SIMULATION\x10\x02\x12\x1a\n" +
+	"\x16PREDICTION_KIND_SHADOW\x10\x03\x12\x1a\n" +
+	"\x16PREDICTION_KIND_REPLAY\x10\x04*e\n" +
+	"\rProfileSource\x12\x1e\n" +
+	"\x1aPROFILE_SOURCE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15PROFILE_SOURCE_RECORD\x10\x01\x12\x19\n" +
+	"\x15PROFILE_SOURCE_CALLER\x10\x02BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_prediction_proto_rawDescOnce sync.Once
@@ -507,33 +721,37 @@ func file_futurisys_v1_prediction_proto_rawDescGZIP() []byte {
 	return file_futurisys_v1_prediction_proto_rawDescData
 }
 
-var file_futurisys_v1_prediction_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_futurisys_v1_prediction_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_futurisys_v1_prediction_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_futurisys_v1_prediction_proto_goTypes = []any{
 	(Recording)(0),                // 0: futurisys.v1.Recording
-	(*Prediction)(nil),            // 1: futurisys.v1.Prediction
-	(*PredictionConflict)(nil),    // 2: futurisys.v1.PredictionConflict
-	(*PredictionSummary)(nil),     // 3: futurisys.v1.PredictionSummary
-	(*EmployeeProfile)(nil),       // 4: futurisys.v1.EmployeeProfile
-	(*Warning)(nil),               // 5: futurisys.v1.Warning
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(*Explanation)(nil),           // 7: futurisys.v1.Explanation
+	(PredictionKind)(0),           // 1: futurisys.v1.PredictionKind
+	(ProfileSource)(0),            // 2: futurisys.v1.ProfileSource
+	(*Prediction)(nil),            // 3: futurisys.v1.Prediction
+	(*PredictionConflict)(nil),    // 4: futurisys.v1.PredictionConflict
+	(*PredictionSummary)(nil),     // 5: futurisys.v1.PredictionSummary
+	(*EmployeeProfile)(nil),       // 6: futurisys.v1.EmployeeProfile
+	(*Warning)(nil),               // 7: futurisys.v1.Warning
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*Explanation)(nil),           // 9: futurisys.v1.Explanation
 }
 var file_futurisys_v1_prediction_proto_depIdxs = []int32{
-	4, // 0: futurisys.v1.Prediction.profile:type_name -> futurisys.v1.EmployeeProfile
-	5, // 1: futurisys.v1.Prediction.warnings:type_name -> futurisys.v1.Warning
-	0, // 2: futurisys.v1.Prediction.recording:type_name -> futurisys.v1.Recording
-	6, // 3: futurisys.v1.Prediction.create_time:type_name -> google.protobuf.Timestamp
-	7, // 4: futurisys.v1.Prediction.explanation:type_name -> futurisys.v1.Explanation
-	3, // 5: futurisys.v1.Prediction.previous:type_name -> futurisys.v1.PredictionSummary
-	1, // 6: futurisys.v1.PredictionConflict.prediction:type_name -> futurisys.v1.Prediction
-	6, // 7: futurisys.v1.PredictionConflict.record_time:type_name -> google.protobuf.Timestamp
-	6, // 8: futurisys.v1.PredictionSummary.create_time:type_name -> google.protobuf.Timestamp
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	6,  // 0: futurisys.v1.Prediction.profile:type_name -> futurisys.v1.EmployeeProfile
+	7,  // 1: futurisys.v1.Prediction.warnings:type_name -> futurisys.v1.Warning
+	0,  // 2: futurisys.v1.Prediction.recording:type_name -> futurisys.v1.Recording
+	8,  // 3: futurisys.v1.Prediction.create_time:type_name -> google.protobuf.Timestamp
+	9,  // 4: futurisys.v1.Prediction.explanation:type_name -> futurisys.v1.Explanation
+	5,  // 5: futurisys.v1.Prediction.previous:type_name -> futurisys.v1.PredictionSummary
+	1,  // 6: futurisys.v1.Prediction.kind:type_name -> futurisys.v1.PredictionKind
+	2,  // 7: futurisys.v1.Prediction.profile_source:type_name -> futurisys.v1.ProfileSource
+	3,  // 8: futurisys.v1.PredictionConflict.prediction:type_name -> futurisys.v1.Prediction
+	8,  // 9: futurisys.v1.PredictionConflict.record_time:type_name -> google.protobuf.Timestamp
+	8,  // 10: futurisys.v1.PredictionSummary.create_time:type_name -> google.protobuf.Timestamp
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_prediction_proto_init() }
@@ -550,7 +768,7 @@ func file_futurisys_v1_prediction_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_prediction_proto_rawDesc), len(file_futurisys_v1_prediction_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      3,
 			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -78,13 +78,16 @@ type ListPredictionsRequest struct {
 	// The next_page_token of the page before; empty: the first page. Filters and
 	// order must be those of that page.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// "create_time desc" (the default) or "create_time".
+	// "create_time desc" (the default), "create_time", "commit_sequence" (the order in
+	// which they became visible, for readers that follow), or with batch_id "row_number"
+	// (the order of the caller's file).
 	OrderBy string `protobuf:"bytes,3,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
-	// Only those of this employee, from 1; nothing: of all.
+	// Only those of this employee, from 1; nothing: of all. Of persons who had the number
+	// one after the other those of the present one; when there is none, of all of them.
 	Employee *int32 `protobuf:"varint,4,opt,name=employee,proto3,oneof" json:"employee,omitempty"`
 	// Only those of this model.
 	Model string `protobuf:"bytes,5,opt,name=model,proto3" json:"model,omitempty"`
-	// Only those of this version of the model, from 1.
+	// Only those of this version of the model, from 1; needs model.
 	Version int32 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`
 	// Only those in this band.
 	RiskBand string `protobuf:"bytes,7,opt,name=risk_band,json=riskBand,proto3" json:"risk_band,omitempty"`
@@ -100,8 +103,12 @@ type ListPredictionsRequest struct {
 	IncludeExplanations bool `protobuf:"varint,12,opt,name=include_explanations,json=includeExplanations,proto3" json:"include_explanations,omitempty"`
 	// Whether to answer with each prediction the one before it of the same employee.
 	IncludePrevious bool `protobuf:"varint,13,opt,name=include_previous,json=includePrevious,proto3" json:"include_previous,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Only those of this kind; nothing: scores.
+	Kind PredictionKind `protobuf:"varint,14,opt,name=kind,proto3,enum=futurisys.v1.PredictionKind" json:"kind,omitempty"`
+	// Only those that became visible after this place; see commit_sequence.
+	AfterCommitSequence int64 `protobuf:"varint,15,opt,name=after_commit_sequence,json=afterCommitSequence,proto3" json:"after_commit_sequence,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *ListPredictionsRequest) Reset() {
@@ -225,6 +232,20 @@ func (x *ListPredictionsRequest) GetIncludePrevious() bool {
 	return false
 }
 
+func (x *ListPredictionsRequest) GetKind() PredictionKind {
+	if x != nil {
+		return x.Kind
+	}
+	return PredictionKind_PREDICTION_KIND_UNSPECIFIED
+}
+
+func (x *ListPredictionsRequest) GetAfterCommitSequence() int64 {
+	if x != nil {
+		return x.AfterCommitSequence
+	}
+	return 0
+}
+
 // What ListPredictions answers.
 type ListPredictionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -234,7 +255,7 @@ type ListPredictionsResponse struct {
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// How many there are in all.
 	TotalSize int32 `protobuf:"varint,3,opt,name=total_size,json=totalSize,proto3" json:"total_size,omitempty"`
-	// Whether total_size is an estimate: above 10,000 it is not counted.
+	// Whether total_size is an estimate: above 1,000 it is not counted.
 	TotalSizeIsEstimate bool `protobuf:"varint,4,opt,name=total_size_is_estimate,json=totalSizeIsEstimate,proto3" json:"total_size_is_estimate,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -425,12 +446,13 @@ const file_futurisys_v1_prediction_history_service_proto_rawDesc = "" +
 	"\x14GetPredictionRequest\x12(\n" +
 	"\n" +
 	"prediction\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\n" +
-	"prediction\"\xdd\x05\n" +
+	"prediction\"\xf3\x06\n" +
 	"\x16ListPredictionsRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\x12A\n" +
-	"\border_by\x18\x03 \x01(\tB&\xbaH#r!R\x00R\vcreate_timeR\x10create_time descR\aorderBy\x12(\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\tpageToken\x12^\n" +
+	"\border_by\x18\x03 \x01(\tBC\xbaH@r>R\x00R\vcreate_timeR\x10create_time descR\x0fcommit_sequenceR\n" +
+	"row_numberR\aorderBy\x12(\n" +
 	"\bemployee\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x00R\bemployee\x88\x01\x01\x12!\n" +
 	"\x05model\x18\x05 \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\x05model\x12!\n" +
 	"\aversion\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12(\n" +
@@ -441,7 +463,9 @@ const file_futurisys_v1_prediction_history_service_proto_rawDesc = "" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x1c\xbaH\x19\xb2\x01\x16\"\a\b\xff\x82\xd1\xff\xaf\a2\v\b\x80\x92\xb8Ø\xfe\xff\xff\xff\x01R\x0ecreateTimeFrom\x12^\n" +
 	"\x0ecreate_time_to\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x1c\xbaH\x19\xb2\x01\x16\"\a\b\xff\x82\xd1\xff\xaf\a2\v\b\x80\x92\xb8Ø\xfe\xff\xff\xff\x01R\fcreateTimeTo\x121\n" +
 	"\x14include_explanations\x18\f \x01(\bR\x13includeExplanations\x12)\n" +
-	"\x10include_previous\x18\r \x01(\bR\x0fincludePreviousB\v\n" +
+	"\x10include_previous\x18\r \x01(\bR\x0fincludePrevious\x12:\n" +
+	"\x04kind\x18\x0e \x01(\x0e2\x1c.futurisys.v1.PredictionKindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\x12;\n" +
+	"\x15after_commit_sequence\x18\x0f \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x13afterCommitSequenceB\v\n" +
 	"\t_employee\"\xd1\x01\n" +
 	"\x17ListPredictionsResponse\x12:\n" +
 	"\vpredictions\x18\x01 \x03(\v2\x18.futurisys.v1.PredictionR\vpredictions\x12&\n" +
@@ -483,25 +507,27 @@ var file_futurisys_v1_prediction_history_service_proto_goTypes = []any{
 	(*ListPredictionConflictsRequest)(nil),  // 3: futurisys.v1.ListPredictionConflictsRequest
 	(*ListPredictionConflictsResponse)(nil), // 4: futurisys.v1.ListPredictionConflictsResponse
 	(*timestamppb.Timestamp)(nil),           // 5: google.protobuf.Timestamp
-	(*Prediction)(nil),                      // 6: futurisys.v1.Prediction
-	(*PredictionConflict)(nil),              // 7: futurisys.v1.PredictionConflict
+	(PredictionKind)(0),                     // 6: futurisys.v1.PredictionKind
+	(*Prediction)(nil),                      // 7: futurisys.v1.Prediction
+	(*PredictionConflict)(nil),              // 8: futurisys.v1.PredictionConflict
 }
 var file_futurisys_v1_prediction_history_service_proto_depIdxs = []int32{
 	5, // 0: futurisys.v1.ListPredictionsRequest.create_time_from:type_name -> google.protobuf.Timestamp
 	5, // 1: futurisys.v1.ListPredictionsRequest.create_time_to:type_name -> google.protobuf.Timestamp
-	6, // 2: futurisys.v1.ListPredictionsResponse.predictions:type_name -> futurisys.v1.Prediction
-	7, // 3: futurisys.v1.ListPredictionConflictsResponse.conflicts:type_name -> futurisys.v1.PredictionConflict
-	0, // 4: futurisys.v1.PredictionHistoryService.GetPrediction:input_type -> futurisys.v1.GetPredictionRequest
-	1, // 5: futurisys.v1.PredictionHistoryService.ListPredictions:input_type -> futurisys.v1.ListPredictionsRequest
-	3, // 6: futurisys.v1.PredictionHistoryService.ListPredictionConflicts:input_type -> futurisys.v1.ListPredictionConflictsRequest
-	6, // 7: futurisys.v1.PredictionHistoryService.GetPrediction:output_type -> futurisys.v1.Prediction
-	2, // 8: futurisys.v1.PredictionHistoryService.ListPredictions:output_type -> futurisys.v1.ListPredictionsResponse
-	4, // 9: futurisys.v1.PredictionHistoryService.ListPredictionConflicts:output_type -> futurisys.v1.ListPredictionConflictsResponse
-	7, // [7:10] is the sub-list for method output_type
-	4, // [4:7] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	6, // 2: futurisys.v1.ListPredictionsRequest.kind:type_name -> futurisys.v1.PredictionKind
+	7, // 3: futurisys.v1.ListPredictionsResponse.predictions:type_name -> futurisys.v1.Prediction
+	8, // 4: futurisys.v1.ListPredictionConflictsResponse.conflicts:type_name -> futurisys.v1.PredictionConflict
+	0, // 5: futurisys.v1.PredictionHistoryService.GetPrediction:input_type -> futurisys.v1.GetPredictionRequest
+	1, // 6: futurisys.v1.PredictionHistoryService.ListPredictions:input_type -> futurisys.v1.ListPredictionsRequest
+	3, // 7: futurisys.v1.PredictionHistoryService.ListPredictionConflicts:input_type -> futurisys.v1.ListPredictionConflictsRequest
+	7, // 8: futurisys.v1.PredictionHistoryService.GetPrediction:output_type -> futurisys.v1.Prediction
+	2, // 9: futurisys.v1.PredictionHistoryService.ListPredictions:output_type -> futurisys.v1.ListPredictionsResponse
+	4, // 10: futurisys.v1.PredictionHistoryService.ListPredictionConflicts:output_type -> futurisys.v1.ListPredictionConflictsResponse
+	8, // [8:11] is the sub-list for method output_type
+	5, // [5:8] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_prediction_history_service_proto_init() }

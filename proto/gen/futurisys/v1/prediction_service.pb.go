@@ -36,12 +36,17 @@ type PredictRequest struct {
 	// is said at once.
 	Profile *EmployeeProfile `protobuf:"bytes,4,opt,name=profile,proto3" json:"profile,omitempty"`
 	// Makes a retry safe: the same request_id with the same row gives the
-	// first answer again; with another row it is refused with 409. At most 200
+	// first answer again; with another row, version or alias it is refused with 409. At most 200
 	// characters; over REST the header Idempotency-Key says the same.
 	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Asks for the reasons of the score: they are answered and put on record with it.
 	// A retry by request_id gets what the first call asked for.
-	Explain       *ExplainOptions `protobuf:"bytes,6,opt,name=explain,proto3" json:"explain,omitempty"`
+	Explain *ExplainOptions `protobuf:"bytes,6,opt,name=explain,proto3" json:"explain,omitempty"`
+	// What it is for: a score, the default, or a simulation.
+	Kind PredictionKind `protobuf:"varint,7,opt,name=kind,proto3,enum=futurisys.v1.PredictionKind" json:"kind,omitempty"`
+	// The employee whom the row is about, though it is not her record as it is. The
+	// prediction is kept as one of hers, with profile_source CALLER.
+	EmployeeId    *int32 `protobuf:"varint,8,opt,name=employee_id,json=employeeId,proto3,oneof" json:"employee_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -118,6 +123,20 @@ func (x *PredictRequest) GetExplain() *ExplainOptions {
 	return nil
 }
 
+func (x *PredictRequest) GetKind() PredictionKind {
+	if x != nil {
+		return x.Kind
+	}
+	return PredictionKind_PREDICTION_KIND_UNSPECIFIED
+}
+
+func (x *PredictRequest) GetEmployeeId() int32 {
+	if x != nil && x.EmployeeId != nil {
+		return *x.EmployeeId
+	}
+	return 0
+}
+
 // What BatchPredict takes.
 type BatchPredictRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -130,7 +149,7 @@ type BatchPredictRequest struct {
 	// The rows to score, 1 to 10,000. Each is checked on its own.
 	Profiles []*EmployeeProfile `protobuf:"bytes,4,rep,name=profiles,proto3" json:"profiles,omitempty"`
 	// Makes a retry safe: the same request_id with the same rows gives the
-	// first answer again; with other rows it is refused with 409. At most 200
+	// first answer again; with other rows, version or alias it is refused with 409. At most 200
 	// characters; over REST the header Idempotency-Key says the same.
 	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Asks for the reasons of each score: they are answered and put on record with it.
@@ -138,7 +157,11 @@ type BatchPredictRequest struct {
 	Explain *ExplainOptions `protobuf:"bytes,6,opt,name=explain,proto3" json:"explain,omitempty"`
 	// The batch that the predictions belong to, a UUID, for a caller that sends one in
 	// several calls; empty: a new one.
-	BatchId       string `protobuf:"bytes,7,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	BatchId string `protobuf:"bytes,7,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
+	// What it is for: a score, the default, or a simulation.
+	Kind PredictionKind `protobuf:"varint,8,opt,name=kind,proto3,enum=futurisys.v1.PredictionKind" json:"kind,omitempty"`
+	// What the caller knows of each row: nothing, or one for each profile.
+	References    []*RowReference `protobuf:"bytes,9,rep,name=references,proto3" json:"references,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -222,6 +245,85 @@ func (x *BatchPredictRequest) GetBatchId() string {
 	return ""
 }
 
+func (x *BatchPredictRequest) GetKind() PredictionKind {
+	if x != nil {
+		return x.Kind
+	}
+	return PredictionKind_PREDICTION_KIND_UNSPECIFIED
+}
+
+func (x *BatchPredictRequest) GetReferences() []*RowReference {
+	if x != nil {
+		return x.References
+	}
+	return nil
+}
+
+// What a caller knows of a row besides its profile.
+type RowReference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's number of the row, such as its line in a file, from 1; 0: none.
+	RowNumber int32 `protobuf:"varint,1,opt,name=row_number,json=rowNumber,proto3" json:"row_number,omitempty"`
+	// The caller's own name of the row. At most 200 characters.
+	RowId string `protobuf:"bytes,2,opt,name=row_id,json=rowId,proto3" json:"row_id,omitempty"`
+	// The employee whom the row is about, though it is not her record as it is. One who
+	// is not on record is an error of the row.
+	EmployeeId    *int32 `protobuf:"varint,3,opt,name=employee_id,json=employeeId,proto3,oneof" json:"employee_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RowReference) Reset() {
+	*x = RowReference{}
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RowReference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RowReference) ProtoMessage() {}
+
+func (x *RowReference) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RowReference.ProtoReflect.Descriptor instead.
+func (*RowReference) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RowReference) GetRowNumber() int32 {
+	if x != nil {
+		return x.RowNumber
+	}
+	return 0
+}
+
+func (x *RowReference) GetRowId() string {
+	if x != nil {
+		return x.RowId
+	}
+	return ""
+}
+
+func (x *RowReference) GetEmployeeId() int32 {
+	if x != nil && x.EmployeeId != nil {
+		return *x.EmployeeId
+	}
+	return 0
+}
+
 // What BatchPredict answers.
 type BatchPredictResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -239,7 +341,7 @@ type BatchPredictResponse struct {
 
 func (x *BatchPredictResponse) Reset() {
 	*x = BatchPredictResponse{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[2]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -251,7 +353,7 @@ func (x *BatchPredictResponse) String() string {
 func (*BatchPredictResponse) ProtoMessage() {}
 
 func (x *BatchPredictResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[2]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -264,7 +366,7 @@ func (x *BatchPredictResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchPredictResponse.ProtoReflect.Descriptor instead.
 func (*BatchPredictResponse) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{2}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *BatchPredictResponse) GetBatchId() string {
@@ -307,7 +409,7 @@ type PredictEmployeesRequest struct {
 	// Ids of the employees to score, 1 to 10,000, none twice.
 	EmployeeIds []int32 `protobuf:"varint,4,rep,packed,name=employee_ids,json=employeeIds,proto3" json:"employee_ids,omitempty"`
 	// Makes a retry safe: the same request_id with the same ids gives the
-	// first answer again; with other ids it is refused with 409. At most 200
+	// first answer again; with other ids, version or alias it is refused with 409. At most 200
 	// characters; over REST the header Idempotency-Key says the same.
 	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Asks for the reasons of each score: they are answered and put on record with it.
@@ -322,7 +424,7 @@ type PredictEmployeesRequest struct {
 
 func (x *PredictEmployeesRequest) Reset() {
 	*x = PredictEmployeesRequest{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[3]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -334,7 +436,7 @@ func (x *PredictEmployeesRequest) String() string {
 func (*PredictEmployeesRequest) ProtoMessage() {}
 
 func (x *PredictEmployeesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[3]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -347,7 +449,7 @@ func (x *PredictEmployeesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PredictEmployeesRequest.ProtoReflect.Descriptor instead.
 func (*PredictEmployeesRequest) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{3}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PredictEmployeesRequest) GetModel() string {
@@ -416,7 +518,7 @@ type PredictEmployeesResponse struct {
 
 func (x *PredictEmployeesResponse) Reset() {
 	*x = PredictEmployeesResponse{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[4]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -428,7 +530,7 @@ func (x *PredictEmployeesResponse) String() string {
 func (*PredictEmployeesResponse) ProtoMessage() {}
 
 func (x *PredictEmployeesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[4]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -441,7 +543,7 @@ func (x *PredictEmployeesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PredictEmployeesResponse.ProtoReflect.Descriptor instead.
 func (*PredictEmployeesResponse) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{4}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PredictEmployeesResponse) GetBatchId() string {
@@ -498,7 +600,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[5]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +612,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[5]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +625,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{5}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ExplainRequest) GetModel() string {
@@ -608,7 +710,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[6]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -620,7 +722,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[6]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -633,7 +735,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{6}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ExplainResponse) GetModel() string {
@@ -716,7 +818,7 @@ type StreamPredictRequest struct {
 
 func (x *StreamPredictRequest) Reset() {
 	*x = StreamPredictRequest{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[7]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -728,7 +830,7 @@ func (x *StreamPredictRequest) String() string {
 func (*StreamPredictRequest) ProtoMessage() {}
 
 func (x *StreamPredictRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[7]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -741,7 +843,7 @@ func (x *StreamPredictRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamPredictRequest.ProtoReflect.Descriptor instead.
 func (*StreamPredictRequest) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{7}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *StreamPredictRequest) GetRowId() string {
@@ -806,7 +908,7 @@ type StreamPredictResponse struct {
 
 func (x *StreamPredictResponse) Reset() {
 	*x = StreamPredictResponse{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[8]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -818,7 +920,7 @@ func (x *StreamPredictResponse) String() string {
 func (*StreamPredictResponse) ProtoMessage() {}
 
 func (x *StreamPredictResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[8]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -831,7 +933,7 @@ func (x *StreamPredictResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamPredictResponse.ProtoReflect.Descriptor instead.
 func (*StreamPredictResponse) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{8}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StreamPredictResponse) GetRowId() string {
@@ -866,7 +968,7 @@ type RowResult struct {
 
 func (x *RowResult) Reset() {
 	*x = RowResult{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[9]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -878,7 +980,7 @@ func (x *RowResult) String() string {
 func (*RowResult) ProtoMessage() {}
 
 func (x *RowResult) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[9]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -891,7 +993,7 @@ func (x *RowResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RowResult.ProtoReflect.Descriptor instead.
 func (*RowResult) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{9}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RowResult) GetIndex() int32 {
@@ -959,7 +1061,7 @@ type RowError struct {
 
 func (x *RowError) Reset() {
 	*x = RowError{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[10]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1073,7 @@ func (x *RowError) String() string {
 func (*RowError) ProtoMessage() {}
 
 func (x *RowError) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[10]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1086,7 @@ func (x *RowError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RowError.ProtoReflect.Descriptor instead.
 func (*RowError) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{10}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RowError) GetReason() string {
@@ -1021,7 +1123,7 @@ type FieldViolation struct {
 
 func (x *FieldViolation) Reset() {
 	*x = FieldViolation{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[11]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1135,7 @@ func (x *FieldViolation) String() string {
 func (*FieldViolation) ProtoMessage() {}
 
 func (x *FieldViolation) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[11]
+	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1148,7 @@ func (x *FieldViolation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldViolation.ProtoReflect.Descriptor instead.
 func (*FieldViolation) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{11}
+	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FieldViolation) GetField() string {
@@ -1067,7 +1169,7 @@ var File_futurisys_v1_prediction_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"\n" +
-	"%futurisys/v1/prediction_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1efuturisys/v1/explanation.proto\x1a\x1dfuturisys/v1/prediction.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1cgoogle/api/annotations.proto\"\x99\x02\n" +
+	"%futurisys/v1/prediction_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1efuturisys/v1/explanation.proto\x1a\x1dfuturisys/v1/prediction.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1cgoogle/api/annotations.proto\"\x98\x03\n" +
 	"\x0ePredictRequest\x12\x1f\n" +
 	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
 	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x1d\n" +
@@ -1075,7 +1177,11 @@ const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"\aprofile\x18\x04 \x01(\v2\x1d.futurisys.v1.EmployeeProfileB\x06\xbaH\x03\xd8\x01\x03R\aprofile\x12+\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\x126\n" +
-	"\aexplain\x18\x06 \x01(\v2\x1c.futurisys.v1.ExplainOptionsR\aexplain\"\xd2\x02\n" +
+	"\aexplain\x18\x06 \x01(\v2\x1c.futurisys.v1.ExplainOptionsR\aexplain\x12>\n" +
+	"\x04kind\x18\a \x01(\x0e2\x1c.futurisys.v1.PredictionKindB\f\xbaH\t\x82\x01\x06\x18\x00\x18\x01\x18\x02R\x04kind\x12-\n" +
+	"\vemployee_id\x18\b \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x00R\n" +
+	"employeeId\x88\x01\x01B\x0e\n" +
+	"\f_employee_id\"\xd9\x03\n" +
 	"\x13BatchPredictRequest\x12\x1f\n" +
 	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
 	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x1d\n" +
@@ -1085,7 +1191,18 @@ const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\trequestId\x126\n" +
 	"\aexplain\x18\x06 \x01(\v2\x1c.futurisys.v1.ExplainOptionsR\aexplain\x12&\n" +
-	"\bbatch_id\x18\a \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\abatchId\"\xb0\x01\n" +
+	"\bbatch_id\x18\a \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\abatchId\x12>\n" +
+	"\x04kind\x18\b \x01(\x0e2\x1c.futurisys.v1.PredictionKindB\f\xbaH\t\x82\x01\x06\x18\x00\x18\x01\x18\x02R\x04kind\x12E\n" +
+	"\n" +
+	"references\x18\t \x03(\v2\x1a.futurisys.v1.RowReferenceB\t\xbaH\x06\x92\x01\x03\x10\x90NR\n" +
+	"references\"\x9a\x01\n" +
+	"\fRowReference\x12&\n" +
+	"\n" +
+	"row_number\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\trowNumber\x12#\n" +
+	"\x06row_id\x18\x02 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\x05rowId\x12-\n" +
+	"\vemployee_id\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x00R\n" +
+	"employeeId\x88\x01\x01B\x0e\n" +
+	"\f_employee_id\"\xb0\x01\n" +
 	"\x14BatchPredictResponse\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\tR\abatchId\x121\n" +
 	"\aresults\x18\x02 \x03(\v2\x17.futurisys.v1.RowResultR\aresults\x12'\n" +
@@ -1171,62 +1288,67 @@ func file_futurisys_v1_prediction_service_proto_rawDescGZIP() []byte {
 	return file_futurisys_v1_prediction_service_proto_rawDescData
 }
 
-var file_futurisys_v1_prediction_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_futurisys_v1_prediction_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_futurisys_v1_prediction_service_proto_goTypes = []any{
 	(*PredictRequest)(nil),           // 0: futurisys.v1.PredictRequest
 	(*BatchPredictRequest)(nil),      // 1: futurisys.v1.BatchPredictRequest
-	(*BatchPredictResponse)(nil),     // 2: futurisys.v1.BatchPredictResponse
-	(*PredictEmployeesRequest)(nil),  // 3: futurisys.v1.PredictEmployeesRequest
-	(*PredictEmployeesResponse)(nil), // 4: futurisys.v1.PredictEmployeesResponse
-	(*ExplainRequest)(nil),           // 5: futurisys.v1.ExplainRequest
-	(*ExplainResponse)(nil),          // 6: futurisys.v1.ExplainResponse
-	(*StreamPredictRequest)(nil),     // 7: futurisys.v1.StreamPredictRequest
-	(*StreamPredictResponse)(nil),    // 8: futurisys.v1.StreamPredictResponse
-	(*RowResult)(nil),                // 9: futurisys.v1.RowResult
-	(*RowError)(nil),                 // 10: futurisys.v1.RowError
-	(*FieldViolation)(nil),           // 11: futurisys.v1.FieldViolation
-	(*EmployeeProfile)(nil),          // 12: futurisys.v1.EmployeeProfile
-	(*ExplainOptions)(nil),           // 13: futurisys.v1.ExplainOptions
-	(*ExplainedScore)(nil),           // 14: futurisys.v1.ExplainedScore
-	(*ContributionChange)(nil),       // 15: futurisys.v1.ContributionChange
-	(*Counterfactual)(nil),           // 16: futurisys.v1.Counterfactual
-	(*Prediction)(nil),               // 17: futurisys.v1.Prediction
+	(*RowReference)(nil),             // 2: futurisys.v1.RowReference
+	(*BatchPredictResponse)(nil),     // 3: futurisys.v1.BatchPredictResponse
+	(*PredictEmployeesRequest)(nil),  // 4: futurisys.v1.PredictEmployeesRequest
+	(*PredictEmployeesResponse)(nil), // 5: futurisys.v1.PredictEmployeesResponse
+	(*ExplainRequest)(nil),           // 6: futurisys.v1.ExplainRequest
+	(*ExplainResponse)(nil),          // 7: futurisys.v1.ExplainResponse
+	(*StreamPredictRequest)(nil),     // 8: futurisys.v1.StreamPredictRequest
+	(*StreamPredictResponse)(nil),    // 9: futurisys.v1.StreamPredictResponse
+	(*RowResult)(nil),                // 10: futurisys.v1.RowResult
+	(*RowError)(nil),                 // 11: futurisys.v1.RowError
+	(*FieldViolation)(nil),           // 12: futurisys.v1.FieldViolation
+	(*EmployeeProfile)(nil),          // 13: futurisys.v1.EmployeeProfile
+	(*ExplainOptions)(nil),           // 14: futurisys.v1.ExplainOptions
+	(PredictionKind)(0),              // 15: futurisys.v1.PredictionKind
+	(*ExplainedScore)(nil),           // 16: futurisys.v1.ExplainedScore
+	(*ContributionChange)(nil),       // 17: futurisys.v1.ContributionChange
+	(*Counterfactual)(nil),           // 18: futurisys.v1.Counterfactual
+	(*Prediction)(nil),               // 19: futurisys.v1.Prediction
 }
 var file_futurisys_v1_prediction_service_proto_depIdxs = []int32{
-	12, // 0: futurisys.v1.PredictRequest.profile:type_name -> futurisys.v1.EmployeeProfile
-	13, // 1: futurisys.v1.PredictRequest.explain:type_name -> futurisys.v1.ExplainOptions
-	12, // 2: futurisys.v1.BatchPredictRequest.profiles:type_name -> futurisys.v1.EmployeeProfile
-	13, // 3: futurisys.v1.BatchPredictRequest.explain:type_name -> futurisys.v1.ExplainOptions
-	9,  // 4: futurisys.v1.BatchPredictResponse.results:type_name -> futurisys.v1.RowResult
-	13, // 5: futurisys.v1.PredictEmployeesRequest.explain:type_name -> futurisys.v1.ExplainOptions
-	9,  // 6: futurisys.v1.PredictEmployeesResponse.results:type_name -> futurisys.v1.RowResult
-	12, // 7: futurisys.v1.ExplainRequest.profile:type_name -> futurisys.v1.EmployeeProfile
-	12, // 8: futurisys.v1.ExplainRequest.changes:type_name -> futurisys.v1.EmployeeProfile
-	14, // 9: futurisys.v1.ExplainResponse.score:type_name -> futurisys.v1.ExplainedScore
-	14, // 10: futurisys.v1.ExplainResponse.changed_score:type_name -> futurisys.v1.ExplainedScore
-	15, // 11: futurisys.v1.ExplainResponse.differences:type_name -> futurisys.v1.ContributionChange
-	16, // 12: futurisys.v1.ExplainResponse.counterfactual:type_name -> futurisys.v1.Counterfactual
-	12, // 13: futurisys.v1.StreamPredictRequest.profile:type_name -> futurisys.v1.EmployeeProfile
-	13, // 14: futurisys.v1.StreamPredictRequest.explain:type_name -> futurisys.v1.ExplainOptions
-	9,  // 15: futurisys.v1.StreamPredictResponse.result:type_name -> futurisys.v1.RowResult
-	17, // 16: futurisys.v1.RowResult.prediction:type_name -> futurisys.v1.Prediction
-	10, // 17: futurisys.v1.RowResult.error:type_name -> futurisys.v1.RowError
-	11, // 18: futurisys.v1.RowError.field_violations:type_name -> futurisys.v1.FieldViolation
-	0,  // 19: futurisys.v1.PredictionService.Predict:input_type -> futurisys.v1.PredictRequest
-	1,  // 20: futurisys.v1.PredictionService.BatchPredict:input_type -> futurisys.v1.BatchPredictRequest
-	3,  // 21: futurisys.v1.PredictionService.PredictEmployees:input_type -> futurisys.v1.PredictEmployeesRequest
-	5,  // 22: futurisys.v1.PredictionService.Explain:input_type -> futurisys.v1.ExplainRequest
-	7,  // 23: futurisys.v1.PredictionService.StreamPredict:input_type -> futurisys.v1.StreamPredictRequest
-	17, // 24: futurisys.v1.PredictionService.Predict:output_type -> futurisys.v1.Prediction
-	2,  // 25: futurisys.v1.PredictionService.BatchPredict:output_type -> futurisys.v1.BatchPredictResponse
-	4,  // 26: futurisys.v1.PredictionService.PredictEmployees:output_type -> futurisys.v1.PredictEmployeesResponse
-	6,  // 27: futurisys.v1.PredictionService.Explain:output_type -> futurisys.v1.ExplainResponse
-	8,  // 28: futurisys.v1.PredictionService.StreamPredict:output_type -> futurisys.v1.StreamPredictResponse
-	24, // [24:29] is the sub-list for method output_type
-	19, // [19:24] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	13, // 0: futurisys.v1.PredictRequest.profile:type_name -> futurisys.v1.EmployeeProfile
+	14, // 1: futurisys.v1.PredictRequest.explain:type_name -> futurisys.v1.ExplainOptions
+	15, // 2: futurisys.v1.PredictRequest.kind:type_name -> futurisys.v1.PredictionKind
+	13, // 3: futurisys.v1.BatchPredictRequest.profiles:type_name -> futurisys.v1.EmployeeProfile
+	14, // 4: futurisys.v1.BatchPredictRequest.explain:type_name -> futurisys.v1.ExplainOptions
+	15, // 5: futurisys.v1.BatchPredictRequest.kind:type_name -> futurisys.v1.PredictionKind
+	2,  // 6: futurisys.v1.BatchPredictRequest.references:type_name -> futurisys.v1.RowReference
+	10, // 7: futurisys.v1.BatchPredictResponse.results:type_name -> futurisys.v1.RowResult
+	14, // 8: futurisys.v1.PredictEmployeesRequest.explain:type_name -> futurisys.v1.ExplainOptions
+	10, // 9: futurisys.v1.PredictEmployeesResponse.results:type_name -> futurisys.v1.RowResult
+	13, // 10: futurisys.v1.ExplainRequest.profile:type_name -> futurisys.v1.EmployeeProfile
+	13, // 11: futurisys.v1.ExplainRequest.changes:type_name -> futurisys.v1.EmployeeProfile
+	16, // 12: futurisys.v1.ExplainResponse.score:type_name -> futurisys.v1.ExplainedScore
+	16, // 13: futurisys.v1.ExplainResponse.changed_score:type_name -> futurisys.v1.ExplainedScore
+	17, // 14: futurisys.v1.ExplainResponse.differences:type_name -> futurisys.v1.ContributionChange
+	18, // 15: futurisys.v1.ExplainResponse.counterfactual:type_name -> futurisys.v1.Counterfactual
+	13, // 16: futurisys.v1.StreamPredictRequest.profile:type_name -> futurisys.v1.EmployeeProfile
+	14, // 17: futurisys.v1.StreamPredictRequest.explain:type_name -> futurisys.v1.ExplainOptions
+	10, // 18: futurisys.v1.StreamPredictResponse.result:type_name -> futurisys.v1.RowResult
+	19, // 19: futurisys.v1.RowResult.prediction:type_name -> futurisys.v1.Prediction
+	11, // 20: futurisys.v1.RowResult.error:type_name -> futurisys.v1.RowError
+	12, // 21: futurisys.v1.RowError.field_violations:type_name -> futurisys.v1.FieldViolation
+	0,  // 22: futurisys.v1.PredictionService.Predict:input_type -> futurisys.v1.PredictRequest
+	1,  // 23: futurisys.v1.PredictionService.BatchPredict:input_type -> futurisys.v1.BatchPredictRequest
+	4,  // 24: futurisys.v1.PredictionService.PredictEmployees:input_type -> futurisys.v1.PredictEmployeesRequest
+	6,  // 25: futurisys.v1.PredictionService.Explain:input_type -> futurisys.v1.ExplainRequest
+	8,  // 26: futurisys.v1.PredictionService.StreamPredict:input_type -> futurisys.v1.StreamPredictRequest
+	19, // 27: futurisys.v1.PredictionService.Predict:output_type -> futurisys.v1.Prediction
+	3,  // 28: futurisys.v1.PredictionService.BatchPredict:output_type -> futurisys.v1.BatchPredictResponse
+	5,  // 29: futurisys.v1.PredictionService.PredictEmployees:output_type -> futurisys.v1.PredictEmployeesResponse
+	7,  // 30: futurisys.v1.PredictionService.Explain:output_type -> futurisys.v1.ExplainResponse
+	9,  // 31: futurisys.v1.PredictionService.StreamPredict:output_type -> futurisys.v1.StreamPredictResponse
+	27, // [27:32] is the sub-list for method output_type
+	22, // [22:27] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_prediction_service_proto_init() }
@@ -1237,8 +1359,10 @@ func file_futurisys_v1_prediction_service_proto_init() {
 	file_futurisys_v1_explanation_proto_init()
 	file_futurisys_v1_prediction_proto_init()
 	file_futurisys_v1_profile_proto_init()
-	file_futurisys_v1_prediction_service_proto_msgTypes[5].OneofWrappers = []any{}
-	file_futurisys_v1_prediction_service_proto_msgTypes[9].OneofWrappers = []any{
+	file_futurisys_v1_prediction_service_proto_msgTypes[0].OneofWrappers = []any{}
+	file_futurisys_v1_prediction_service_proto_msgTypes[2].OneofWrappers = []any{}
+	file_futurisys_v1_prediction_service_proto_msgTypes[6].OneofWrappers = []any{}
+	file_futurisys_v1_prediction_service_proto_msgTypes[10].OneofWrappers = []any{
 		(*RowResult_Prediction)(nil),
 		(*RowResult_Error)(nil),
 	}
@@ -1248,7 +1372,7 @@ func file_futurisys_v1_prediction_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_prediction_service_proto_rawDesc), len(file_futurisys_v1_prediction_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -7,6 +7,7 @@
 package futurisysv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -80,10 +81,10 @@ var File_futurisys_v1_warning_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_warning_proto_rawDesc = "" +
 	"\n" +
-	"\x1afuturisys/v1/warning.proto\x12\ffuturisys.v1\"9\n" +
-	"\aWarning\x12\x14\n" +
-	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessageBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\x1afuturisys/v1/warning.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\"T\n" +
+	"\aWarning\x12!\n" +
+	"\x05field\x18\x01 \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\x05field\x12&\n" +
+	"\amessage\x18\x02 \x01(\tB\f\xbaH\tr\a\x18\xe8\a\xba\x01\x01\x00R\amessageBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_warning_proto_rawDescOnce sync.Once

@@ -26,8 +26,9 @@ const (
 // What RecordPredictions takes.
 type RecordPredictionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The predictions, 1 to 10,000. Their recording field is ignored. Inference held
-	// the rows to their rules; what the database has rules for, it holds them to.
+	// The predictions, 1 to 10,000. Their recording field is ignored. create_time lies
+	// within the last 400 days, which is more than an outbox holds, and at most a day
+	// ahead of the clock here.
 	Predictions []*v1.Prediction `protobuf:"bytes,1,rep,name=predictions,proto3" json:"predictions,omitempty"`
 	// Whether the callers have these answers already. What differs from what is on
 	// record under its id is then kept beside it, as a conflict.
@@ -139,10 +140,9 @@ var File_futurisys_internal_v1_recording_service_proto protoreflect.FileDescript
 
 const file_futurisys_internal_v1_recording_service_proto_rawDesc = "" +
 	"\n" +
-	"-futurisys/internal/v1/recording_service.proto\x12\x15futurisys.internal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfuturisys/v1/prediction.proto\"\x84\x01\n" +
-	"\x18RecordPredictionsRequest\x12L\n" +
-	"\vpredictions\x18\x01 \x03(\v2\x18.futurisys.v1.PredictionB\x10\xbaH\r\x92\x01\n" +
-	"\b\x01\x10\x90N\"\x03\xd8\x01\x03R\vpredictions\x12\x1a\n" +
+	"-futurisys/internal/v1/recording_service.proto\x12\x15futurisys.internal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfuturisys/v1/prediction.proto\"\x7f\n" +
+	"\x18RecordPredictionsRequest\x12G\n" +
+	"\vpredictions\x18\x01 \x03(\v2\x18.futurisys.v1.PredictionB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\vpredictions\x12\x1a\n" +
 	"\banswered\x18\x02 \x01(\bR\banswered\"p\n" +
 	"\x19RecordPredictionsResponse\x12\x1f\n" +
 	"\vadded_count\x18\x01 \x01(\x05R\n" +

@@ -1,20 +1,24 @@
 #!/bin/sh
-# Makes sure that tests find a PostgreSQL server (15 or later): TEST_DATABASE_URL,
-# or its programs on this machine. As root on Debian they are installed; elsewhere
-# what is missing is named.
+# Makes sure that tests find a PostgreSQL server (15 or later), TEST_DATABASE_URL or its
+# programs on this machine, and pgbouncer. As root on Debian they are installed;
+# elsewhere what is missing is named.
 set -eu
 
-[ -z "${TEST_DATABASE_URL:-}" ] || exit 0
-if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb /opt/homebrew/opt/postgresql@*/bin/initdb >/dev/null 2>&1; then
-  exit 0
-fi
+server() {
+  [ -n "${TEST_DATABASE_URL:-}" ] || command -v initdb >/dev/null ||
+    ls /usr/lib/postgresql/*/bin/initdb /opt/homebrew/opt/postgresql@*/bin/initdb >/dev/null 2>&1
+}
+pooler() { PATH=$PATH:/usr/sbin:/opt/homebrew/bin command -v pgbouncer >/dev/null; }
+
+if server && pooler; then exit 0; fi
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  echo "installing PostgreSQL..."
+  echo "installing PostgreSQL and pgbouncer..."
   apt-get update -qq
   # No cluster of its own: tests start theirs.
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql pgbouncer >/dev/null
   exit 0
 fi
-echo "PostgreSQL's server is missing. Install it (Debian: sudo apt-get install postgresql;" >&2
-echo "macOS: brew install postgresql@15), or set TEST_DATABASE_URL." >&2
+echo "PostgreSQL's server or pgbouncer is missing. Install them (Debian: sudo apt-get install" >&2
+echo "postgresql pgbouncer; macOS: brew install postgresql@15 pgbouncer), or set" >&2
+echo "TEST_DATABASE_URL for the server." >&2
 exit 1

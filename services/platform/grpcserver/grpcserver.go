@@ -3,6 +3,7 @@
 package grpcserver
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -40,6 +41,7 @@ type Server struct {
 	reflection bool
 	checks     *checks
 	metrics    *grpcprom.ServerMetrics
+	log        *slog.Logger
 }
 
 // New returns a server. Register the services, then call Prepare.
@@ -57,10 +59,9 @@ func New(options Options) *Server {
 			MinTime: 10 * time.Second, PermitWithoutStream: true,
 		}),
 	)
-	return &Server{
-		Server: server, Health: health.NewServer(),
-		reflection: options.Reflection, checks: checks, metrics: metrics,
-	}
+	answers := health.NewServer()
+	answers.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING) // until SetReady says otherwise
+	return &Server{Server: server, Health: answers, reflection: options.Reflection, checks: checks, metrics: metrics, log: options.Logger}
 }
 
 // Prepare finishes a server whose services are registered: the rules of all
@@ -85,6 +86,7 @@ func (s *Server) Prepare() error {
 		return fmt.Errorf("compile the rules of requests: %w", err)
 	}
 	s.checks.validator = validator
+	s.SetReady(false)
 	grpc_health_v1.RegisterHealthServer(s, s.Health)
 	if s.reflection {
 		reflection.Register(s)
@@ -103,5 +105,43 @@ func (s *Server) SetReady(ready bool) {
 	s.Health.SetServingStatus("", state)
 	for name := range s.GetServiceInfo() {
 		s.Health.SetServingStatus(name, state)
+	}
+}
+
+// How often, and for how long at most, FollowReady looks.
+const (
+	readyInterval = time.Second
+	readyTimeout  = 2 * time.Second
+)
+
+// FollowReady says until ctx ends what ready says: nil when calls can be answered, else
+// why not.
+func (s *Server) FollowReady(ctx context.Context, ready func(context.Context) error) {
+	before := ""
+	for {
+		look, cancel := context.WithTimeout(ctx, readyTimeout)
+		err := ready(look)
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		s.SetReady(err == nil)
+		reason := ""
+		if err != nil {
+			reason = err.Error()
+		}
+		switch {
+		case reason == before:
+		case err != nil:
+			s.log.WarnContext(ctx, "not ready", "reason", reason)
+		default:
+			s.log.InfoContext(ctx, "ready again")
+		}
+		before = reason
+		select {
+		case <-time.After(readyInterval):
+		case <-ctx.Done():
+			return
+		}
 	}
 }

@@ -112,6 +112,7 @@ func (serveCommand) Run(s *settings) error {
 	futurisysv1.RegisterEmployeeServiceServer(grpcServer, employees)
 	futurisysv1.RegisterPredictionHistoryServiceServer(grpcServer, server.NewHistory(rows))
 	internalv1.RegisterRecordingServiceServer(grpcServer, server.NewRecording(rows))
+	internalv1.RegisterAliasServiceServer(grpcServer, server.NewAlias(rows))
 	details := func() map[string]string { return map[string]string{"database": rows.Dialect()} }
 	futurisysv1.RegisterStatusServiceServer(grpcServer, status.New("persistence", s.Environment, details, rows.Ping))
 	if err := grpcServer.Prepare(); err != nil {
@@ -127,10 +128,10 @@ func (serveCommand) Run(s *settings) error {
 		return fmt.Errorf("PERSISTENCE_ADMIN_ADDR: %w", err)
 	}
 	var group lifecycle.Group
-	group.AddSignals(func() { grpcServer.SetReady(false) })
+	group.AddSignals(grpcServer.Health.Shutdown) // for good: the loop below cannot take it back
 	group.AddGRPC(grpcServer.Server, grpcListener)
 	group.AddHTTP(telemetry.AdminHandler(rows.Ping, metrics), adminListener)
-	grpcServer.SetReady(true)
+	group.AddLoop(func(ctx context.Context) { grpcServer.FollowReady(ctx, rows.Ping) })
 	log.Info("serving", "grpc", s.PersistenceGRPCAddr, "admin", s.PersistenceAdminAddr,
 		"database", rows.Dialect(), "version", buildinfo.Version())
 	return group.Run() //nolint:wrapcheck // it says what it was doing

@@ -154,6 +154,7 @@ func employeeMessage(e *store.Employee) *futurisysv1.Employee {
 	out := &futurisysv1.Employee{
 		Id: e.ID, DisplayName: e.DisplayName, Profile: profileMessage(e.Profile),
 		CreateTime: timestamppb.New(e.CreateTime), UpdateTime: timestamppb.New(e.UpdateTime), Etag: e.Etag(),
+		Generation: e.Generation,
 	}
 	if e.Latest != nil {
 		out.LatestPrediction = summaryMessage(e.Latest)

@@ -1,20 +1,15 @@
 package server
 
 import (
-	"errors"
-	"math"
-
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-// explanationFromMessage refuses what is no number: JSON cannot keep it.
-func explanationFromMessage(e *futurisysv1.Explanation) (*store.Explanation, error) {
+func explanationFromMessage(e *futurisysv1.Explanation) *store.Explanation {
 	if e == nil {
-		return nil, nil
+		return nil
 	}
-	sum := e.GetBase() + e.GetMargin() + e.GetRest()
 	out := &store.Explanation{
 		Method: e.GetMethod(), Space: e.GetSpace(), Link: e.GetLink(), Base: e.GetBase(), Margin: e.GetMargin(),
 		Contributions: make([]store.Contribution, len(e.GetContributions())), Rest: e.GetRest(), RestCount: e.GetRestCount(),
@@ -24,7 +19,6 @@ func explanationFromMessage(e *futurisysv1.Explanation) (*store.Explanation, err
 			Feature: c.GetFeature(), LabelFR: c.GetLabelFr(), LabelEN: c.GetLabelEn(),
 			Contribution: c.GetContribution(), StandardError: c.StandardError,
 		}
-		sum += c.GetContribution() + c.GetStandardError() + c.GetValue().GetNumber()
 		switch value := c.GetValue().GetKind().(type) {
 		case *futurisysv1.FeatureValue_Number:
 			out.Contributions[i].Number = &value.Number
@@ -34,10 +28,7 @@ func explanationFromMessage(e *futurisysv1.Explanation) (*store.Explanation, err
 			out.Contributions[i].Boolean = &value.Boolean
 		}
 	}
-	if math.IsNaN(sum) || math.IsInf(sum, 0) {
-		return nil, errors.New("the explanation has a share that is no number")
-	}
-	return out, nil
+	return out
 }
 
 func explanationMessage(e *store.Explanation) *futurisysv1.Explanation {

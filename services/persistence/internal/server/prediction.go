@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
@@ -45,7 +46,14 @@ func (s *History) ListPredictions(ctx context.Context, request *futurisysv1.List
 		EmployeeID: request.GetEmployee(), Model: request.GetModel(), ModelVersion: request.GetVersion(),
 		RiskBand: request.GetRiskBand(), BatchID: strings.ToLower(request.GetBatchId()), MinProbability: request.GetMinProbability(),
 		From: timeOf(request.GetCreateTimeFrom()), To: timeOf(request.GetCreateTimeTo()),
-		Ascending: request.GetOrderBy() == "create_time", Explanations: request.GetIncludeExplanations(), Previous: request.GetIncludePrevious(),
+		Kind: store.Kind(request.GetKind()), AfterCommit: request.GetAfterCommitSequence(),
+		Ascending: request.GetOrderBy() == "create_time", Order: predictionOrder(request.GetOrderBy()), Explanations: request.GetIncludeExplanations(), Previous: request.GetIncludePrevious(),
+	}
+	if query.ModelVersion != 0 && query.Model == "" {
+		return nil, invalidArgument("model", "is required with version")
+	}
+	if query.Order == store.ByRowNumber && query.BatchID == "" {
+		return nil, invalidArgument("batch_id", "is required with order_by row_number")
 	}
 	asked := query
 	var err error
@@ -63,14 +71,34 @@ func (s *History) ListPredictions(ctx context.Context, request *futurisysv1.List
 		}
 	}
 	out := &futurisysv1.ListPredictionsResponse{TotalSize: int32(page.Total), TotalSizeIsEstimate: page.Estimated}
+	size := 0
 	for i := range page.Rows {
-		out.Predictions = append(out.Predictions, predictionMessage(&page.Rows[i]))
+		message := predictionMessage(&page.Rows[i])
+		if size += proto.Size(message); size > maxPageBytes && i > 0 {
+			page.Rows, page.More = page.Rows[:i], true
+			break
+		}
+		out.Predictions = append(out.Predictions, message)
 	}
 	if page.More {
-		last := page.Rows[len(page.Rows)-1]
-		out.NextPageToken, err = pagetoken.Encode(asked, store.PredictionKey{CreateTime: last.CreateTime, ID: last.ID})
+		out.NextPageToken, err = pagetoken.Encode(asked, page.Rows[len(page.Rows)-1].Key())
 	}
 	return out, err //nolint:wrapcheck // it says what it was doing
+}
+
+// maxPageBytes is how large a page becomes at most; a larger one is cut, and goes on with
+// its next_page_token. What reads it takes messages of 64 MiB.
+const maxPageBytes = 16 << 20
+
+func predictionOrder(orderBy string) store.PredictionOrder {
+	switch orderBy {
+	case "commit_sequence":
+		return store.ByCommitSequence
+	case "row_number":
+		return store.ByRowNumber
+	default:
+		return store.ByCreateTime
+	}
 }
 
 // ListPredictionConflicts lists what is kept beside the record.
@@ -110,12 +138,14 @@ func (s *History) known(ctx context.Context, employee int32) error {
 	if len(found) == 1 {
 		return nil
 	}
-	past, err := s.store.ListPredictions(ctx, store.PredictionQuery{EmployeeID: employee, Limit: 1})
-	if err != nil {
-		return err //nolint:wrapcheck // the store says what it was doing
-	}
-	if len(past.Rows) == 1 {
-		return nil // deleted, but its predictions stay
+	for _, kind := range []store.Kind{store.Score, store.Simulation, store.Shadow, store.Replay} {
+		past, err := s.store.ListPredictions(ctx, store.PredictionQuery{EmployeeID: employee, Kind: kind, Limit: 1})
+		if err != nil {
+			return err //nolint:wrapcheck // the store says what it was doing
+		}
+		if len(past.Rows) == 1 {
+			return nil // deleted, but the predictions stay
+		}
 	}
 	return employeeError(store.ErrNotFound, employee)
 }
@@ -136,6 +166,9 @@ func predictionMessage(p *store.Prediction) *futurisysv1.Prediction {
 		Recording:  futurisysv1.Recording_RECORDING_RECORDED,
 		CreateTime: timestamppb.New(p.CreateTime),
 		RequestId:  p.RequestID, Explanation: explanationMessage(p.Explanation),
+		Kind: futurisysv1.PredictionKind(p.Kind), ProfileSource: futurisysv1.ProfileSource(p.ProfileSource), Principal: p.Principal,
+		CommitSequence: p.CommitSequence, EmployeeGeneration: p.EmployeeGeneration,
+		RowNumber: p.RowNumber, RowId: p.RowID, RequestedVersion: p.RequestedVersion,
 	}
 	if p.BatchID != nil {
 		out.BatchId = *p.BatchID
@@ -149,7 +182,7 @@ func predictionMessage(p *store.Prediction) *futurisysv1.Prediction {
 	return out
 }
 
-func summaryMessage(p *store.Prediction) *futurisysv1.PredictionSummary {
+func summaryMessage(p *store.Summary) *futurisysv1.PredictionSummary {
 	return &futurisysv1.PredictionSummary{
 		Id: p.ID, Model: p.Model, ModelVersion: p.ModelVersion, Probability: p.Probability,
 		Positive: p.Positive, RiskBand: p.RiskBand, CreateTime: timestamppb.New(p.CreateTime),

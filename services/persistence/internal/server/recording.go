@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -26,8 +27,9 @@ func NewRecording(predictions store.Predictions) *Recording { return &Recording{
 // RecordPredictions commits predictions.
 func (s *Recording) RecordPredictions(ctx context.Context, request *internalv1.RecordPredictionsRequest) (*internalv1.RecordPredictionsResponse, error) {
 	rows := make([]store.Prediction, len(request.GetPredictions()))
+	now := time.Now()
 	for i, message := range request.GetPredictions() {
-		row, err := predictionFromMessage(message)
+		row, err := predictionFromMessage(message, now)
 		if err != nil {
 			return nil, invalidArgument(fmt.Sprintf("predictions[%d]", i), err.Error())
 		}
@@ -47,32 +49,69 @@ func (s *Recording) RecordPredictions(ctx context.Context, request *internalv1.R
 	return out, nil
 }
 
-func predictionFromMessage(p *futurisysv1.Prediction) (store.Prediction, error) {
-	if _, err := uuid.Parse(p.GetId()); err != nil {
+// How far from now a prediction may have been scored. What waits in an outbox is older
+// than the last outage, and clocks differ; what is beyond would be a person's newest for
+// ever, or out of all lists.
+const (
+	oldestPrediction = 400 * 24 * time.Hour
+	mostAhead        = 24 * time.Hour
+)
+
+// predictionFromMessage reads a prediction that is right by the rules of its message.
+func predictionFromMessage(p *futurisysv1.Prediction, now time.Time) (store.Prediction, error) {
+	id, err := canonical(p.GetId())
+	if err != nil {
 		return store.Prediction{}, fmt.Errorf("id: %w", err)
 	}
-	if p.GetBatchId() != "" {
-		if _, err := uuid.Parse(p.GetBatchId()); err != nil {
-			return store.Prediction{}, fmt.Errorf("batch_id: %w", err)
-		}
-	}
-	if !(p.GetProbability() >= 0 && p.GetProbability() <= 1) || p.GetCreateTime().CheckValid() != nil { // NaN is neither
-		return store.Prediction{}, fmt.Errorf("probability %g or create_time is not valid", p.GetProbability())
+	created := p.GetCreateTime().AsTime()
+	if p.GetCreateTime().CheckValid() != nil || created.Before(now.Add(-oldestPrediction)) || created.After(now.Add(mostAhead)) {
+		return store.Prediction{}, fmt.Errorf("create_time: %s is not within the last 400 days", created.Format(time.RFC3339))
 	}
 	out := store.Prediction{
-		ID: p.GetId(), EmployeeID: p.EmployeeId,
+		ID: id, EmployeeID: p.EmployeeId,
 		Model: p.GetModel(), ModelVersion: p.GetModelVersion(), ModelRevision: p.GetModelRevision(),
 		Probability: p.GetProbability(), Threshold: p.GetThreshold(), PredictedLabel: p.GetPredictedLabel(),
 		Positive: p.GetPositive(), RiskBand: p.GetRiskBand(), Profile: profileFromMessage(p.GetProfile()),
-		CreateTime: p.GetCreateTime().AsTime(), RequestID: p.GetRequestId(),
+		CreateTime: created, RequestID: p.GetRequestId(), Explanation: explanationFromMessage(p.GetExplanation()),
+		Kind: store.Kind(p.GetKind()), ProfileSource: store.ProfileSource(p.GetProfileSource()), Principal: p.GetPrincipal(),
+		EmployeeGeneration: p.GetEmployeeGeneration(), RowNumber: p.GetRowNumber(), RowID: p.GetRowId(), RequestedVersion: p.RequestedVersion,
 	}
+	fromBefore(&out)
 	if p.GetBatchId() != "" {
-		out.BatchID = &p.BatchId
+		batch, err := canonical(p.GetBatchId())
+		if err != nil {
+			return store.Prediction{}, fmt.Errorf("batch_id: %w", err)
+		}
+		out.BatchID = &batch
 	}
 	for _, w := range p.GetWarnings() {
 		out.Warnings = append(out.Warnings, store.Warning{Field: w.GetField(), Message: w.GetMessage()})
 	}
-	var err error
-	out.Explanation, err = explanationFromMessage(p.GetExplanation())
-	return out, err
+	return out, nil
+}
+
+// fromBefore says of a prediction that a version of inference without kinds and
+// generations left in its outbox what the migration said of those on record.
+func fromBefore(p *store.Prediction) {
+	if p.Kind == 0 {
+		p.Kind = store.Score
+	}
+	if p.ProfileSource == 0 {
+		p.ProfileSource = store.FromCaller
+		if p.EmployeeID != nil {
+			p.ProfileSource = store.FromRecord
+		}
+	}
+	if p.EmployeeID != nil {
+		p.EmployeeGeneration = max(p.EmployeeGeneration, 1)
+	}
+}
+
+// canonical is a UUID in the one form that is kept: others would be other ids.
+func canonical(text string) (string, error) {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return "", err //nolint:wrapcheck // the caller says of what
+	}
+	return id.String(), nil
 }

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -153,6 +157,10 @@ func TestEveryFieldOfAProfileIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	prediction.Recording = futurisysv1.Recording_RECORDING_RECORDED
+	prediction.CommitSequence = stored.GetCommitSequence()
+	// What a version without kinds and generations left in its outbox.
+	prediction.Kind, prediction.ProfileSource = futurisysv1.PredictionKind_PREDICTION_KIND_SCORE, futurisysv1.ProfileSource_PROFILE_SOURCE_RECORD
+	prediction.EmployeeGeneration = 1
 	equal(t, stored, prediction)
 }
 
@@ -318,15 +326,37 @@ func TestHistoryOfAnEmployee(t *testing.T) {
 func TestRecordingRefusesWhatIsNoPrediction(t *testing.T) {
 	a := start(t)
 	for name, spoil := range map[string]func(*futurisysv1.Prediction){
-		"id":          func(p *futurisysv1.Prediction) { p.Id = "x" },
-		"batch":       func(p *futurisysv1.Prediction) { p.BatchId = "x" },
-		"probability": func(p *futurisysv1.Prediction) { p.Probability = 1.01 },
-		"no time":     func(p *futurisysv1.Prediction) { p.CreateTime = nil },
+		"id":             func(p *futurisysv1.Prediction) { p.Id = "x" },
+		"id as a URN":    func(p *futurisysv1.Prediction) { p.Id = "urn:uuid:" + p.GetId() },
+		"id in braces":   func(p *futurisysv1.Prediction) { p.Id = "{" + p.GetId() + "}" },
+		"batch":          func(p *futurisysv1.Prediction) { p.BatchId = "x" },
+		"probability":    func(p *futurisysv1.Prediction) { p.Probability = 1.01 },
+		"no probability": func(p *futurisysv1.Prediction) { p.Probability = math.NaN() },
+		"threshold":      func(p *futurisysv1.Prediction) { p.Threshold = math.Inf(1) },
+		"no time":        func(p *futurisysv1.Prediction) { p.CreateTime = nil },
+		"the year 1":     func(p *futurisysv1.Prediction) { p.CreateTime = timestamppb.New(time.Time{}) },
+		"the year 9999": func(p *futurisysv1.Prediction) {
+			p.CreateTime = timestamppb.New(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC))
+		},
+		"older than 400 d": func(p *futurisysv1.Prediction) { p.CreateTime = timestamppb.New(time.Now().AddDate(0, 0, -401)) },
+		"two days ahead":   func(p *futurisysv1.Prediction) { p.CreateTime = timestamppb.New(time.Now().AddDate(0, 0, 2)) },
+		"employee -5":      func(p *futurisysv1.Prediction) { p.EmployeeId = proto.Int32(-5) },
+		"no model":         func(p *futurisysv1.Prediction) { p.Model = "" },
+		"version -1":       func(p *futurisysv1.Prediction) { p.ModelVersion = -1 },
+		"zero byte":        func(p *futurisysv1.Prediction) { p.PredictedLabel = "a\x00b" },
+		"a band of 10 MB":  func(p *futurisysv1.Prediction) { p.RiskBand = strings.Repeat("x", 10<<20) },
+		"100,000 warnings": func(p *futurisysv1.Prediction) { p.Warnings = make([]*futurisysv1.Warning, 100_000) },
+		"age 5":            func(p *futurisysv1.Prediction) { p.Profile = &futurisysv1.EmployeeProfile{Age: proto.Int32(5)} },
+		"unknown kind":     func(p *futurisysv1.Prediction) { p.Kind = 99 },
+		"infinite margin":  func(p *futurisysv1.Prediction) { p.Explanation = &futurisysv1.Explanation{Margin: math.Inf(1)} },
+		"share of no value": func(p *futurisysv1.Prediction) {
+			p.Explanation = &futurisysv1.Explanation{Contributions: []*futurisysv1.Contribution{{Contribution: math.NaN()}}}
+		},
 	} {
 		good, bad := aPrediction(nil), aPrediction(nil)
 		spoil(bad)
 		_, err := a.recording.RecordPredictions(t.Context(), &internalv1.RecordPredictionsRequest{Predictions: []*futurisysv1.Prediction{good, bad}})
-		if fields := refused(t, err, codes.InvalidArgument, "INVALID_ARGUMENT"); fields["predictions[1]"] == "" {
+		if fields := refused(t, err, codes.InvalidArgument, "INVALID_ARGUMENT"); len(fields) != 1 || !strings.HasPrefix(slices.Collect(maps.Keys(fields))[0], "predictions[1]") {
 			t.Errorf("%s: %v", name, fields)
 		}
 		_, err = a.history.GetPrediction(t.Context(), &futurisysv1.GetPredictionRequest{Prediction: good.GetId()})

@@ -27,7 +27,7 @@ var (
 )
 
 // CountLimit is how far rows are counted; beyond it a size is an estimate.
-const CountLimit = 10_000
+const CountLimit = 1_000
 
 // Employee is a person on record.
 type Employee struct {
@@ -36,15 +36,38 @@ type Employee struct {
 	Profile     Profile
 	CreateTime  time.Time
 	UpdateTime  time.Time
-	Revision    int32       // counts the changes, from 1
-	Latest      *Prediction // newest prediction; only in Get and List
+	Revision    int32 // counts the changes, from 1
+	// Generation tells apart the persons who had this id one after the other.
+	Generation int32
+	Latest     *Summary // newest score; only in Get and List
 }
 
 // Etag changes with every change of the record, and between a record and one
 // that takes its id later.
 func (e *Employee) Etag() string {
-	return fmt.Sprintf("%x-%x", e.CreateTime.UnixMicro(), e.Revision)
+	return fmt.Sprintf("%x-%x", e.Generation, e.Revision)
 }
+
+// Kind says what a prediction is for; the numbers are those of the API and of the tables.
+type Kind int16
+
+// The kinds. Only a score is listed by default, counted, and an employee's newest.
+const (
+	Score Kind = iota + 1
+	Simulation
+	Shadow
+	Replay
+)
+
+// ProfileSource says where the row that was scored comes from; the numbers are those of
+// the API and of the tables.
+type ProfileSource int16
+
+// The sources.
+const (
+	FromRecord ProfileSource = iota + 1
+	FromCaller
+)
 
 // Warning is what a reader of a prediction should know.
 type Warning struct {
@@ -70,7 +93,29 @@ type Prediction struct {
 	CreateTime     time.Time // UTC, microseconds
 	RequestID      string    // "": the call had none
 	Explanation    *Explanation
-	Previous       *Prediction // of the same employee; only in lists that ask for it
+	Previous       *Summary // of the same employee; only in lists that ask for it
+	Kind           Kind
+	ProfileSource  ProfileSource
+	Principal      string // who asked for it; "": not known
+	// CommitSequence is its place in the order in which predictions became visible.
+	CommitSequence     int64
+	EmployeeGeneration int32 // of the employee's record; 0 without an employee
+	RowNumber          int32 // the caller's number of the row; 0: none
+	RowID              string
+	// RequestedVersion is what the call asked for; nil without a request_id, and where it
+	// was not kept.
+	RequestedVersion *string
+}
+
+// Summary is the part of a prediction that a list of employees shows.
+type Summary struct {
+	ID           string
+	Model        string
+	ModelVersion int32
+	Probability  float64
+	Positive     bool
+	RiskBand     string
+	CreateTime   time.Time
 }
 
 // Explanation says why a probability is what it is, as it was computed then. Base, the
@@ -102,7 +147,7 @@ type Contribution struct {
 // SameAnswer says whether two predictions are the same answer to the same row,
 // whenever each was given.
 func (p *Prediction) SameAnswer(other *Prediction) bool {
-	return p.Model == other.Model && p.ModelVersion == other.ModelVersion && p.ModelRevision == other.ModelRevision &&
+	return p.Kind == other.Kind && p.Model == other.Model && p.ModelVersion == other.ModelVersion && p.ModelRevision == other.ModelRevision &&
 		p.Probability == other.Probability && reflect.DeepEqual(p.EmployeeID, other.EmployeeID) && reflect.DeepEqual(p.Profile, other.Profile)
 }
 
@@ -127,7 +172,7 @@ type EmployeeQuery struct {
 	Department string // "": any
 	JobTitle   string // "": any
 	Search     string // part of name, job title or department, or the id
-	RiskBand   string // of the newest prediction; "": any
+	RiskBand   string // of the newest score; "": any
 	Order      EmployeeOrder
 	Descending bool
 	After      *EmployeeKey // nil: from the start
@@ -141,7 +186,7 @@ type EmployeeOrder int
 const (
 	ByID          EmployeeOrder = iota
 	ByUpdate                    // time of the last change
-	ByProbability               // of the newest prediction; without one: NoProbability
+	ByProbability               // of the newest score; without one: NoProbability
 )
 
 // NoProbability is less than any: where an employee without a prediction stands in an
@@ -164,16 +209,29 @@ func (e *Employee) Key() EmployeeKey {
 	return key
 }
 
+// PredictionOrder is what predictions are ordered by.
+type PredictionOrder int
+
+// The orders.
+const (
+	ByCreateTime     PredictionOrder = iota // then by id
+	ByCommitSequence                        // only rows that no row can come before any more
+	ByRowNumber                             // then by id
+)
+
 // PredictionQuery says which predictions, in which order, from where.
 type PredictionQuery struct {
-	EmployeeID     int32  // 0: any
+	Kind           Kind   // 0: scores
+	EmployeeID     int32  // of the person who has it now, or whoever had it; 0: any
 	Model          string // "": any
 	ModelVersion   int32  // 0: any
 	RiskBand       string // "": any
 	BatchID        string // "": any
 	MinProbability float64
 	From, To       time.Time // zero: open; To is excluded
-	Ascending      bool
+	AfterCommit    int64     // only those with a later commit sequence; 0: any
+	Order          PredictionOrder
+	Ascending      bool           // by create time; the other orders always ascend
 	Explanations   bool           // whether to read them
 	Previous       bool           // whether to read with each the one before it of the same employee
 	After          *PredictionKey // nil: from the start
@@ -182,8 +240,15 @@ type PredictionQuery struct {
 
 // PredictionKey is a prediction's place in a list.
 type PredictionKey struct {
-	CreateTime time.Time
-	ID         string
+	CreateTime     time.Time // by create time
+	ID             string    // not by commit sequence
+	CommitSequence int64     // by commit sequence
+	RowNumber      int32     // by row number
+}
+
+// Key is the prediction's place in a list of any order.
+func (p *Prediction) Key() PredictionKey {
+	return PredictionKey{CreateTime: p.CreateTime, ID: p.ID, CommitSequence: p.CommitSequence, RowNumber: p.RowNumber}
 }
 
 // Page is one page of a list and how long the list is.
@@ -203,13 +268,13 @@ type ImportCounts struct {
 type Employees interface {
 	// Employee reads one. ErrNotFound: there is none.
 	Employee(ctx context.Context, id int32) (*Employee, error)
-	// ListEmployees reads a page, each with its newest prediction.
+	// ListEmployees reads a page, each with its newest score.
 	ListEmployees(ctx context.Context, query EmployeeQuery) (*Page[Employee], error)
 	// EmployeesByID reads those of the ids that are on record, by id, without
-	// their newest prediction.
+	// their newest score.
 	EmployeesByID(ctx context.Context, ids []int32) ([]Employee, error)
-	// CreateEmployee adds one; id 0 takes the next free one. ErrExists: the id is
-	// taken.
+	// CreateEmployee adds one; id 0 takes the next number, which nobody ever had.
+	// ErrExists: the id is taken.
 	CreateEmployee(ctx context.Context, employee Employee) (*Employee, error)
 	// UpdateEmployee changes one in a transaction; change gets it as it is and
 	// may refuse with an error. ErrNotFound: there is none. ErrChanged: another
@@ -243,6 +308,7 @@ type Predictions interface {
 type Store interface {
 	Employees
 	Predictions
+	Aliases
 	// Ping says whether the database answers.
 	Ping(ctx context.Context) error
 }

@@ -21,7 +21,7 @@ func BenchmarkRecord(b *testing.B) {
 				for b.Loop() {
 					batch := make([]store.Prediction, count)
 					for i := range batch {
-						batch[i] = store.Prediction{ID: uuid.NewString(), Profile: profile, CreateTime: time.Now()}
+						batch[i] = store.Prediction{ID: uuid.NewString(), Profile: profile, CreateTime: time.Now(), Kind: store.Score}
 					}
 					if _, err := rows.RecordPredictions(b.Context(), batch, false); err != nil {
 						b.Fatal(err)

@@ -9,36 +9,41 @@ import (
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 )
 
-// count returns how many rows a filtered table has, exactly up to
-// store.CountLimit, so that a page never costs a count of a million rows. Beyond
-// it PostgreSQL's planner estimates; SQLite has no such planner: without a filter
-// the span of its row ids stands in, with one the answer is "more than the limit".
-func (s *Store) count(filtered *gorm.DB, table string, narrowed bool) (total int, estimated bool, err error) {
+// count returns how many rows a filtered table has, exactly up to store.CountLimit, so
+// that a page never costs a count of a million rows. Beyond it PostgreSQL's planner
+// estimates, and on SQLite, which has none, a sample does. number is the table's column
+// of ascending whole numbers.
+func (s *Store) count(filtered *gorm.DB, table, number string) (total int, estimated bool, err error) {
+	counted, err := s.countTo(filtered, store.CountLimit)
+	if err != nil || counted <= store.CountLimit {
+		return counted, false, err
+	}
 	fresh := s.read.WithContext(filtered.Statement.Context)
-	var counted int64
-	bounded := filtered.Select("1").Limit(store.CountLimit + 1)
-	if err := fresh.Table("(?) AS bounded", bounded).Count(&counted).Error; err != nil {
-		return 0, false, fmt.Errorf("count %s: %w", table, err)
-	}
-	if counted <= store.CountLimit {
-		return int(counted), false, nil
-	}
-	switch {
-	case s.dialect == Postgres:
+	if s.dialect == Postgres {
 		total, err = planned(fresh, filtered)
-	case !narrowed:
-		err = fresh.Table(table).Select("max(rowid) - min(rowid) + 1").Scan(&total).Error
+	} else {
+		total, err = sampled(fresh, filtered, table, number)
 	}
 	if err != nil {
 		return 0, false, fmt.Errorf("estimate the size of %s: %w", table, err)
 	}
-	return max(total, int(counted)), true, nil
+	return max(total, counted), true, nil
+}
+
+// countTo counts rows up to one more than the limit.
+func (s *Store) countTo(filtered *gorm.DB, limit int) (int, error) {
+	var counted int64
+	bounded := filtered.Select("1").Limit(limit + 1)
+	if err := s.read.WithContext(filtered.Statement.Context).Table("(?) AS bounded", bounded).Count(&counted).Error; err != nil {
+		return 0, fmt.Errorf("count: %w", err)
+	}
+	return int(counted), nil
 }
 
 // planned returns how many rows PostgreSQL's planner expects of a query.
 func planned(fresh, filtered *gorm.DB) (int, error) {
 	var raw string
-	if err := fresh.Raw("EXPLAIN (FORMAT JSON) ?", filtered.Select("1")).Scan(&raw).Error; err != nil {
+	if err := scan(fresh.Raw("EXPLAIN (FORMAT JSON) ?", filtered.Select("1")), &raw); err != nil {
 		return 0, err //nolint:wrapcheck // the caller says what it was doing
 	}
 	var plans []struct {
@@ -50,4 +55,24 @@ func planned(fresh, filtered *gorm.DB) (int, error) {
 		return 0, fmt.Errorf("read the plan: %w", err)
 	}
 	return plans[0].Plan.Rows, nil
+}
+
+// sampled looks at numbers that are spread evenly over a table's span, and takes the
+// span for as full of the filter's rows as they are.
+func sampled(fresh, filtered *gorm.DB, table, number string) (int, error) {
+	const samples = 1000
+	var span struct{ Low, High int64 }
+	if err := scan(fresh.Table(table).Select("min("+number+") AS low, max("+number+") AS high"), &span); err != nil {
+		return 0, err //nolint:wrapcheck // the caller says what it was doing
+	}
+	step := max((span.High-span.Low)/samples, 1)
+	var found struct{ Looked, Matched int64 }
+	err := scan(fresh.Raw(`WITH RECURSIVE sample(n) AS (SELECT ? UNION ALL SELECT n + ? FROM sample WHERE n + ? <= ?)
+		SELECT (SELECT count(*) FROM sample) AS looked, (SELECT count(*) FROM (?)) AS matched`,
+		span.Low+step/2, step, step, span.High, //nolint:mnd // from the middle of the first step
+		filtered.Where(table+"."+number+" IN (SELECT n FROM sample)").Select("1")), &found)
+	if err != nil {
+		return 0, err //nolint:wrapcheck // the caller says what it was doing
+	}
+	return int(float64(span.High-span.Low+1) * float64(found.Matched) / float64(max(found.Looked, 1))), nil
 }

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 )
@@ -23,29 +21,52 @@ func idsPerQuery(db *gorm.DB) int {
 	return 10_000
 }
 
+// listed is an employee with the newest score.
+type listed struct {
+	Employee employeeRow `gorm:"embedded"`
+	Latest   latestRow   `gorm:"embedded;embeddedPrefix:latest_"`
+}
+
+func (l *listed) employee() store.Employee {
+	employee := l.Employee.employee()
+	employee.Latest = l.Latest.summary()
+	return employee
+}
+
+// listedColumns are the columns of a listed.
+const listedColumns = "employees.*, latest.prediction_id AS latest_prediction_id, latest.model AS latest_model, " +
+	"latest.model_version AS latest_model_version, latest.probability AS latest_probability, latest.positive AS latest_positive, " +
+	"latest.risk_band AS latest_risk_band, latest.create_time AS latest_create_time"
+
+// joinLatest reads employees with their newest scores.
+func joinLatest(db *gorm.DB) *gorm.DB {
+	return db.Table("employees").Joins("JOIN latest_scores AS latest ON latest.employee_id = employees.id")
+}
+
 // Employee reads one; see store.Employees.
 func (s *Store) Employee(ctx context.Context, id int32) (*store.Employee, error) {
-	employee, err := employeeByID(s.read.WithContext(ctx), id)
+	var found listed
+	err := joinLatest(s.read.WithContext(ctx)).Select(listedColumns).Where("employees.id = ?", id).Take(&found).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, store.ErrNotFound
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read employee %d: %w", id, err)
 	}
-	rows := []store.Employee{*employee}
-	if err := s.addLatest(ctx, rows); err != nil {
-		return nil, err
-	}
-	return &rows[0], nil
+	employee := found.employee()
+	return &employee, nil
 }
 
 // ListEmployees reads a page; see store.Employees.
 func (s *Store) ListEmployees(ctx context.Context, query store.EmployeeQuery) (*store.Page[store.Employee], error) {
-	filtered := employeeFilter(s.read.WithContext(ctx).Model(&employeeRow{}), query)
+	filtered := s.filterEmployees(joinLatest(s.read.WithContext(ctx)), query)
 	page := &store.Page[store.Employee]{}
 	var err error
-	if page.Total, page.Estimated, err = s.count(filtered, "employees", employeeFiltered(query)); err != nil {
+	if page.Total, page.Estimated, err = s.count(filtered, "employees", "id"); err != nil {
 		return nil, err
 	}
-	var rows []employeeRow
-	if err := employeeOrder(filtered, query).Limit(query.Limit + 1).Find(&rows).Error; err != nil {
+	var rows []listed
+	if err := orderEmployees(filtered, query).Select(listedColumns).Limit(query.Limit + 1).Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("list employees: %w", err)
 	}
 	if page.More = len(rows) > query.Limit; page.More {
@@ -54,7 +75,7 @@ func (s *Store) ListEmployees(ctx context.Context, query store.EmployeeQuery) (*
 	for i := range rows {
 		page.Rows = append(page.Rows, rows[i].employee())
 	}
-	return page, s.addLatest(ctx, page.Rows)
+	return page, nil
 }
 
 // EmployeesByID reads several; see store.Employees.
@@ -66,22 +87,38 @@ func (s *Store) EmployeesByID(ctx context.Context, ids []int32) ([]store.Employe
 func (s *Store) CreateEmployee(ctx context.Context, employee store.Employee) (*store.Employee, error) {
 	now := time.Now()
 	employee.CreateTime, employee.UpdateTime, employee.Revision = now, now, 1
-	var row employeeRow
-	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if employee.ID == 0 {
-			var err error
-			if employee.ID, err = nextID(tx); err != nil {
-				return err
-			}
+	var err error
+	if employee.Generation, err = s.nextGeneration(ctx); err != nil {
+		return nil, err
+	}
+	if employee.ID != 0 {
+		if err := s.takeID(ctx, employee.ID); err != nil {
+			return nil, err
 		}
-		row = employeeToRow(&employee)
+		return s.create(ctx, employee)
+	}
+	// Somebody may give the very number that was free a moment ago: then the next is tried.
+	for {
+		if employee.ID, err = s.nextID(ctx); err != nil {
+			return nil, err
+		}
+		created, err := s.create(ctx, employee)
+		if !errors.Is(err, store.ErrExists) {
+			return created, err
+		}
+	}
+}
+
+func (s *Store) create(ctx context.Context, employee store.Employee) (*store.Employee, error) {
+	row := employeeToRow(&employee)
+	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		if err := tx.Create(&row).Error; err != nil {
 			if errors.Is(err, gorm.ErrDuplicatedKey) {
 				return store.ErrExists
 			}
 			return fmt.Errorf("create the employee: %w", err)
 		}
-		return nil
+		return addLatest(tx, []employeeRow{row})
 	})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // said inside
@@ -90,24 +127,16 @@ func (s *Store) CreateEmployee(ctx context.Context, employee store.Employee) (*s
 	return &created, nil
 }
 
-// nextID is the number after the highest; when that is the highest there can be,
-// the first gap.
-func nextID(tx *gorm.DB) (int32, error) {
-	var highest int32
-	if err := tx.Model(&employeeRow{}).Select("coalesce(max(id), 0)").Scan(&highest).Error; err != nil {
-		return 0, fmt.Errorf("find the next id: %w", err)
+// addLatest gives employees who have none their row of latest_scores.
+func addLatest(tx *gorm.DB, employees []employeeRow) error {
+	rows := make([]latestRow, len(employees))
+	for i := range employees {
+		rows[i] = latestRow{EmployeeID: employees[i].ID, Generation: employees[i].Generation, Probability: store.NoProbability}
 	}
-	if highest < math.MaxInt32 {
-		return highest + 1, nil
+	if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&rows).Error; err != nil {
+		return fmt.Errorf("make place for the newest scores: %w", err)
 	}
-	var gap int32
-	err := tx.Raw(`SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM employees WHERE id = 1) THEN 1 ELSE (
-		SELECT min(id) + 1 FROM employees AS e WHERE id < ? AND NOT EXISTS (SELECT 1 FROM employees AS n WHERE n.id = e.id + 1)
-	) END`, math.MaxInt32).Scan(&gap).Error
-	if err != nil {
-		return 0, fmt.Errorf("find a free id: %w", err)
-	}
-	return gap, nil
+	return nil
 }
 
 // UpdateEmployee changes one; see store.Employees.
@@ -140,8 +169,12 @@ func (s *Store) UpdateEmployee(ctx context.Context, id int32, change func(*store
 	if err != nil {
 		return nil, err //nolint:wrapcheck // said inside
 	}
-	rows := []store.Employee{*changed}
-	return &rows[0], s.addLatest(ctx, rows)
+	var latest latestRow
+	if err := s.read.WithContext(ctx).Take(&latest, "employee_id = ?", id).Error; err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, fmt.Errorf("read the newest score of employee %d: %w", id, err)
+	}
+	changed.Latest = latest.summary()
+	return changed, nil
 }
 
 // DeleteEmployee removes one; see store.Employees.
@@ -191,95 +224,49 @@ func employeesByID(db *gorm.DB, ids []int32) ([]store.Employee, error) {
 	return out, nil
 }
 
-// addLatest adds the newest prediction of each employee: one seek in the index
-// for each, however many predictions there are.
-func (s *Store) addLatest(ctx context.Context, employees []store.Employee) error {
-	if len(employees) == 0 {
-		return nil
-	}
-	places := make(map[int32]int, len(employees))
-	ids := make([]int32, len(employees))
-	for i := range employees {
-		places[employees[i].ID], ids[i] = i, employees[i].ID
-	}
-	var rows []predictionRow
-	err := s.read.WithContext(ctx).Omit("explanation").Where("id IN (SELECT "+ofNewest("id")+" FROM employees WHERE employees.id IN ?)", ids).Find(&rows).Error
-	if err != nil {
-		return fmt.Errorf("read the newest predictions: %w", err)
-	}
-	for i := range rows {
-		prediction, err := rows[i].prediction()
-		if err != nil {
-			return err
-		}
-		employees[places[*prediction.EmployeeID]].Latest = &prediction
-	}
-	return nil
-}
-
-func employeeFiltered(query store.EmployeeQuery) bool {
-	return query.Department != "" || query.JobTitle != "" || query.Search != "" || query.RiskBand != ""
-}
-
-func employeeFilter(db *gorm.DB, query store.EmployeeQuery) *gorm.DB {
+// filterEmployees applies the query's filters.
+func (s *Store) filterEmployees(db *gorm.DB, query store.EmployeeQuery) *gorm.DB {
 	if query.Department != "" {
-		db = db.Where("department = ?", query.Department)
+		db = db.Where("employees.department = ?", query.Department)
 	}
 	if query.JobTitle != "" {
-		db = db.Where("job_title = ?", query.JobTitle)
+		db = db.Where("employees.job_title = ?", query.JobTitle)
 	}
 	if query.Search != "" {
-		part := "%" + likeEscaper().Replace(strings.ToLower(query.Search)) + "%"
-		condition := db.Session(&gorm.Session{NewDB: true}).
-			Where(`lower(display_name) LIKE ? ESCAPE '!'`, part).
-			Or(`lower(job_title) LIKE ? ESCAPE '!'`, part).
-			Or(`lower(department) LIKE ? ESCAPE '!'`, part)
-		if id, err := strconv.ParseInt(query.Search, 10, 32); err == nil {
-			condition = condition.Or("id = ?", id)
-		}
-		db = db.Where(condition)
+		db = db.Where(s.searched(query.Search))
 	}
 	if query.RiskBand != "" {
-		db = db.Where(ofNewest("risk_band")+" = ?", query.RiskBand)
+		db = db.Where("latest.risk_band = ?", query.RiskBand)
 	}
 	return db.Session(&gorm.Session{})
 }
 
-// ofNewest is a column of an employee's newest prediction: one seek in the index.
-func ofNewest(column string) string {
-	return `(SELECT newest.` + column + ` FROM predictions AS newest WHERE newest.employee_id = employees.id
-		ORDER BY newest.create_time DESC, newest.id DESC LIMIT 1)`
-}
-
-func employeeOrder(db *gorm.DB, query store.EmployeeQuery) *gorm.DB {
-	direction, than := "ASC", ">"
-	if query.Descending {
-		direction, than = "DESC", "<"
-	}
-	var by string
-	var after any
+// orderEmployees puts filtered employees into the query's order, from where it starts.
+func orderEmployees(db *gorm.DB, query store.EmployeeQuery) *gorm.DB {
+	// The keys are those of the table that has the order's index: employees.id and
+	// latest.employee_id are the same number.
+	by, id := "", "employees.id"
+	var after []any
 	switch query.Order {
 	case store.ByUpdate:
-		by = "update_time"
+		by = "employees.update_time"
 		if query.After != nil {
-			after = at(query.After.UpdateTime)
+			after = []any{at(query.After.UpdateTime)}
 		}
 	case store.ByProbability:
-		by = fmt.Sprintf("coalesce(%s, %g)", ofNewest("probability"), store.NoProbability)
+		by, id = "latest.probability", "latest.employee_id"
 		if query.After != nil {
-			after = query.After.Probability
+			after = []any{query.After.Probability}
 		}
 	default:
-		if query.After != nil {
-			db = db.Where("id "+than+" ?", query.After.ID)
-		}
-		return db.Order("id " + direction)
 	}
+	order := ordering{descending: query.Descending}
+	if by != "" {
+		order.columns = []string{by}
+	}
+	order.columns = append(order.columns, id)
 	if query.After != nil {
-		db = db.Where("("+by+", id) "+than+" (?, ?)", after, query.After.ID)
+		db = order.from(db, append(after, query.After.ID))
 	}
-	return db.Order(by + " " + direction + ", id " + direction)
+	return order.by(db)
 }
-
-// likeEscaper makes a caller's text mean itself inside LIKE ... ESCAPE '!'.
-func likeEscaper() *strings.Replacer { return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_") }

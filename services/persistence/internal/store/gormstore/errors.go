@@ -45,12 +45,25 @@ func classify(translated, err error) error {
 	switch {
 	case errors.Is(translated, gorm.ErrDuplicatedKey), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return translated
+	case isPooled(err): // it was not when the connection was opened
+		return fmt.Errorf("%w: a pooler in transaction mode stands before the database: restart, "+
+			"or add default_query_exec_mode=cache_describe to DATABASE_URL: %w", store.ErrAway, translated)
 	case isAway(err):
 		return fmt.Errorf("%w: %w", store.ErrAway, translated)
 	case isRefusal(err) || errors.Is(translated, gorm.ErrCheckConstraintViolated):
 		return fmt.Errorf("%w: %w", store.ErrRefused, translated)
 	}
 	return translated
+}
+
+// scan reads the answer of a query into a variable. GORM's Scan does not say what an
+// error means.
+func scan(query *gorm.DB, into any) error {
+	err := query.Scan(into).Error
+	if err == nil {
+		return nil
+	}
+	return classify(err, err)
 }
 
 // SQLSTATE codes and classes of PostgreSQL: see its manual, appendix A.

@@ -28,21 +28,33 @@ func (s *Store) rowsPerInsert() int {
 // ImportEmployees adds and changes employees; see store.Employees.
 func (s *Store) ImportEmployees(ctx context.Context, employees []store.Employee, write bool, progress func(int)) (store.ImportCounts, error) {
 	if !write {
-		counts, _, err := sortOut(s.read.WithContext(ctx), employees)
+		counts, _, err := sortOut(s.read.WithContext(ctx), employees, 0)
 		return counts, err
 	}
+	// One generation serves all whom the import adds: they are different numbers.
+	generation, err := s.nextGeneration(ctx)
+	if err != nil {
+		return store.ImportCounts{}, err
+	}
+	highest := int32(0)
+	for i := range employees {
+		highest = max(highest, employees[i].ID)
+	}
+	if err := s.takeID(ctx, highest); err != nil {
+		return store.ImportCounts{}, err
+	}
 	var counts store.ImportCounts
-	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	err = s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		var rows []employeeRow
 		var err error
-		if counts, rows, err = sortOut(tx, employees); err != nil {
+		if counts, rows, err = sortOut(tx, employees, generation); err != nil {
 			return err
 		}
 		done := counts.Unchanged
 		progress(done)
 		for part := range slices.Chunk(rows, s.rowsPerInsert()) {
-			if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&part).Error; err != nil {
-				return fmt.Errorf("write %d employees: %w", len(part), err)
+			if err := upsert(tx, part); err != nil {
+				return err
 			}
 			done += len(part)
 			progress(done)
@@ -55,8 +67,28 @@ func (s *Store) ImportEmployees(ctx context.Context, employees []store.Employee,
 	return counts, err //nolint:wrapcheck // said inside
 }
 
-// sortOut compares employees with the record and returns the rows to write.
-func sortOut(db *gorm.DB, employees []store.Employee) (store.ImportCounts, []employeeRow, error) {
+// upsert writes rows. One whom another call added meanwhile stays the person that she is.
+func upsert(tx *gorm.DB, rows []employeeRow) error {
+	err := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoUpdates: changedColumns(tx)}).Create(&rows).Error
+	if err != nil {
+		return fmt.Errorf("write %d employees: %w", len(rows), err)
+	}
+	return addLatest(tx, rows)
+}
+
+// changedColumns are the columns that an import changes of an employee on record.
+func changedColumns(tx *gorm.DB) clause.Set {
+	statement := &gorm.Statement{DB: tx}
+	_ = statement.Parse(&employeeRow{}) // it was parsed before: it cannot fail
+	names := slices.DeleteFunc(slices.Clone(statement.Schema.DBNames), func(name string) bool {
+		return slices.Contains([]string{"id", "generation", "create_time"}, name)
+	})
+	return clause.AssignmentColumns(names)
+}
+
+// sortOut compares employees with the record and returns the rows to write; those who
+// are new get the generation.
+func sortOut(db *gorm.DB, employees []store.Employee, generation int32) (store.ImportCounts, []employeeRow, error) {
 	ids := make([]int32, len(employees))
 	for i := range employees {
 		ids[i] = employees[i].ID
@@ -74,13 +106,14 @@ func sortOut(db *gorm.DB, employees []store.Employee) (store.ImportCounts, []emp
 	now := time.Now()
 	for i := range employees {
 		employee := employees[i]
-		employee.CreateTime, employee.UpdateTime, employee.Revision = now, now, 1
+		employee.CreateTime, employee.UpdateTime, employee.Revision, employee.Generation = now, now, 1, generation
 		if before, ok := onRecord[employee.ID]; ok {
 			if reflect.DeepEqual(before.Profile, employee.Profile) {
 				counts.Unchanged++
 				continue
 			}
 			employee.DisplayName, employee.CreateTime, employee.Revision = before.DisplayName, before.CreateTime, before.Revision+1
+			employee.Generation = before.Generation
 			counts.Updated++
 		} else {
 			counts.Created++

@@ -14,7 +14,7 @@ import (
 var migrations embed.FS
 
 // Migrate brings the schema to the newest version and returns it. Several
-// processes may start at once: on PostgreSQL they take turns by a lock.
+// processes may start at once: on PostgreSQL they take turns.
 func (s *Store) Migrate(ctx context.Context) (int64, error) {
 	provider, err := s.migrations()
 	if err != nil {
@@ -64,15 +64,17 @@ func (s *Store) migrations() (*goose.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the migrations: %w", err)
 	}
-	options := []goose.ProviderOption{goose.WithVerbose(false)}
+	options := []goose.ProviderOption{goose.WithVerbose(false), goose.WithGoMigrations(s.fillSearchText())}
 	dialect := goose.DialectSQLite3
 	if s.dialect == Postgres {
 		dialect = goose.DialectPostgres
-		locker, err := lock.NewPostgresSessionLocker()
+		// A row of a table, and not a lock of the session: a pooler gives each transaction
+		// another session.
+		locker, err := lock.NewPostgresTableLocker()
 		if err != nil {
 			return nil, fmt.Errorf("prepare the lock of migrations: %w", err)
 		}
-		options = append(options, goose.WithSessionLocker(locker))
+		options = append(options, goose.WithLocker(locker))
 	}
 	provider, err := goose.NewProvider(dialect, database, folder, options...)
 	if err != nil {

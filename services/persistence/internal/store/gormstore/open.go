@@ -129,12 +129,56 @@ func openPostgres(databaseURL string) (*Store, error) {
 	if len(settings.Fallbacks) > 0 && settings.ValidateConnect == nil {
 		settings.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
-	pool, err := connect(postgresDialector{&postgres.Dialector{Config: &postgres.Config{Conn: stdlib.OpenDB(*settings)}}}, pgConnections)
+	pool, err := connectPostgres(settings)
+	if isPooled(err) {
+		// A pooler such as pgbouncer gives each transaction another session, where the
+		// statements that this one prepared are unknown, or another one's. Then each call
+		// brings its statement along.
+		settings.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+		pool, err = connectPostgres(settings)
+	}
 	if err != nil {
 		return nil, err
 	}
 	columns := predictionColumns()
 	return &Store{dialect: Postgres, read: pool, write: pool, columns: columns, insert: insertStatement(columns)}, nil
+}
+
+// connectPostgres connects, and tries whether prepared statements stay with a connection:
+// two that are open at once prepare the same one.
+func connectPostgres(settings *pgx.ConnConfig) (*gorm.DB, error) {
+	pool, err := connect(postgresDialector{&postgres.Dialector{Config: &postgres.Config{Conn: stdlib.OpenDB(*settings)}}}, pgConnections)
+	if err != nil {
+		return nil, err
+	}
+	database, err := pool.DB()
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	for range 2 {
+		var connection *sql.Conn
+		if connection, err = database.Conn(ctx); err != nil {
+			break
+		}
+		defer connection.Close() // after the second: it must be another one
+		if _, err = connection.ExecContext(ctx, "SELECT $1::integer", 1); err != nil {
+			break
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("DATABASE_URL: %w", redact(err)), database.Close())
+	}
+	return pool, nil
+}
+
+// isPooled says whether an error is one of a prepared statement that another session has,
+// or this one has not.
+func isPooled(err error) bool {
+	const twice, unknown = "42P05", "26000"
+	failed, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (failed.Code == twice || failed.Code == unknown)
 }
 
 func connect(dialector gorm.Dialector, connections int) (*gorm.DB, error) {

@@ -29,25 +29,23 @@ func (s *Store) Prediction(ctx context.Context, id string) (*store.Prediction, e
 
 // ListPredictions reads a page; see store.Predictions.
 func (s *Store) ListPredictions(ctx context.Context, query store.PredictionQuery) (*store.Page[store.Prediction], error) {
-	filtered, narrowed := predictionFilter(s.read.WithContext(ctx).Model(&predictionRow{}), query)
-	page := &store.Page[store.Prediction]{}
-	var err error
-	if page.Total, page.Estimated, err = s.count(filtered, "predictions", narrowed); err != nil {
+	filters, err := s.predictionFilters(ctx, query)
+	if err != nil {
 		return nil, err
 	}
-	direction, than := "DESC", "<"
-	if query.Ascending {
-		direction, than = "ASC", ">"
+	page := &store.Page[store.Prediction]{}
+	if page.Total, page.Estimated, err = s.count(filters.counted(s.predictions(ctx)), "predictions", "commit_sequence"); err != nil {
+		return nil, err
 	}
-	ordered := filtered.Order("create_time " + direction + ", id " + direction)
-	if query.After != nil {
-		ordered = ordered.Where("(create_time, id) "+than+" (?, ?)", at(query.After.CreateTime), query.After.ID)
+	listed, err := s.ordered(ctx, query, filters, page.Estimated)
+	if err != nil {
+		return nil, err
 	}
 	if !query.Explanations {
-		ordered = ordered.Omit("explanation") // many times as large as the rest
+		listed = listed.Omit("explanation") // many times as large as the rest
 	}
 	var rows []predictionRow
-	if err := ordered.Limit(query.Limit + 1).Find(&rows).Error; err != nil {
+	if err := listed.Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("list predictions: %w", err)
 	}
 	if page.More = len(rows) > query.Limit; page.More {
@@ -66,18 +64,177 @@ func (s *Store) ListPredictions(ctx context.Context, query store.PredictionQuery
 	return page, err
 }
 
-// summaryColumns are what a summary of a prediction needs.
-const summaryColumns = "previous.id, previous.employee_id, previous.model, previous.model_version, previous.model_revision, " +
-	"previous.probability, previous.threshold, previous.positive, previous.risk_band, previous.warnings, previous.create_time"
-
-// previousRow is a prediction and the one that it came before.
-type previousRow struct {
-	Prediction predictionRow `gorm:"embedded"`
-	Next       string
+func (s *Store) predictions(ctx context.Context) *gorm.DB {
+	return s.read.WithContext(ctx).Model(&predictionRow{})
 }
 
-// addPrevious adds the prediction of the same employee before each: one seek in the
-// index for each.
+// filters are the conditions of a list of predictions. The pinned ones fix columns that
+// an index has before the time.
+type filters struct {
+	pinned     []string
+	values     []any
+	conditions []condition
+}
+
+type condition struct {
+	sql    string
+	values []any
+}
+
+// predictionFilters parts the query's filters.
+func (s *Store) predictionFilters(ctx context.Context, query store.PredictionQuery) (*filters, error) {
+	// Literals: the indexes are partial by them.
+	kind := condition{sql: "predictions.kind = 1"}
+	if query.Kind != 0 && query.Kind != store.Score {
+		kind.sql = fmt.Sprintf("predictions.kind <> 1 AND predictions.kind = %d", query.Kind)
+	}
+	f := &filters{conditions: []condition{kind}}
+	where := func(given bool, sql string, value any) {
+		if given {
+			f.conditions = append(f.conditions, condition{sql, []any{value}})
+		}
+	}
+	switch {
+	case query.EmployeeID != 0:
+		f.pinned, f.values = []string{"employee_id"}, []any{query.EmployeeID}
+		generation, err := s.generation(ctx, query.EmployeeID)
+		if err != nil {
+			return nil, err
+		}
+		where(generation != 0, "employee_generation = ?", generation)
+	case query.BatchID != "":
+		f.pinned, f.values = []string{"batch_id"}, []any{query.BatchID}
+	case query.RiskBand != "":
+		f.pinned, f.values = []string{"risk_band"}, []any{query.RiskBand}
+	case query.Model != "" && query.ModelVersion != 0:
+		f.pinned, f.values = []string{"model", "model_version"}, []any{query.Model, query.ModelVersion}
+	}
+	where(query.BatchID != "" && !f.pins("batch_id"), "batch_id = ?", query.BatchID)
+	where(query.RiskBand != "" && !f.pins("risk_band"), "risk_band = ?", query.RiskBand)
+	where(query.Model != "" && !f.pins("model"), "model = ?", query.Model)
+	where(query.ModelVersion != 0 && !f.pins("model"), "model_version = ?", query.ModelVersion)
+	where(query.MinProbability > 0, "probability >= ?", query.MinProbability)
+	where(!query.From.IsZero(), "create_time >= ?", at(query.From))
+	where(!query.To.IsZero(), "create_time < ?", at(query.To))
+	where(query.AfterCommit > 0, "commit_sequence > ?", query.AfterCommit)
+	if query.Order == store.ByCommitSequence && s.dialect == Postgres {
+		// A visible row whose transaction others still overlap may get a row before it. A
+		// number beyond the snapshot is that of another cluster, which was restored here.
+		f.conditions = append(f.conditions, condition{sql: "NOT (commit_transaction >= pg_snapshot_xmin(pg_current_snapshot()) " +
+			"AND commit_transaction < pg_snapshot_xmax(pg_current_snapshot()))"})
+	}
+	return f, nil
+}
+
+func (f *filters) pins(column string) bool { return slices.Contains(f.pinned, column) }
+
+// generation is that of the person who has a number; 0: nobody has it.
+func (s *Store) generation(ctx context.Context, employee int32) (int32, error) {
+	var generation int32
+	err := scan(s.read.WithContext(ctx).Model(&employeeRow{}).Select("generation").Where("id = ?", employee), &generation)
+	if err != nil {
+		return 0, fmt.Errorf("read the generation of employee %d: %w", employee, err)
+	}
+	return generation, nil
+}
+
+// counted applies all conditions.
+func (f *filters) counted(db *gorm.DB) *gorm.DB {
+	for i, column := range f.pinned {
+		db = db.Where(column+" = ?", f.values[i])
+	}
+	return f.rest(db)
+}
+
+// rest applies those that are not pinned.
+func (f *filters) rest(db *gorm.DB) *gorm.DB {
+	for _, c := range f.conditions {
+		db = db.Where(c.sql, c.values...)
+	}
+	return db.Session(&gorm.Session{})
+}
+
+// gatherLimit is how many rows are gathered by a filter and then put into order.
+const gatherLimit = 10_000
+
+// ordered is the page in the query's order, one row longer than it may be. many: more
+// rows match than were counted.
+func (s *Store) ordered(ctx context.Context, query store.PredictionQuery, f *filters, many bool) (*gorm.DB, error) {
+	order, key := ordering{descending: !query.Ascending}, []any(nil)
+	switch query.Order {
+	case store.ByCommitSequence:
+		// Nothing is pinned: a follower reads on from a place, whatever it asks for.
+		order = ordering{columns: []string{"commit_sequence"}}
+		if query.After != nil {
+			key = []any{query.After.CommitSequence}
+		}
+		return page(order, f.counted(s.predictions(ctx)), key, query.Limit), nil
+	case store.ByRowNumber:
+		order = ordering{columns: []string{"row_number", "id"}}
+		if query.After != nil {
+			key = []any{query.After.RowNumber, query.After.ID}
+		}
+		return page(order, f.counted(s.predictions(ctx)), key, query.Limit), nil
+	default:
+		if query.After != nil {
+			key = []any{at(query.After.CreateTime), query.After.ID}
+		}
+	}
+	timed := []string{"create_time", "id"}
+	if len(f.pinned) == 0 && (query.MinProbability > 0 || query.Model != "") {
+		few := !many
+		if many {
+			counted, err := s.countTo(f.counted(s.predictions(ctx)), gatherLimit)
+			if err != nil {
+				return nil, err
+			}
+			few = counted <= gatherLimit
+		}
+		if few {
+			order.columns = timed
+			return s.gathered(ctx, query, f, order, key), nil
+		}
+	}
+	order.columns = slices.Concat(f.pinned, timed)
+	listed := f.rest(s.predictions(ctx))
+	if len(f.pinned) > 0 {
+		listed = order.atMost(order.atLeast(listed, f.values), f.values)
+	}
+	if key != nil {
+		key = slices.Concat(f.values, key)
+	}
+	return page(order, listed, key, query.Limit), nil
+}
+
+// gathered reads the few rows of a filter that has no index in the order of time, puts
+// them into order, and reads on only what is on the page.
+func (s *Store) gathered(ctx context.Context, query store.PredictionQuery, f *filters, order ordering, key []any) *gorm.DB {
+	found := f.counted(s.predictions(ctx)).Select("id", "create_time")
+	places := page(order, s.read.WithContext(ctx).Table("found"), key, query.Limit).Select("id")
+	return order.by(s.predictions(ctx).Where("id IN (WITH found AS MATERIALIZED (?) ?)", found, places))
+}
+
+func page(order ordering, listed *gorm.DB, key []any, limit int) *gorm.DB {
+	if key != nil {
+		listed = order.from(listed, key)
+	}
+	return order.by(listed).Limit(limit + 1)
+}
+
+// summaryRow is a prediction's summary and the prediction that it came before.
+type summaryRow struct {
+	ID           string
+	Model        string
+	ModelVersion int32
+	Probability  float64
+	Positive     bool
+	RiskBand     string
+	CreateTime   instant
+	Next         string
+}
+
+// addPrevious adds the score of the same person before each: one seek in the index for
+// each, as an ordering with the employee before the time makes sure.
 func (s *Store) addPrevious(ctx context.Context, predictions []store.Prediction) error {
 	places := make(map[string]int, len(predictions))
 	ids := make([]string, 0, len(predictions))
@@ -88,42 +245,25 @@ func (s *Store) addPrevious(ctx context.Context, predictions []store.Prediction)
 		}
 	}
 	for part := range slices.Chunk(ids, idsPerQuery(s.read)) {
-		var rows []previousRow
+		var rows []summaryRow
 		err := s.read.WithContext(ctx).Table("predictions AS shown").
 			Joins(`JOIN predictions AS previous ON previous.id = (
-				SELECT earlier.id FROM predictions AS earlier WHERE earlier.employee_id = shown.employee_id
-					AND (earlier.create_time, earlier.id) < (shown.create_time, shown.id)
-				ORDER BY earlier.create_time DESC, earlier.id DESC LIMIT 1)`).
-			Select(summaryColumns+", shown.id AS next").Where("shown.id IN ?", part).Find(&rows).Error
+				SELECT earlier.id FROM predictions AS earlier WHERE earlier.kind = 1 AND earlier.employee_generation = shown.employee_generation
+					AND earlier.employee_id >= shown.employee_id
+					AND (earlier.employee_id, earlier.create_time, earlier.id) < (shown.employee_id, shown.create_time, shown.id)
+				ORDER BY earlier.employee_id DESC, earlier.create_time DESC, earlier.id DESC LIMIT 1)`).
+			Select("previous.id, previous.model, previous.model_version, previous.probability, previous.positive, "+
+				"previous.risk_band, previous.create_time, shown.id AS next").
+			Where("shown.id IN ?", part).Find(&rows).Error
 		if err != nil {
 			return fmt.Errorf("read the predictions before: %w", err)
 		}
-		for i := range rows {
-			previous, err := rows[i].Prediction.prediction()
-			if err != nil {
-				return err
+		for _, row := range rows {
+			predictions[places[row.Next]].Previous = &store.Summary{
+				ID: row.ID, Model: row.Model, ModelVersion: row.ModelVersion, Probability: row.Probability,
+				Positive: row.Positive, RiskBand: row.RiskBand, CreateTime: row.CreateTime.Time,
 			}
-			predictions[places[rows[i].Next]].Previous = &previous
 		}
 	}
 	return nil
-}
-
-// predictionFilter applies the query's filters and says whether there was any.
-func predictionFilter(db *gorm.DB, query store.PredictionQuery) (*gorm.DB, bool) {
-	narrowed := false
-	where := func(given bool, condition string, value any) {
-		if given {
-			db, narrowed = db.Where(condition, value), true
-		}
-	}
-	where(query.EmployeeID != 0, "employee_id = ?", query.EmployeeID)
-	where(query.Model != "", "model = ?", query.Model)
-	where(query.ModelVersion != 0, "model_version = ?", query.ModelVersion)
-	where(query.RiskBand != "", "risk_band = ?", query.RiskBand)
-	where(query.BatchID != "", "batch_id = ?", query.BatchID)
-	where(query.MinProbability > 0, "probability >= ?", query.MinProbability)
-	where(!query.From.IsZero(), "create_time >= ?", at(query.From))
-	where(!query.To.IsZero(), "create_time < ?", at(query.To))
-	return db.Session(&gorm.Session{}), narrowed
 }

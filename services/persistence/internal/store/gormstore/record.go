@@ -46,22 +46,6 @@ func (s *Store) RecordPredictions(ctx context.Context, predictions []store.Predi
 	return out, nil
 }
 
-// insertSQLite adds the rows whose id is not there, all or none, and says how many.
-func (s *Store) insertSQLite(ctx context.Context, rows []predictionRow) (int, error) {
-	added := 0
-	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		for part := range slices.Chunk(rows, s.rowsPerInsert()) {
-			done := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoNothing: true}).Create(&part)
-			if done.Error != nil {
-				return fmt.Errorf("record %d predictions: %w", len(part), done.Error)
-			}
-			added += int(done.RowsAffected)
-		}
-		return nil
-	})
-	return added, err //nolint:wrapcheck // said inside
-}
-
 // earlier are the predictions on record that are not just those given, and where
 // the given ones have been answered and differ it keeps them as conflicts.
 func (s *Store) earlier(tx *gorm.DB, given []store.Prediction, answered bool) ([]store.Prediction, error) {

@@ -71,12 +71,23 @@ func predictionColumns() []column {
 		arrayOf("create_time", "timestamptz", "", func(r *predictionRow) time.Time { return r.CreateTime.Time }),
 		arrayOf("request_id", "text", "", func(r *predictionRow) *string { return r.RequestID }),
 		arrayOf("explanation", "text", "::jsonb", func(r *predictionRow) *string { return r.Explanation }),
+		arrayOf("kind", "smallint", "", func(r *predictionRow) int16 { return int16(r.Kind) }),
+		arrayOf("profile_source", "smallint", "", func(r *predictionRow) int16 { return int16(r.ProfileSource) }),
+		arrayOf("principal", "text", "", func(r *predictionRow) string { return r.Principal }),
+		arrayOf("employee_generation", "integer", "", func(r *predictionRow) int32 { return r.EmployeeGeneration }),
+		arrayOf("row_number", "integer", "", func(r *predictionRow) int32 { return r.RowNumber }),
+		arrayOf("row_id", "text", "", func(r *predictionRow) string { return r.RowID }),
+		arrayOf("requested_version", "text", "", func(r *predictionRow) *string { return r.RequestedVersion }),
 	}
 }
 
-// insertStatement adds any number of rows in one statement of one text, which is
-// prepared once a connection; a row of values for each would be another text for
-// each number of rows, and of forty parameters a row.
+// insertStatement adds any number of rows in one statement of one text; a row of values
+// for each would be another text for each number of rows, and of forty parameters a row.
+//
+// The transaction gets its number before any row gets its place, so that a follower who
+// waits for all transactions before some number misses none. Of what was added the newest
+// score of each person takes the place of an older one, with the rows locked in one order
+// for all.
 func insertStatement(columns []column) string {
 	names, arrays, values := make([]string, len(columns)), make([]string, len(columns)), make([]string, len(columns))
 	for i, c := range columns {
@@ -85,8 +96,30 @@ func insertStatement(columns []column) string {
 		values[i] = "new." + c.name + c.cast
 	}
 	list := strings.Join(names, ", ")
-	return "INSERT INTO predictions (" + list + ") SELECT " + strings.Join(values, ", ") +
-		" FROM unnest(" + strings.Join(arrays, ", ") + ") AS new (" + list + ") ON CONFLICT (id) DO NOTHING"
+	return `WITH started AS MATERIALIZED (SELECT pg_current_xact_id() AS transaction),
+added AS (
+	INSERT INTO predictions (` + list + `, commit_sequence, commit_transaction)
+	SELECT ` + strings.Join(values, ", ") + `, nextval('prediction_commits'), started.transaction
+	FROM started CROSS JOIN unnest(` + strings.Join(arrays, ", ") + `) AS new (` + list + `)
+	ON CONFLICT (id) DO NOTHING
+	RETURNING id, employee_id, employee_generation, model, model_version, probability, positive, risk_band, create_time, kind
+),
+newest AS (
+	SELECT DISTINCT ON (employee_id, employee_generation) * FROM added WHERE kind = 1 AND employee_id IS NOT NULL
+	ORDER BY employee_id, employee_generation, create_time DESC, id DESC
+),
+locked AS MATERIALIZED (
+	SELECT latest.employee_id FROM latest_scores AS latest WHERE latest.employee_id IN (SELECT employee_id FROM newest)
+	ORDER BY latest.employee_id FOR UPDATE
+),
+moved AS (
+	UPDATE latest_scores AS latest SET prediction_id = newest.id, model = newest.model, model_version = newest.model_version,
+		probability = newest.probability, positive = newest.positive, risk_band = newest.risk_band, create_time = newest.create_time
+	FROM newest JOIN locked USING (employee_id)
+	WHERE latest.employee_id = newest.employee_id AND latest.generation = newest.employee_generation
+		AND (latest.create_time IS NULL OR (newest.create_time, newest.id) > (latest.create_time, latest.prediction_id))
+)
+SELECT count(*) FROM added`
 }
 
 // insertPostgres adds the rows whose id is not there, all or none, and says how
@@ -100,13 +133,9 @@ func (s *Store) insertPostgres(ctx context.Context, rows []predictionRow) (int, 
 	for i, c := range s.columns {
 		arguments[i] = c.of(rows)
 	}
-	done, err := database.ExecContext(ctx, s.insert, arguments...)
-	if err != nil {
+	var added int
+	if err := database.QueryRowContext(ctx, s.insert, arguments...).Scan(&added); err != nil {
 		return 0, fmt.Errorf("record %d predictions: %w", len(rows), classify(err, err))
 	}
-	added, err := done.RowsAffected()
-	if err != nil {
-		return 0, fmt.Errorf("record %d predictions: %w", len(rows), err)
-	}
-	return int(added), nil
+	return added, nil
 }

@@ -17,6 +17,8 @@ type employeeRow struct {
 	CreateTime  instant
 	UpdateTime  instant
 	Revision    int32
+	Generation  int32
+	SearchText  string
 }
 
 // TableName is the table's name.
@@ -26,13 +28,40 @@ func employeeToRow(e *store.Employee) employeeRow {
 	return employeeRow{
 		ID: e.ID, DisplayName: e.DisplayName, Profile: e.Profile,
 		CreateTime: at(e.CreateTime), UpdateTime: at(e.UpdateTime), Revision: e.Revision,
+		Generation: e.Generation, SearchText: e.SearchText(),
 	}
 }
 
 func (r *employeeRow) employee() store.Employee {
 	return store.Employee{
 		ID: r.ID, DisplayName: r.DisplayName, Profile: r.Profile,
-		CreateTime: r.CreateTime.Time, UpdateTime: r.UpdateTime.Time, Revision: r.Revision,
+		CreateTime: r.CreateTime.Time, UpdateTime: r.UpdateTime.Time, Revision: r.Revision, Generation: r.Generation,
+	}
+}
+
+// latestRow is a row of latest_scores; its columns are null without a score.
+type latestRow struct {
+	EmployeeID   int32 `gorm:"primaryKey;autoIncrement:false"`
+	Generation   int32
+	PredictionID *string
+	Model        *string
+	ModelVersion *int32
+	Probability  float64
+	Positive     *bool
+	RiskBand     *string
+	CreateTime   *instant
+}
+
+// TableName is the table's name.
+func (latestRow) TableName() string { return "latest_scores" }
+
+func (r *latestRow) summary() *store.Summary {
+	if r.PredictionID == nil {
+		return nil
+	}
+	return &store.Summary{
+		ID: *r.PredictionID, Model: *r.Model, ModelVersion: *r.ModelVersion, Probability: r.Probability,
+		Positive: *r.Positive, RiskBand: *r.RiskBand, CreateTime: r.CreateTime.Time,
 	}
 }
 
@@ -55,6 +84,15 @@ type predictionRow struct {
 	CreateTime     instant
 	RequestID      *string
 	Explanation    *string // JSON
+	Kind           store.Kind
+	ProfileSource  store.ProfileSource
+	Principal      string
+	// CommitSequence is given by the database.
+	CommitSequence     int64
+	EmployeeGeneration int32
+	RowNumber          int32
+	RowID              string
+	RequestedVersion   *string
 }
 
 // TableName is the table's name.
@@ -75,6 +113,8 @@ func predictionToRow(p *store.Prediction) (predictionRow, error) {
 		Probability: p.Probability, Threshold: p.Threshold, PredictedLabel: p.PredictedLabel,
 		Positive: p.Positive, RiskBand: p.RiskBand, Profile: p.Profile,
 		Warnings: warnings, CreateTime: at(p.CreateTime), RequestID: textOrNull(p.RequestID),
+		Kind: p.Kind, ProfileSource: p.ProfileSource, Principal: p.Principal, EmployeeGeneration: p.EmployeeGeneration,
+		RowNumber: p.RowNumber, RowID: p.RowID, RequestedVersion: p.RequestedVersion,
 	}
 	if p.Explanation != nil {
 		raw, err := json.Marshal(p.Explanation)
@@ -92,6 +132,8 @@ func (r *predictionRow) prediction() (store.Prediction, error) {
 		Model: r.Model, ModelVersion: r.ModelVersion, ModelRevision: r.ModelRevision,
 		Probability: r.Probability, Threshold: r.Threshold, PredictedLabel: r.PredictedLabel,
 		Positive: r.Positive, RiskBand: r.RiskBand, Profile: r.Profile, CreateTime: r.CreateTime.Time,
+		Kind: r.Kind, ProfileSource: r.ProfileSource, Principal: r.Principal, CommitSequence: r.CommitSequence,
+		EmployeeGeneration: r.EmployeeGeneration, RowNumber: r.RowNumber, RowID: r.RowID, RequestedVersion: r.RequestedVersion,
 	}
 	if r.RequestID != nil {
 		out.RequestID = *r.RequestID

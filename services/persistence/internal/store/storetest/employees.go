@@ -50,6 +50,81 @@ func employeeIDIsTaken(t *testing.T, s store.Store) {
 	}
 }
 
+// A newcomer never gets the number of somebody who left.
+func idIsGivenOnce(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{})
+	newest := mustCreate(t, s, store.Employee{})
+	mustDelete(t, s, newest.ID)
+	if next := mustCreate(t, s, store.Employee{}); next.ID != newest.ID+1 {
+		t.Errorf("after employee %d was deleted the next one is %d", newest.ID, next.ID)
+	}
+	if _, err := s.ImportEmployees(t.Context(), []store.Employee{{ID: 70}}, true, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	mustDelete(t, s, 70)
+	if next := mustCreate(t, s, store.Employee{}); next.ID != 71 {
+		t.Errorf("after an import up to 70 the next one is %d", next.ID)
+	}
+}
+
+func manyEmployeesAtOnce(t *testing.T, s store.Store) {
+	const many = 40
+	failures := make(chan error, 2*many)
+	var all sync.WaitGroup
+	for i := range int32(many) {
+		all.Go(func() {
+			_, err := s.CreateEmployee(context.Background(), store.Employee{})
+			failures <- err
+		})
+		all.Go(func() { // numbers that are about to be given
+			if _, err := s.CreateEmployee(context.Background(), store.Employee{ID: i + 1}); !errors.Is(err, store.ErrExists) {
+				failures <- err
+			}
+		})
+	}
+	all.Wait()
+	close(failures)
+	for err := range failures {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Whoever takes the number of a person who left is another person: her scores are not
+// his, not even those that arrive later.
+func nobodyInheritsPredictions(t *testing.T, s store.Store) {
+	now := time.Now()
+	first := mustCreate(t, s, store.Employee{ID: 1})
+	hers := prediction(1, now)
+	hers.EmployeeGeneration = first.Generation
+	mustRecord(t, s, hers)
+	mustDelete(t, s, 1)
+	second := mustCreate(t, s, store.Employee{ID: 1})
+	late := prediction(1, now.Add(time.Minute))
+	late.EmployeeGeneration = first.Generation
+	mustRecord(t, s, late)
+	read, err := s.Employee(t.Context(), 1)
+	if err != nil || read.Latest != nil {
+		t.Errorf("the newcomer has %+v, %v", read.Latest, err)
+	}
+	query := store.PredictionQuery{EmployeeID: 1, Limit: 10, Previous: true}
+	page, err := s.ListPredictions(t.Context(), query)
+	if err != nil || len(page.Rows) != 0 || page.Total != 0 {
+		t.Errorf("the newcomer's history has %d rows, %v", len(page.Rows), err)
+	}
+	his := prediction(1, now.Add(time.Hour))
+	his.EmployeeGeneration = second.Generation
+	mustRecord(t, s, his)
+	if page, err = s.ListPredictions(t.Context(), query); err != nil || len(page.Rows) != 1 || page.Rows[0].ID != his.ID || page.Rows[0].Previous != nil {
+		t.Errorf("got %+v, %v", page, err)
+	}
+	mustDelete(t, s, 1)
+	if page, err = s.ListPredictions(t.Context(), query); err != nil || len(page.Rows) != 3 {
+		t.Errorf("of a number that nobody has all are listed, not %d, %v", len(page.Rows), err)
+	}
+}
+
 func employeeIsMissing(t *testing.T, s store.Store) {
 	_, err := s.Employee(t.Context(), 404)
 	fails(t, err, store.ErrNotFound)
@@ -228,6 +303,42 @@ func searchTakesTextLiterally(t *testing.T, s store.Store) {
 	}
 }
 
+func searchKnowsNoAccents(t *testing.T, s store.Store) {
+	for id, name := range map[int32]string{1: "Élodie Martin", 2: "Jean-Pierre Dupré", 3: "Zoé O’Neill"} {
+		mustCreate(t, s, store.Employee{ID: id, DisplayName: name, Profile: store.Profile{JobTitle: new("Représentant Commercial")}})
+	}
+	if _, err := s.ImportEmployees(t.Context(), []store.Employee{{ID: 4, Profile: store.Profile{Department: new("Qualité")}}}, true, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.UpdateEmployee(t.Context(), 3, func(e *store.Employee) error {
+		e.DisplayName = "Zoé O’Connor"
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	mustCreate(t, s, store.Employee{ID: 5, DisplayName: "Gone"})
+	mustDelete(t, s, 5)
+	for search, want := range map[string][]int32{
+		"Élodie": {1}, "élodie": {1}, "elodie": {1}, "ELODIE MARTIN": {1}, "lodi": {1}, "E\u0301lo": {1}, "Elodie  Martin": {1},
+		"jean-pierre": {2}, "Jean Pierre": {2}, "dupre": {2}, "o'connor": {3}, "neill": nil, "gone": nil,
+		"représentant": {1, 2, 3}, "qualite": {4}, "martin commercial": nil,
+		// One or two letters match the beginning of words.
+		"é": {1}, "el": {1}, "du": {2}, "p": {2}, "pi": {2}, "od": nil, "q": {4}, "r": {1, 2, 3}, "4": {4}, "-": nil,
+	} {
+		page, err := s.ListEmployees(t.Context(), store.EmployeeQuery{Search: search, Limit: 10})
+		if err != nil {
+			t.Fatalf("%q: %v", search, err)
+		}
+		var got []int32
+		for _, e := range page.Rows {
+			got = append(got, e.ID)
+		}
+		if difference := cmp.Diff(want, got); difference != "" || page.Total != len(want) {
+			t.Errorf("%q: total %d, %s", search, page.Total, difference)
+		}
+	}
+}
+
 func newestPredictionIsShown(t *testing.T, s store.Store) {
 	for id := int32(1); id <= 3; id++ {
 		mustCreate(t, s, store.Employee{ID: id})
@@ -239,8 +350,8 @@ func newestPredictionIsShown(t *testing.T, s store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, page.Rows[0].Latest, &newest)
-	equal(t, page.Rows[1].Latest, &other)
+	equal(t, page.Rows[0].Latest, summary(newest))
+	equal(t, page.Rows[1].Latest, summary(other))
 	if page.Rows[2].Latest != nil {
 		t.Error("an employee without predictions has no newest one")
 	}
@@ -248,7 +359,32 @@ func newestPredictionIsShown(t *testing.T, s store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, one.Latest, &newest)
+	equal(t, one.Latest, summary(newest))
+}
+
+// A simulation about a person is hers, and no score of hers; what comes late takes the
+// place of nothing newer.
+func onlyAScoreIsTheNewest(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{ID: 1})
+	now := time.Now()
+	score, simulated, late := prediction(1, now), prediction(1, now.Add(time.Hour)), prediction(1, now.Add(-time.Hour))
+	simulated.Kind = store.Simulation
+	for _, p := range []store.Prediction{score, simulated, late} {
+		mustRecord(t, s, p)
+	}
+	read, err := s.Employee(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, read.Latest, summary(score))
+	for kind, want := range map[store.Kind]int{0: 2, store.Score: 2, store.Simulation: 1, store.Replay: 0} {
+		for _, employee := range []int32{0, 1} {
+			page, err := s.ListPredictions(t.Context(), store.PredictionQuery{Kind: kind, EmployeeID: employee, Limit: 10})
+			if err != nil || len(page.Rows) != want || page.Total != want {
+				t.Errorf("kind %d of employee %d: got %+v, %v, want %d", kind, employee, page, err, want)
+			}
+		}
+	}
 }
 
 // Employees by what the newest prediction says: an older one counts for nothing, and

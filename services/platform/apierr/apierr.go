@@ -29,6 +29,9 @@ const (
 	ReasonInternal         = "INTERNAL"
 )
 
+// ServiceKey is the key of Error.Service in the metadata of an ErrorInfo.
+const ServiceKey = "service"
+
 // enumPrefix stands before every value of the API's enum of reasons.
 const enumPrefix = "ERROR_REASON_"
 
@@ -46,6 +49,9 @@ type Error struct {
 	Reason     string
 	Message    string
 	Violations []Violation
+	// Service is the service that is unavailable, where it is another one than that which
+	// answers; "": it is that one.
+	Service string
 	// RetryAfter tells the caller when trying again may help; 0: it will not.
 	RetryAfter time.Duration
 }
@@ -81,9 +87,11 @@ func (e *Error) Error() string { return e.Reason + ": " + e.Message }
 
 // GRPCStatus makes grpc-go send the error as it is meant.
 func (e *Error) GRPCStatus() *status.Status {
-	details := []protoadapt.MessageV1{
-		protoadapt.MessageV1Of(&errdetails.ErrorInfo{Reason: e.Reason, Domain: Domain}),
+	info := &errdetails.ErrorInfo{Reason: e.Reason, Domain: Domain}
+	if e.Service != "" {
+		info.Metadata = map[string]string{ServiceKey: e.Service}
 	}
+	details := []protoadapt.MessageV1{protoadapt.MessageV1Of(info)}
 	if len(e.Violations) > 0 {
 		bad := &errdetails.BadRequest{}
 		for _, v := range e.Violations {

@@ -73,10 +73,13 @@ const (
 	ErrorReason_ERROR_REASON_MODEL_SCHEMA_CHANGED ErrorReason = 22
 	// The alias stood for nothing before. HTTP 409.
 	ErrorReason_ERROR_REASON_NO_EARLIER_VERSION ErrorReason = 23
-	// The request_id was used for another row. HTTP 409.
+	// The request_id was used for another row, version or alias. HTTP 409.
 	ErrorReason_ERROR_REASON_REQUEST_ID_REUSED ErrorReason = 24
 	// A browser sent it on behalf of another site's page. HTTP 403.
 	ErrorReason_ERROR_REASON_CROSS_ORIGIN ErrorReason = 25
+	// The version gave no probability for this row: what it answered is not a number from
+	// 0 to 1. Other rows are not affected. HTTP 500.
+	ErrorReason_ERROR_REASON_INVALID_MODEL_ANSWER ErrorReason = 26
 )
 
 // Enum value maps for ErrorReason.
@@ -108,6 +111,7 @@ var (
 		23: "ERROR_REASON_NO_EARLIER_VERSION",
 		24: "ERROR_REASON_REQUEST_ID_REUSED",
 		25: "ERROR_REASON_CROSS_ORIGIN",
+		26: "ERROR_REASON_INVALID_MODEL_ANSWER",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":             0,
@@ -136,6 +140,7 @@ var (
 		"ERROR_REASON_NO_EARLIER_VERSION":      23,
 		"ERROR_REASON_REQUEST_ID_REUSED":       24,
 		"ERROR_REASON_CROSS_ORIGIN":            25,
+		"ERROR_REASON_INVALID_MODEL_ANSWER":    26,
 	}
 )
 
@@ -170,7 +175,7 @@ var File_futurisys_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1*\x99\a\n" +
+	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1*\xc0\a\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x12 \n" +
@@ -198,7 +203,8 @@ const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"!ERROR_REASON_MODEL_SCHEMA_CHANGED\x10\x16\x12#\n" +
 	"\x1fERROR_REASON_NO_EARLIER_VERSION\x10\x17\x12\"\n" +
 	"\x1eERROR_REASON_REQUEST_ID_REUSED\x10\x18\x12\x1d\n" +
-	"\x19ERROR_REASON_CROSS_ORIGIN\x10\x19BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\x19ERROR_REASON_CROSS_ORIGIN\x10\x19\x12%\n" +
+	"!ERROR_REASON_INVALID_MODEL_ANSWER\x10\x1aBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_error_reason_proto_rawDescOnce sync.Once

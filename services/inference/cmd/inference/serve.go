@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/futurisys/futurisys/services/inference/internal/engine/ort"
+	"github.com/futurisys/futurisys/services/inference/internal/journal"
 	"github.com/futurisys/futurisys/services/inference/internal/recorder"
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
 	"github.com/futurisys/futurisys/services/inference/internal/repository"
@@ -49,14 +51,9 @@ func (serveCommand) Run(s *settings) error {
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}
-	models := registry.New(registry.Options{
-		Repository: versions, Runtime: runtime, StateFolder: s.ModelStateDir,
-		MostLoaded: s.ModelMostLoaded, MemoryBudget: s.ModelMemoryBudget << 20, Logger: log, //nolint:mnd // MiB
-	})
-	defer models.Close()
-
 	var employees futurisysv1.EmployeeServiceClient
 	var records internalv1.RecordingServiceClient
+	var common *journal.Journal
 	if s.PersistenceTarget != "" {
 		connection, err := grpcclient.New(s.PersistenceTarget)
 		if err != nil {
@@ -65,7 +62,13 @@ func (serveCommand) Run(s *settings) error {
 		defer closing(log, "persistence", connection.Close)
 		employees = futurisysv1.NewEmployeeServiceClient(connection)
 		records = internalv1.NewRecordingServiceClient(connection)
+		common = s.followJournal(internalv1.NewAliasServiceClient(connection), versions.Name(), log)
 	}
+	models := registry.New(registry.Options{
+		Repository: versions, Runtime: runtime, Journal: s.journal(common, versions.Name()),
+		MostLoaded: s.ModelMostLoaded, MemoryBudget: s.ModelMemoryBudget << 20, Logger: log, //nolint:mnd // MiB
+	})
+	defer models.Close()
 	box, err := s.openOutbox(mode, log)
 	if err != nil {
 		return err
@@ -86,11 +89,14 @@ func (serveCommand) Run(s *settings) error {
 	})
 	futurisysv1.RegisterPredictionServiceServer(grpcServer, server.NewPrediction(models, scorer, employees))
 	futurisysv1.RegisterModelServiceServer(grpcServer, server.NewModel(models))
-	futurisysv1.RegisterStatusServiceServer(grpcServer, status.New("inference", s.Environment, func() map[string]string { return details(models, runtime, record) }, ready))
+	futurisysv1.RegisterStatusServiceServer(grpcServer, status.New("inference", s.Environment, func() map[string]string { return details(models, runtime, record, common) }, ready))
 	if err := grpcServer.Prepare(); err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 	return serve(s, log, grpcServer, models, func(group *lifecycle.Group) error {
+		if common != nil {
+			group.AddLoop(func(ctx context.Context) { common.Run(ctx, models.Follow, models.Applied) })
+		}
 		listener, err := net.Listen("tcp", s.InferenceAdminAddr)
 		if err != nil {
 			return fmt.Errorf("INFERENCE_ADMIN_ADDR: %w", err)
@@ -100,8 +106,33 @@ func (serveCommand) Run(s *settings) error {
 	})
 }
 
-// serve runs until a signal; addAdmin adds the operators' address.
-func serve(s *settings, log *slog.Logger, grpcServer *grpcserver.Server, models *registry.Registry, addAdmin func(*lifecycle.Group) error) error {
+// followJournal follows the journal that persistence keeps for all copies.
+func (s *settings) followJournal(client internalv1.AliasServiceClient, repositoryName string, log *slog.Logger) *journal.Journal {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return journal.New(journal.Options{
+		Client: client, Repository: repositoryName, Logger: log,
+		Copy:  fmt.Sprintf("%s %s %.8s", host, s.InferenceGRPCAddr, uuid.NewString()),
+		Cache: registry.NewFileJournal(s.ModelStateDir, repositoryName),
+	})
+}
+
+// journal is the common one where there is a database, else the file of this copy; nil:
+// it is kept for this run.
+func (s *settings) journal(common *journal.Journal, repositoryName string) registry.Journal {
+	switch {
+	case common != nil:
+		return common
+	case s.ModelStateDir != "":
+		return registry.NewFileJournal(s.ModelStateDir, repositoryName)
+	}
+	return nil
+}
+
+// serve runs until a signal; add adds what else runs.
+func serve(s *settings, log *slog.Logger, grpcServer *grpcserver.Server, models *registry.Registry, add func(*lifecycle.Group) error) error {
 	listener, err := net.Listen("tcp", s.InferenceGRPCAddr)
 	if err != nil {
 		return fmt.Errorf("INFERENCE_GRPC_ADDR: %w", err)
@@ -109,7 +140,7 @@ func serve(s *settings, log *slog.Logger, grpcServer *grpcserver.Server, models 
 	var group lifecycle.Group
 	group.AddSignals(grpcServer.Health.Shutdown) // for good: the loop below cannot take it back
 	group.AddGRPC(grpcServer.Server, listener)
-	if err := addAdmin(&group); err != nil {
+	if err := add(&group); err != nil {
 		return err
 	}
 	group.AddLoop(func(ctx context.Context) {
@@ -126,7 +157,7 @@ func serve(s *settings, log *slog.Logger, grpcServer *grpcserver.Server, models 
 }
 
 // details are what the status says of this process.
-func details(models *registry.Registry, runtime *ort.Runtime, record *recorder.Recorder) map[string]string {
+func details(models *registry.Registry, runtime *ort.Runtime, record *recorder.Recorder, common *journal.Journal) map[string]string {
 	var loaded []string
 	for _, model := range models.Models() {
 		for _, version := range model.Versions {
@@ -140,6 +171,12 @@ func details(models *registry.Registry, runtime *ort.Runtime, record *recorder.R
 	out["models"] = strings.Join(loaded, ", ")
 	out["model_repository"] = source.Repository
 	out["engine"] = runtime.Version()
+	if common != nil {
+		maps.Copy(out, common.Details())
+	}
+	for name, problem := range models.Problems() {
+		out["model_problem_"+name] = problem.Error()
+	}
 	if source.Reason != "" {
 		out["model_repository_problem"] = source.Reason
 	}

@@ -36,6 +36,8 @@ type settings struct {
 
 	Serve serveCommand `cmd:"" default:"1" help:"Serve (the default)."`
 	Check checkCommand `cmd:"" help:"Judge a model package as it is judged before it may serve."`
+
+	Outbox outboxCommand `cmd:"" help:"Work on what the outbox set aside."`
 }
 
 // settle makes the settings whole, or says which cannot be.

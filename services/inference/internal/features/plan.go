@@ -96,6 +96,9 @@ func newColumn(feature modelpkg.Feature, field field) column {
 	return out
 }
 
+// Missing is the float that stands for an absent value of the i-th feature.
+func (p *Plan) Missing(i int) float32 { return p.columns[i].missing }
+
 // Width is the number of floats of a row.
 func (p *Plan) Width() int { return len(p.columns) }
 

@@ -173,6 +173,9 @@ func readListed(folder fs.FS, listed map[string]string) (map[string][]byte, erro
 	return files, nil
 }
 
+// lfsPointer is how the text begins that Git LFS leaves in the place of a file.
+const lfsPointer = "version https://git-lfs.github.com/spec/"
+
 // readFile reads a file of the package, whole.
 func readFile(folder fs.FS, name string) ([]byte, error) {
 	file, err := folder.Open(name)
@@ -183,6 +186,9 @@ func readFile(folder fs.FS, name string) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(file, MaxFileBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s cannot be read: %w", ErrPackage, name, err)
+	}
+	if bytes.HasPrefix(data, []byte(lfsPointer)) {
+		return nil, fmt.Errorf("%w: %s is a Git LFS pointer and not the file itself: fetch it with git lfs pull", ErrPackage, name)
 	}
 	if len(data) > MaxFileBytes {
 		return nil, fmt.Errorf("%w: %s is larger than %d bytes", ErrPackage, name, MaxFileBytes)
@@ -204,6 +210,11 @@ func parseGolden(raw []byte) (*Golden, error) {
 	var golden Golden
 	if err := decode(GoldenFile, raw, &golden); err != nil {
 		return nil, err
+	}
+	for _, row := range golden.Rows {
+		if !(row.Probability >= 0 && row.Probability <= 1) {
+			return nil, fmt.Errorf("%w: %s: row %q has the probability %g, which is not from 0 to 1", ErrPackage, GoldenFile, row.Name, row.Probability)
+		}
 	}
 	if len(golden.Rows) < FewestGoldenRows {
 		return nil, fmt.Errorf("%w: %s has %d rows, at least %d are needed", ErrPackage, GoldenFile, len(golden.Rows), FewestGoldenRows)

@@ -9,7 +9,9 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// errDamaged says that the file is not a whole outbox.
+// errDamaged says that the file was looked at and is not a whole outbox. An error that
+// is not known says nothing of the file: a lock that cannot be had, a disk that does not
+// answer.
 var errDamaged = errors.New("the file is damaged")
 
 // open opens a file, and looks through all of it: bbolt trusts its pages, and a
@@ -22,20 +24,17 @@ func open(path string) (database *bbolt.DB, err error) {
 		if panicked := recover(); panicked != nil {
 			err = fmt.Errorf("%w: %v", errDamaged, panicked)
 		}
-		if errors.Is(err, errDamaged) && database != nil {
-			_ = database.Close()
+		if err != nil && database != nil {
+			_ = database.Close() // it may be closed already
 			database = nil
 		}
 	}()
 	database, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout), errors.Is(err, os.ErrPermission):
-		return nil, err //nolint:wrapcheck // the caller says what it was doing
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	if err != nil {
+		return nil, damage(err)
 	}
 	if err := whole(database, path); err != nil {
-		return database, fmt.Errorf("%w: %w", errDamaged, err)
+		return database, err
 	}
 	err = database.Update(func(tx *bbolt.Tx) error {
 		_, rows := tx.CreateBucketIfNotExists(rowsBucket)
@@ -43,9 +42,17 @@ func open(path string) (database *bbolt.DB, err error) {
 		return errors.Join(rows, ids)
 	})
 	if err != nil {
-		return database, errors.Join(fmt.Errorf("prepare the outbox: %w", err), database.Close())
+		return database, fmt.Errorf("prepare the outbox: %w", err)
 	}
 	return database, nil
+}
+
+// damage tells errors of the file's first pages from all others.
+func damage(err error) error {
+	if errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) {
+		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	return err
 }
 
 // whole checks that the file is as long as it says, before any page is read, and
@@ -57,12 +64,15 @@ func whole(database *bbolt.DB, path string) error {
 	}
 	return database.View(func(tx *bbolt.Tx) error { //nolint:wrapcheck // it is our own
 		if tx.Size() > info.Size() {
-			return fmt.Errorf("%d bytes of %d", info.Size(), tx.Size())
+			return fmt.Errorf("%w: %d bytes of %d", errDamaged, info.Size(), tx.Size())
 		}
 		var failed error
 		for err := range tx.Check() {
 			failed = errors.Join(failed, err)
 		}
-		return failed
+		if failed != nil {
+			return fmt.Errorf("%w: %w", errDamaged, failed)
+		}
+		return nil
 	})
 }

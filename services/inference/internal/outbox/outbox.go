@@ -67,7 +67,8 @@ type Outbox struct {
 	most     int64 // bytes of values
 	rows     atomic.Int64
 	bytes    atomic.Int64
-	aside    atomic.Int64
+	aside    atomic.Int64 // rows of the file of rows
+	damaged  int64        // files
 }
 
 // Open opens the outbox of a folder, whose values may take so many bytes, with what
@@ -80,8 +81,9 @@ func Open(folder string, mostBytes int64, log *slog.Logger) (*Outbox, error) {
 	path := filepath.Join(folder, file)
 	database, err := open(path)
 	if errors.Is(err, errDamaged) {
-		damaged := fmt.Sprintf("%s.damaged-%s", path, time.Now().UTC().Format("20060102T150405Z"))
-		log.Error("the outbox does not read: it is set aside, its rows are not on record", "file", damaged, "error", err)
+		damaged := fmt.Sprintf("%s%s%s", path, damagedMark, time.Now().UTC().Format("20060102T150405Z"))
+		log.Error("the outbox does not read: it is set aside, its rows are not on record; `inference outbox import FILE` takes in what can be read",
+			"file", damaged, "error", err)
 		if err := os.Rename(path, damaged); err != nil {
 			return nil, fmt.Errorf("OUTBOX_DIR: %w", err)
 		}
@@ -94,7 +96,7 @@ func Open(folder string, mostBytes int64, log *slog.Logger) (*Outbox, error) {
 		return nil, fmt.Errorf("OUTBOX_DIR: %w", err)
 	}
 	box := &Outbox{folder: folder, database: database, most: mostBytes}
-	if err := box.count(); err != nil {
+	if err := errors.Join(box.count(), box.countAside()); err != nil {
 		return nil, errors.Join(fmt.Errorf("OUTBOX_DIR: %w", err), database.Close())
 	}
 	return box, nil
@@ -246,12 +248,14 @@ type Stats struct {
 	Rows, Bytes int64
 	MostBytes   int64
 	Oldest      time.Time // zero: it is empty
-	Aside       int64     // set aside since it was opened
+	// Aside and Damaged are the rows and the files that were set aside, by predecessors
+	// too, and not taken in since.
+	Aside, Damaged int64
 }
 
 // Stats says how much it holds.
 func (o *Outbox) Stats() Stats {
-	out := Stats{Rows: o.rows.Load(), Bytes: o.bytes.Load(), MostBytes: o.most, Aside: o.aside.Load()}
+	out := Stats{Rows: o.rows.Load(), Bytes: o.bytes.Load(), MostBytes: o.most, Aside: o.aside.Load(), Damaged: o.damaged}
 	if out.Rows == 0 {
 		return out
 	}

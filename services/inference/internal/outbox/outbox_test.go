@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/futurisys/futurisys/services/inference/internal/outbox"
 )
@@ -216,6 +219,73 @@ func TestDamagedFileIsSetAside(t *testing.T) {
 				t.Errorf("what was set aside is not what was found: %v", err)
 			}
 		})
+	}
+}
+
+// What is not known of a file is no damage of it: an intact outbox stays where it is, and
+// the start is refused.
+func TestOnlyAPageThatDoesNotReadIsDamage(t *testing.T) {
+	for err, want := range map[error]bool{
+		syscall.ENOLCK: false, syscall.EIO: false, syscall.EMFILE: false, syscall.ENOMEM: false, os.ErrPermission: false,
+		bolterrors.ErrTimeout: false, bolterrors.ErrVersionMismatch: false, errors.New("something new"): false,
+		bolterrors.ErrInvalid: true, bolterrors.ErrChecksum: true,
+	} {
+		if outbox.IsDamage(err) != want {
+			t.Errorf("%v: taken for damage: %v", err, !want)
+		}
+	}
+	folder := t.TempDir()
+	if err := os.Mkdir(filepath.Join(folder, "outbox.db"), 0o700); err != nil { // a mount that went wrong
+		t.Fatal(err)
+	}
+	if _, err := outbox.Open(folder, large, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "OUTBOX_DIR") {
+		t.Errorf("got %v, want an error that names the setting", err)
+	}
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 1 || entries[0].Name() != "outbox.db" {
+		t.Errorf("the folder holds %v, %v", entries, err)
+	}
+}
+
+// What was set aside counts until it was taken in, whoever set it aside.
+func TestWhatIsSetAsideCountsAndIsReadAgain(t *testing.T) {
+	folder := t.TempDir()
+	box := open(t, folder, large)
+	put(t, box, entry(1), entry(2), entry(3))
+	if err := box.Close(); err != nil {
+		t.Fatal(err)
+	}
+	damaged := filepath.Join(folder, "outbox.db.damaged-20260101T000000Z")
+	if err := os.Rename(filepath.Join(folder, "outbox.db"), damaged); err != nil {
+		t.Fatal(err)
+	}
+	rows := filepath.Join(folder, "set-aside.jsonl")
+	if err := os.WriteFile(rows, []byte("{}\n{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	box = open(t, folder, large)
+	if stats := box.Stats(); stats.Aside != 2 || stats.Damaged != 1 || stats.Rows != 0 {
+		t.Errorf("got %+v", stats)
+	}
+	var got []string
+	for _, path := range []string{damaged, rows} {
+		if err := outbox.ReadAside(path, func(value []byte) error {
+			got = append(got, string(value))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := outbox.MarkImported(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"row 1", "row 2", "row 3", "{}", "{}"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if err := box.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if stats := open(t, folder, large).Stats(); stats.Aside != 0 || stats.Damaged != 0 {
+		t.Errorf("after they were taken in: %+v", stats)
 	}
 }
 

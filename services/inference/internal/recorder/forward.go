@@ -181,12 +181,7 @@ func (f *forwarder) forward(entries []outbox.Entry) error {
 
 // setAside keeps a row that will never be on record in a file, with the reason.
 func (f *forwarder) setAside(entry outbox.Entry, row *futurisysv1.Prediction, reason error) error {
-	line := struct {
-		Reason     string          `json:"reason"`
-		Time       time.Time       `json:"time"`
-		Prediction json.RawMessage `json:"prediction,omitempty"`
-		Bytes      string          `json:"bytes,omitempty"` // base64 of what does not read
-	}{Reason: reason.Error(), Time: time.Now().UTC()}
+	line := asideLine{Reason: reason.Error(), Time: time.Now().UTC()}
 	if row == nil {
 		line.Bytes = base64.StdEncoding.EncodeToString(entry.Value)
 	} else if raw, err := protojson.Marshal(row); err == nil {

@@ -47,6 +47,8 @@ func registerOutbox(options Options) {
 	}
 	gauge("futurisys_outbox_rows", "Predictions on their way to the database.", func() float64 { return float64(options.Outbox.Stats().Rows) })
 	gauge("futurisys_outbox_bytes", "How much they take.", func() float64 { return float64(options.Outbox.Stats().Bytes) })
+	gauge("futurisys_outbox_set_aside_rows", "Predictions that the record refused, kept in a file.", func() float64 { return float64(options.Outbox.Stats().Aside) })
+	gauge("futurisys_outbox_set_aside_files", "Files of an outbox that did not read.", func() float64 { return float64(options.Outbox.Stats().Damaged) })
 	gauge("futurisys_outbox_oldest_seconds", "Age of the oldest.", func() float64 {
 		if oldest := options.Outbox.Stats().Oldest; !oldest.IsZero() {
 			return time.Since(oldest).Seconds()
@@ -59,7 +61,7 @@ func registerOutbox(options Options) {
 func (m *metrics) countConflicts(rows []*futurisysv1.Prediction, earlier map[string]*futurisysv1.Prediction) {
 	for _, row := range rows {
 		first, ok := earlier[row.GetId()]
-		if ok && (!sameRow(first, row) || first.GetProbability() != row.GetProbability() || first.GetModelRevision() != row.GetModelRevision()) {
+		if ok && (!sameQuestion(first, row) || first.GetProbability() != row.GetProbability() || first.GetModelRevision() != row.GetModelRevision()) {
 			m.conflicts.Inc()
 		}
 	}

@@ -168,8 +168,8 @@ func (r *Recorder) Details() map[string]string {
 	if !stats.Oldest.IsZero() {
 		out["outbox_oldest"] = stats.Oldest.Format(time.RFC3339)
 	}
-	if stats.Aside > 0 {
-		out["outbox_set_aside"] = fmt.Sprintf("%d rows that the record refuses", stats.Aside)
+	if stats.Aside > 0 || stats.Damaged > 0 {
+		out["outbox_set_aside"] = fmt.Sprintf("%d rows that the record refused, %d files that did not read", stats.Aside, stats.Damaged)
 	}
 	return out
 }

@@ -387,7 +387,9 @@ func TestRetryDoesNotOvertakeTheFirstAnswer(t *testing.T) {
 func TestEmployeeIsTheQuestionNotTheRecordOfIt(t *testing.T) {
 	w := start(t, nil)
 	first, changed := asked(1, 0), asked(2, 1)
-	first.EmployeeId, changed.EmployeeId = new(int32(7)), new(int32(7))
+	for _, p := range []*futurisysv1.Prediction{first, changed} {
+		p.EmployeeId, p.ProfileSource = new(int32(7)), futurisysv1.ProfileSource_PROFILE_SOURCE_RECORD
+	}
 	first = w.record(t, first)
 	if again := w.record(t, changed); !proto.Equal(again, first) {
 		t.Errorf("got %v", again)
@@ -445,7 +447,7 @@ func TestRowsThatAreRefusedOrDoNotReadAreSetAside(t *testing.T) {
 	if err != nil || strings.Count(string(lines), "\n") != 2 || !strings.Contains(string(lines), ids[4]) || !strings.Contains(string(lines), "//8=") {
 		t.Errorf("got %s, %v", lines, err)
 	}
-	if details := fmt.Sprint(w.Details()); !strings.Contains(details, "2 rows that the record refuses") {
+	if details := fmt.Sprint(w.Details()); !strings.Contains(details, "2 rows that the record refused") {
 		t.Errorf("the status does not say it: %s", details)
 	}
 }

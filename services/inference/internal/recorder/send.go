@@ -127,7 +127,7 @@ func (c *call) settle(earlier map[string]*futurisysv1.Prediction, what futurisys
 		first, ok := earlier[prediction.GetId()]
 		switch {
 		case !ok:
-		case sameRow(first, prediction):
+		case sameQuestion(first, prediction):
 			c.predictions[i] = proto.CloneOf(first)
 			c.predictions[i].Recording = what
 		default:
@@ -136,16 +136,19 @@ func (c *call) settle(earlier map[string]*futurisysv1.Prediction, what futurisys
 	}
 }
 
-// sameRow says whether two predictions answer the same question. Of an employee the
-// id is the question: the record may have changed between two tries.
-func sameRow(a, b *futurisysv1.Prediction) bool {
-	if a.GetModel() != b.GetModel() || (a.EmployeeId == nil) != (b.EmployeeId == nil) {
+// sameQuestion says whether two predictions answer the same question: the same row for
+// the same version or alias. Of an employee's record the id is the row: the record may
+// have changed between two tries. first may be from before kinds, sources and what was
+// asked for were kept.
+func sameQuestion(first, again *futurisysv1.Prediction) bool {
+	if first.GetModel() != again.GetModel() || (first.EmployeeId == nil) != (again.EmployeeId == nil) ||
+		first.GetEmployeeId() != again.GetEmployeeId() ||
+		first.GetKind() != 0 && first.GetKind() != again.GetKind() ||
+		first.GetProfileSource() != 0 && first.GetProfileSource() != again.GetProfileSource() ||
+		first.RequestedVersion != nil && first.GetRequestedVersion() != again.GetRequestedVersion() {
 		return false
 	}
-	if a.EmployeeId != nil {
-		return a.GetEmployeeId() == b.GetEmployeeId()
-	}
-	return proto.Equal(a.GetProfile(), b.GetProfile())
+	return again.GetProfileSource() == futurisysv1.ProfileSource_PROFILE_SOURCE_RECORD || proto.Equal(first.GetProfile(), again.GetProfile())
 }
 
 // keep does what the mode says with rows that persistence did not take. err is why;

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -53,6 +52,7 @@ func (r *Registry) check(ctx context.Context, candidate repository.Candidate) *V
 	if err == nil {
 		version.State = Ready
 		version.lease = newLease(func() { r.closeSession(version) })
+		r.findImportance(version)
 		return version
 	}
 	version.State, version.Refusal = Refused, errors.Join(err, version.close())
@@ -88,12 +88,18 @@ func (v *Version) load(runtime engine.Runtime, memoryBudget int64) error {
 	if v.Plan, err = features.NewPlan(manifest.Features); err != nil {
 		return err //nolint:wrapcheck // it says all there is to say
 	}
+	if err := checkInside(v.Package.Graph); err != nil {
+		return err
+	}
 	before := residentBytes()
 	if v.Session, err = runtime.Load(v.Package.Graph, v.Plan.Width()); err != nil {
 		return err //nolint:wrapcheck // it says all there is to say
 	}
 	rows, err := v.checkGolden()
 	if err != nil {
+		return err
+	}
+	if err := v.checkAnswers(rows); err != nil {
 		return err
 	}
 	if err := v.checkLatency(rows[:v.Plan.Width()]); err != nil {
@@ -166,9 +172,7 @@ func (v *Version) checkExplanations(runtime engine.Runtime, golden []float32) er
 	if v.Explainer, err = explain.New(wish, v.Package.Graph, runtime, v.Plan.Width(), background); err != nil {
 		return fmt.Errorf("%w: %w", ErrExplain, err)
 	}
-	v.Importance = sync.OnceValues(func() ([]float64, error) {
-		return explain.Importance(context.Background(), v.Explainer, background, v.Plan.Width())
-	})
+	v.background = background
 	if v.Explainer.Method() == explain.Permutation {
 		return nil
 	}

@@ -27,18 +27,19 @@ type Order struct {
 }
 
 // SetAlias makes an alias stand for a version, which is loaded if it is not. Calls
-// under way end on the version they started with. ErrModel, ErrVersion: there is
-// none. ErrRefused: it failed a check. ErrSchema, ErrRemove: see there.
-func (r *Registry) SetAlias(ctx context.Context, name string, order Order) (*Model, error) {
+// under way end on the version they started with. lagging are the copies of the service
+// that had not taken it over in time. ErrModel, ErrVersion: there is none. ErrRefused: it
+// failed a check. ErrSchema, ErrRemove, ErrJournal: see there.
+func (r *Registry) SetAlias(ctx context.Context, name string, order Order) (model *Model, lagging []string, err error) {
 	if order.Version != 0 {
 		if _, err := r.Load(ctx, name, order.Version); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	} else if order.Alias == Champion {
-		return nil, ErrRemove
+		return nil, nil, ErrRemove
 	}
-	return r.changeAlias(name, func(model *Model, _ []Change) (Change, error) {
-		if model.Aliases[order.Alias] == order.Version {
+	return r.changeAlias(ctx, name, func(model *Model, past []Change) (Change, error) {
+		if standing(past)[order.Alias] == order.Version {
 			return Change{}, errUnchanged
 		}
 		kind := Set
@@ -80,27 +81,27 @@ func (m *Model) promotion(order Order) ([]Difference, error) {
 // RollbackAlias makes an alias stand for what it stood for before its last change,
 // in one call: the version is loaded if it is not, and no difference of schemas
 // stands in the way. ErrNoEarlier: there is nothing to go back to.
-func (r *Registry) RollbackAlias(ctx context.Context, name string, order Order) (*Model, error) {
+func (r *Registry) RollbackAlias(ctx context.Context, name string, order Order) (model *Model, lagging []string, err error) {
 	for {
-		changes, err := r.changes(name)
+		changes, err := r.options.Journal.Read(ctx, name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err //nolint:wrapcheck // it says all there is to say
 		}
 		earlier, err := before(changes, order.Alias)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if _, err := r.Load(ctx, name, earlier); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		model, err := r.changeAlias(name, func(_ *Model, past []Change) (Change, error) {
+		model, lagging, err := r.changeAlias(ctx, name, func(_ *Model, past []Change) (Change, error) {
 			if target, err := before(past, order.Alias); err != nil || target != earlier {
-				return Change{}, errors.Join(errMoved, err)
+				return Change{}, errors.Join(errTarget, err)
 			}
 			return Change{Alias: order.Alias, Kind: Rollback, To: earlier, By: order.By, Comment: order.Comment}, nil
 		})
-		if !errors.Is(err, errMoved) { // somebody changed the alias meanwhile: look again
-			return model, err
+		if !errors.Is(err, errTarget) { // somebody changed the alias meanwhile: look again
+			return model, lagging, err
 		}
 	}
 }
@@ -116,43 +117,85 @@ func before(changes []Change, alias string) (int32, error) {
 
 var (
 	errUnchanged = errors.New("it stands for that already")
-	errMoved     = errors.New("the alias was changed meanwhile")
+	errTarget    = errors.New("another version stood before")
 )
 
-// changeAlias keeps a change and then lets it take effect: what is not kept does
-// not happen. decide may be called with changes that another copy has kept.
-func (r *Registry) changeAlias(name string, decide func(*Model, []Change) (Change, error)) (*Model, error) {
-	r.change.Lock()
-	defer r.change.Unlock()
-	model, err := r.Model(name)
-	if err != nil {
-		return nil, err
+// changeAlias keeps a change, lets it take effect here, and waits for the other copies:
+// what is not kept does not happen. decide may be called again with changes that another
+// copy has kept meanwhile.
+func (r *Registry) changeAlias(ctx context.Context, name string, decide func(*Model, []Change) (Change, error)) (model *Model, lagging []string, err error) {
+	changes, err := r.keepChange(ctx, name, decide)
+	if errors.Is(err, errUnchanged) {
+		model, err = r.Model(name)
+		return model, nil, err
 	}
-	changes, err := r.journal(name).append(model.Changes, func(past []Change) (Change, error) {
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := r.apply(ctx, name, changes); err != nil {
+		return nil, nil, err
+	}
+	last := changes[len(changes)-1]
+	r.options.Logger.Info("alias changed", "model", name, "alias", last.Alias, "kind", last.Kind,
+		"from", last.From, "to", last.To, "forced", last.Forced, "entry", len(changes))
+	lagging = r.options.Journal.Await(ctx, name, len(changes))
+	if len(lagging) > 0 {
+		r.options.Logger.Warn("copies of the service have not taken the change over", "model", name, "entry", len(changes), "copies", lagging)
+	}
+	model, err = r.Model(name)
+	return model, lagging, err
+}
+
+// keepChange puts a change into the journal and returns all of it.
+func (r *Registry) keepChange(ctx context.Context, name string, decide func(*Model, []Change) (Change, error)) ([]Change, error) {
+	for {
+		past, err := r.options.Journal.Read(ctx, name)
+		if err != nil {
+			return nil, err //nolint:wrapcheck // it says all there is to say
+		}
+		model, err := r.Model(name)
+		if err == nil && len(past) > model.Applied {
+			if err = r.apply(ctx, name, past); err == nil {
+				model, err = r.Model(name)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
 		change, err := decide(model, past)
 		if err != nil {
-			return Change{}, err
+			return nil, err
 		}
-		change.From, change.Time = standing(past)[change.Alias], time.Now().UTC()
+		change.From, change.Time = standing(past)[change.Alias], time.Now().UTC().Truncate(time.Microsecond)
 		if version, err := model.Version(change.To); err == nil {
 			if version.State != Ready {
-				return Change{}, ErrVersion // unloaded meanwhile
+				return nil, ErrVersion // unloaded meanwhile
 			}
 			change.Revision = version.Revision
 		}
-		return change, nil
+		err = r.options.Journal.Append(ctx, name, len(past), change)
+		if errors.Is(err, ErrMoved) {
+			continue
+		}
+		return slices.Concat(past, []Change{change}), err //nolint:wrapcheck // it says all there is to say
+	}
+}
+
+// apply loads what the aliases stand for by the changes, and lets them stand for it. An
+// error is why a version of them is not loaded; what its alias stood for answers on.
+func (r *Registry) apply(ctx context.Context, name string, changes []Change) error {
+	var failed error
+	for _, number := range standing(changes) {
+		if _, err := r.Load(ctx, name, number); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("version %d: %w", number, err))
+		}
+	}
+	r.locked(func(next *state) {
+		if model, ok := next.models[name]; ok && len(changes) >= model.Applied {
+			model.adopt(changes)
+		}
 	})
-	if errors.Is(err, errUnchanged) {
-		return model, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	r.update(func(next *state) { next.models[name].adopt(changes) })
-	last := changes[len(changes)-1]
-	r.options.Logger.Info("alias changed", "model", name, "alias", last.Alias, "kind", last.Kind,
-		"from", last.From, "to", last.To, "forced", last.Forced)
-	return r.Model(name)
+	return failed
 }
 
 // adopt makes the aliases stand for what the changes say. Where that version is
@@ -164,26 +207,37 @@ func (m *Model) adopt(changes []Change) {
 			delete(m.Aliases, alias)
 		}
 	}
+	whole := true
 	for alias, number := range wanted {
 		if version, err := m.Version(number); err == nil && version.State == Ready {
 			m.Aliases[alias] = number
+		} else {
+			whole = false
 		}
 	}
 	m.Changes = changes
+	if whole {
+		m.Applied = len(changes)
+	}
 }
 
 // follow makes the aliases stand for what is kept. Where nothing is, wanted holds;
 // and where that names no champion, the newest version that was admitted is it.
-func (r *Registry) follow(name string, wanted map[string]int32) error {
-	changes, err := r.changes(name)
+func (r *Registry) follow(ctx context.Context, name string, wanted map[string]int32) error {
+	changes, err := r.options.Journal.Read(ctx, name)
 	if err != nil {
-		return err
+		return err //nolint:wrapcheck // it says all there is to say
 	}
-	if len(changes) > 0 {
-		r.locked(func(next *state) { next.models[name].adopt(changes) })
-		r.warnOfOthers(name, changes)
-		return nil
+	if len(changes) == 0 {
+		return r.initialise(ctx, name, wanted)
 	}
+	r.locked(func(next *state) { next.models[name].adopt(changes) })
+	r.warnOfOthers(name, changes)
+	return nil
+}
+
+// initialise decides what nobody has decided. Of several copies at once one does.
+func (r *Registry) initialise(ctx context.Context, name string, wanted map[string]int32) error {
 	model, err := r.Model(name)
 	if err != nil {
 		return err
@@ -201,14 +255,59 @@ func (r *Registry) follow(name string, wanted map[string]int32) error {
 		}
 	}
 	for _, alias := range slices.Sorted(maps.Keys(first)) {
-		_, err := r.changeAlias(name, func(*Model, []Change) (Change, error) {
+		if first[alias] == 0 {
+			continue
+		}
+		changes, err := r.keepChange(ctx, name, func(_ *Model, past []Change) (Change, error) {
+			if slices.ContainsFunc(past, func(c Change) bool { return c.Kind != Initial || c.Alias == alias }) {
+				return Change{}, errUnchanged // another copy decided meanwhile
+			}
 			return Change{Alias: alias, Kind: Initial, To: first[alias], By: "futurisys"}, nil
 		})
-		if err != nil && !errors.Is(err, ErrVersion) { // it is not ready: said where it was refused
+		switch {
+		case errors.Is(err, errUnchanged):
+			if changes, err = r.options.Journal.Read(ctx, name); err != nil {
+				return err //nolint:wrapcheck // it says all there is to say
+			}
+		case errors.Is(err, ErrVersion): // it is not ready: said where it was refused
+			continue
+		case err != nil:
 			return err
 		}
+		r.locked(func(next *state) { next.models[name].adopt(changes) })
 	}
 	return nil
+}
+
+// Follow takes over what the journals say by now, of the models that are known here. It
+// is for what other copies of the service have changed.
+func (r *Registry) Follow(ctx context.Context) error {
+	var failed error
+	for _, model := range r.Models() {
+		changes, err := r.options.Journal.Read(ctx, model.Name)
+		if err != nil {
+			return err //nolint:wrapcheck // it says all there is to say
+		}
+		if len(changes) == model.Applied && len(model.Changes) == len(changes) {
+			continue
+		}
+		if err := r.apply(ctx, model.Name, changes); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("model %s: %w", model.Name, err))
+			continue
+		}
+		last := changes[len(changes)-1]
+		r.options.Logger.Info("alias followed", "model", model.Name, "alias", last.Alias, "to", last.To, "entry", len(changes))
+	}
+	return failed
+}
+
+// Applied is, by model, how many changes of aliases the answers follow.
+func (r *Registry) Applied() map[string]int32 {
+	out := map[string]int32{}
+	for _, model := range r.Models() {
+		out[model.Name] = int32(model.Applied)
+	}
+	return out
 }
 
 // warnOfOthers says where an alias stands for a version whose content is another

@@ -19,13 +19,15 @@ import (
 func kept(t *testing.T, state string) *registry.Registry {
 	t.Helper()
 	options := registrytest.Options(t, enginetest.Repository(), hub.Settings{})
-	options.StateFolder = state
+	if state != "" {
+		options.Journal = registry.NewFileJournal(state, options.Repository.Name())
+	}
 	return registrytest.Open(t, options)
 }
 
 func set(t *testing.T, models *registry.Registry, alias string, version int32) *registry.Model {
 	t.Helper()
-	changed, err := models.SetAlias(t.Context(), model, registry.Order{Alias: alias, Version: version, By: "marie", Comment: "test"})
+	changed, _, err := models.SetAlias(t.Context(), model, registry.Order{Alias: alias, Version: version, By: "marie", Comment: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +36,7 @@ func set(t *testing.T, models *registry.Registry, alias string, version int32) *
 
 func rollback(t *testing.T, models *registry.Registry) error {
 	t.Helper()
-	_, err := models.RollbackAlias(t.Context(), model, registry.Order{Alias: registry.Champion, By: "jean"})
+	_, _, err := models.RollbackAlias(t.Context(), model, registry.Order{Alias: registry.Champion, By: "jean"})
 	return err
 }
 
@@ -122,7 +124,7 @@ func TestVersionWithAnAliasIsNotUnloaded(t *testing.T) {
 			t.Errorf("version %d: got %v", version, err)
 		}
 	}
-	if _, err := models.SetAlias(t.Context(), model, registry.Order{Alias: registry.Champion}); !errors.Is(err, registry.ErrRemove) {
+	if _, _, err := models.SetAlias(t.Context(), model, registry.Order{Alias: registry.Champion}); !errors.Is(err, registry.ErrRemove) {
 		t.Errorf("the champion was removed: %v", err)
 	}
 	set(t, models, "challenger", 0)
@@ -134,7 +136,7 @@ func TestVersionWithAnAliasIsNotUnloaded(t *testing.T) {
 func TestUnknownVersionGetsNoAlias(t *testing.T) {
 	models := kept(t, "")
 	for name, want := range map[string]error{model: registry.ErrVersion, "nothing": registry.ErrModel} {
-		if _, err := models.SetAlias(t.Context(), name, registry.Order{Alias: "canary", Version: 9}); !errors.Is(err, want) {
+		if _, _, err := models.SetAlias(t.Context(), name, registry.Order{Alias: "canary", Version: 9}); !errors.Is(err, want) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -167,7 +169,7 @@ func TestStateThatCannotBeReadIsNotReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	options := registrytest.Options(t, enginetest.Repository(), hub.Settings{})
-	options.StateFolder = state
+	options.Journal = registry.NewFileJournal(state, options.Repository.Name())
 	models := registry.New(options)
 	t.Cleanup(models.Close)
 	if err := models.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "MODEL_STATE_DIR") {
@@ -189,7 +191,7 @@ func TestChangeThatCannotBeKeptIsNotMade(t *testing.T) {
 	if err := os.WriteFile(state, nil, 0o600); err != nil { // a file where the folder was
 		t.Fatal(err)
 	}
-	if _, err := models.SetAlias(t.Context(), model, registry.Order{Alias: registry.Champion, Version: 2}); err == nil {
+	if _, _, err := models.SetAlias(t.Context(), model, registry.Order{Alias: registry.Champion, Version: 2}); err == nil {
 		t.Error("the change was made")
 	}
 	if got := number(t, models, 0, ""); got != 1 {
@@ -220,13 +222,13 @@ func TestAnotherSchemaIsPromotedOnlyByForce(t *testing.T) {
 		t.Fatal(err)
 	}
 	order := registry.Order{Alias: registry.Champion, Version: 2}
-	_, err := models.SetAlias(t.Context(), model, order)
+	_, _, err := models.SetAlias(t.Context(), model, order)
 	if !errors.Is(err, registry.ErrSchema) || !strings.Contains(err.Error(), "Audit") || !strings.Contains(err.Error(), "horizon") {
 		t.Errorf("got %v", err)
 	}
 	set(t, models, "challenger", 2) // to try it is nobody's risk
 	order.Force = true
-	changed, err := models.SetAlias(t.Context(), model, order)
+	changed, _, err := models.SetAlias(t.Context(), model, order)
 	if err != nil || !changed.Changes[len(changed.Changes)-1].Forced {
 		t.Fatalf("got %v", err)
 	}

@@ -83,9 +83,10 @@ func (r *Registry) note(found Source) {
 }
 
 func (r *Registry) refreshModel(ctx context.Context, name string, candidates []repository.Candidate, wanted map[string]int32) error {
-	changes, err := r.changes(name)
-	if err != nil {
-		return err
+	changes, err := r.options.Journal.Read(ctx, name)
+	unknown := errors.Is(err, ErrJournal) // what can be is loaded all the same
+	if err != nil && !unknown {
+		return err //nolint:wrapcheck // it says all there is to say
 	}
 	aliases := standing(changes)
 	if len(aliases) == 0 {
@@ -93,26 +94,16 @@ func (r *Registry) refreshModel(ctx context.Context, name string, candidates []r
 	}
 	r.locked(func(next *state) {
 		next.enlist(name, candidates)
-		next.models[name].Changes = changes
+		if !unknown {
+			next.models[name].Changes = changes
+		}
 	})
 	for _, candidate := range r.toLoad(name, candidates, aliases) {
 		if _, err := r.load(ctx, candidate); err != nil && !errors.Is(err, ErrRefused) {
 			return err
 		}
 	}
-	return r.follow(name, wanted)
-}
-
-// changes are the changes of a model's aliases: those kept in the state folder,
-// else those of this run.
-func (r *Registry) changes(name string) ([]Change, error) {
-	if kept := r.journal(name); kept.path != "" {
-		return kept.read()
-	}
-	if model, err := r.Model(name); err == nil {
-		return model.Changes, nil
-	}
-	return nil, nil
+	return r.follow(ctx, name, wanted)
 }
 
 // enlist makes the candidates known, and forgets what the repository has no longer,

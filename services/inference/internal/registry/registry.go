@@ -32,8 +32,8 @@ var (
 type Options struct {
 	Repository repository.Repository
 	Runtime    engine.Runtime
-	// StateFolder keeps who set which alias when; empty: nothing is kept.
-	StateFolder string
+	// Journal keeps who set which alias when; nil: it is kept for this run.
+	Journal Journal
 	// MostLoaded is how many versions of a model are loaded by themselves: those
 	// with an alias, then the newest.
 	MostLoaded int
@@ -50,6 +50,7 @@ type Registry struct {
 	lifetime context.Context
 	end      context.CancelFunc
 	closed   sync.Once
+	works    sync.WaitGroup // what is done beside the calls
 	current  atomic.Pointer[state]
 	// admission lets in one look at the repository, and one load, at a time: they
 	// take long, and measure.
@@ -75,6 +76,9 @@ type Model struct {
 	Versions []*Version       // ascending
 	Aliases  map[string]int32 // to versions that are ready
 	Changes  []Change         // of aliases, the oldest first
+	// Applied is how many of the changes the aliases follow: fewer where a version that
+	// one of them should stand for is not ready here.
+	Applied int
 }
 
 // Source says how the repository was at the last look.
@@ -87,6 +91,9 @@ type Source struct {
 
 // New returns a registry that has nothing yet: Refresh fills it.
 func New(options Options) *Registry {
+	if options.Journal == nil {
+		options.Journal = newMemoryJournal()
+	}
 	registry := &Registry{options: options, admission: make(chan struct{}, 1), unloaded: map[string]map[int32]bool{}}
 	registry.lifetime, registry.end = context.WithCancel(context.Background())
 	registry.current.Store(&state{models: map[string]*Model{}, source: Source{Repository: options.Repository.Name()}})
@@ -100,6 +107,7 @@ func (r *Registry) Close() { r.closed.Do(r.close) }
 func (r *Registry) close() {
 	r.end()
 	r.admission <- struct{}{} // for good: nothing is admitted any more
+	r.works.Wait()
 	r.change.Lock()
 	defer r.change.Unlock()
 	old := r.current.Swap(&state{models: map[string]*Model{}, source: r.current.Load().source})
@@ -112,7 +120,9 @@ func (r *Registry) close() {
 	}
 }
 
-// Ready returns nil when each model has a champion, else what is missing.
+// Ready returns nil when each model whose aliases somebody has decided has its champion,
+// and there is one, else what is missing. A model that never had a version fit to serve
+// takes nothing from the others: Problems says it.
 func (r *Registry) Ready() error {
 	now := r.current.Load()
 	if !now.refreshed {
@@ -121,12 +131,37 @@ func (r *Registry) Ready() error {
 	if len(now.models) == 0 {
 		return errors.Join(errors.New("the model repository holds no model"), now.source.problem())
 	}
+	served, problem := false, error(nil)
 	for _, name := range slices.Sorted(maps.Keys(now.models)) {
-		if _, ok := now.models[name].Aliases[Champion]; !ok {
-			return errors.Join(fmt.Errorf("model %s has no champion that is ready", name), now.models[name].problem())
+		model := now.models[name]
+		if _, ok := model.Aliases[Champion]; ok {
+			served = true
+			continue
 		}
+		if len(model.Changes) > 0 {
+			return model.noChampion()
+		}
+		problem = cmp.Or(problem, model.noChampion())
+	}
+	if !served {
+		return problem
 	}
 	return nil
+}
+
+// Problems says, by model, why it does not answer.
+func (r *Registry) Problems() map[string]error {
+	out := map[string]error{}
+	for _, model := range r.Models() {
+		if _, ok := model.Aliases[Champion]; !ok {
+			out[model.Name] = model.noChampion()
+		}
+	}
+	return out
+}
+
+func (m *Model) noChampion() error {
+	return errors.Join(fmt.Errorf("model %s has no champion that is ready", m.Name), m.problem())
 }
 
 // Source says how the repository was at the last look.
@@ -240,6 +275,7 @@ func (r *Registry) update(edit func(next *state)) {
 	for name, model := range now.models {
 		next.models[name] = &Model{
 			Name: name, Versions: slices.Clone(model.Versions), Aliases: maps.Clone(model.Aliases), Changes: slices.Clone(model.Changes),
+			Applied: model.Applied,
 		}
 	}
 	edit(next)

@@ -4,12 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/futurisys/futurisys/proto/gen/onnx"
 	"github.com/futurisys/futurisys/services/inference/internal/engine"
 	"github.com/futurisys/futurisys/services/inference/internal/engine/enginetest"
 	"github.com/futurisys/futurisys/services/inference/internal/features"
@@ -118,7 +122,105 @@ func spoiled() map[string]struct {
 				t.Fatal(err)
 			}
 		}, registry.ErrGolden},
+		// The golden rows of these were made by the same mistake.
+		"log-odds":          {answers("Identity", func(logit float64) float64 { return logit }), modelpkg.ErrPackage},
+		"tanh":              {answers("Tanh", math.Tanh), modelpkg.ErrPackage},
+		"softplus":          {answers("Softplus", func(logit float64) float64 { return math.Log1p(math.Exp(logit)) }), registry.ErrAnswer},
+		"an empty field":    {edit(func(m map[string]any) { optional(m, "commute_distance", nil) }), registry.ErrAnswer},
+		"weights elsewhere": {weightsElsewhere, registry.ErrExternal},
+		"float64": {func(t *testing.T, v string) {
+			editGraph(t, v, func(m *onnx.ModelProto) {
+				m.GetGraph().GetOutput()[0].GetType().GetTensorType().ElemType = proto.Int32(int32(onnx.TensorProto_DOUBLE))
+				last := m.GetGraph().GetNode()[len(m.GetGraph().GetNode())-1]
+				wide := &onnx.NodeProto{OpType: proto.String("Cast"), Input: []string{"narrow"}, Output: last.GetOutput(), Attribute: []*onnx.AttributeProto{{
+					Name: proto.String("to"), Type: onnx.AttributeProto_INT.Enum(), I: proto.Int64(int64(onnx.TensorProto_DOUBLE)),
+				}}}
+				last.Output = []string{"narrow"}
+				m.Graph.Node = append(m.Graph.Node, wide)
+			})
+		}, engine.ErrGraph},
+		"a pointer of Git LFS": {func(t *testing.T, v string) {
+			text := "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+			if err := os.WriteFile(filepath.Join(v, modelpkg.GraphFile), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, modelpkg.ErrPackage},
 	}
+}
+
+// reasons are what the refusals of some of them must say.
+func reasons() map[string]string {
+	return map[string]string{
+		"log-odds": "not from 0 to 1", "tanh": "not from 0 to 1", "softplus": "gives 1.", "an empty field": "commute_distance empty gives NaN",
+		"weights elsewhere": "weights must be inside model.onnx", "float64": "it is float64", "a pointer of Git LFS": "git lfs pull",
+	}
+}
+
+// optional makes a feature one that may be empty.
+func optional(manifest map[string]any, name string, impute any) {
+	for _, f := range manifest["features"].([]any) {
+		if feature := f.(map[string]any); feature["name"] == name {
+			feature["required"] = false
+			if impute != nil {
+				feature["impute"] = impute
+			}
+		}
+	}
+}
+
+// answers gives the graph another last step than the sigmoid, and the golden rows what it
+// makes of the log-odds.
+func answers(operator string, of func(logit float64) float64) func(*testing.T, string) {
+	return func(t *testing.T, version string) {
+		t.Helper()
+		editGraph(t, version, func(m *onnx.ModelProto) {
+			for _, node := range m.GetGraph().GetNode() {
+				if node.GetOpType() == "Sigmoid" {
+					node.OpType = &operator
+					return
+				}
+			}
+			t.Fatal("the graph has no sigmoid")
+		})
+		editGolden(t, version, func(row map[string]any) {
+			p := row["probability"].(float64)
+			row["probability"] = of(math.Log(p / (1 - p)))
+			if operator == "Softplus" && row["probability"].(float64) > 1 { // only rows that nobody suspects
+				row["probability"] = nil
+			}
+		})
+	}
+}
+
+func weightsElsewhere(t *testing.T, version string) {
+	t.Helper()
+	editGraph(t, version, func(m *onnx.ModelProto) {
+		tensor := m.GetGraph().GetInitializer()[0]
+		tensor.DataLocation = onnx.TensorProto_EXTERNAL.Enum()
+		tensor.ExternalData = []*onnx.StringStringEntryProto{{Key: proto.String("location"), Value: proto.String("weights.bin")}}
+		tensor.RawData, tensor.FloatData = nil, nil
+	})
+}
+
+func editGraph(t *testing.T, version string, edit func(*onnx.ModelProto)) {
+	t.Helper()
+	path := filepath.Join(version, modelpkg.GraphFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var model onnx.ModelProto
+	if err := proto.Unmarshal(data, &model); err != nil {
+		t.Fatal(err)
+	}
+	edit(&model)
+	if data, err = proto.Marshal(&model); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	enginetest.EditManifest(t, version, true, nil)
 }
 
 // otherLabel makes the graph answer 1 - p for the package's labels.
@@ -137,6 +239,7 @@ func otherContributions(t *testing.T, version string) {
 	})
 }
 
+// editGolden edits the golden rows; one that is left without a probability goes.
 func editGolden(t *testing.T, version string, edit func(row map[string]any)) {
 	t.Helper()
 	path := filepath.Join(version, modelpkg.GoldenFile)
@@ -148,9 +251,10 @@ func editGolden(t *testing.T, version string, edit func(row map[string]any)) {
 	if err := json.Unmarshal(data, &golden); err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range golden["rows"].([]any) {
+	golden["rows"] = slices.DeleteFunc(golden["rows"].([]any), func(row any) bool {
 		edit(row.(map[string]any))
-	}
+		return row.(map[string]any)["probability"] == nil
+	})
 	if data, err = json.Marshal(golden); err != nil {
 		t.Fatal(err)
 	}
@@ -178,8 +282,10 @@ func TestBadVersionIsRefusedWithItsReasonAndTheOtherServes(t *testing.T) {
 			}
 			if _, err := models.Load(t.Context(), model, 2); !errors.Is(err, registry.ErrRefused) || !errors.Is(err, test.want) {
 				t.Errorf("load: got %v, want %v", err, test.want)
+			} else if !strings.Contains(err.Error(), reasons()[name]) {
+				t.Errorf("load: %v does not say %q", err, reasons()[name])
 			}
-			if _, err := models.SetAlias(t.Context(), model, registry.Order{Alias: registry.Champion, Version: 2, Force: true}); !errors.Is(err, test.want) {
+			if _, _, err := models.SetAlias(t.Context(), model, registry.Order{Alias: registry.Champion, Version: 2, Force: true}); !errors.Is(err, test.want) {
 				t.Errorf("set the champion: got %v, want %v", err, test.want)
 			}
 			found, err := models.Model(model)
@@ -239,6 +345,39 @@ func TestNothingToServeIsNotReady(t *testing.T) {
 		if _, err := repository.Open(location, hub.Settings{HFEndpoint: "http://127.0.0.1:1"}, slog.New(slog.DiscardHandler)); err == nil ||
 			!strings.Contains(err.Error(), "MODEL_REPOSITORY") {
 			t.Errorf("%s: got %v, want an error that names the setting", location, err)
+		}
+	}
+}
+
+// An optional field whose missing value the manifest gives is no reason to refuse.
+func TestOptionalFieldWithAValueForTheMissingIsAdmitted(t *testing.T) {
+	folder, version := enginetest.CopyModel(t)
+	enginetest.EditManifest(t, version, false, func(m map[string]any) { optional(m, "commute_distance", 7) })
+	if err := registrytest.Folder(t, folder).Ready(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A folder that somebody began beside a healthy model takes nothing from it, neither now
+// nor at the next start; the reason is there to be read.
+func TestNewModelThatIsInvalidTakesNothingFromTheOthers(t *testing.T) {
+	folder, _ := enginetest.CopyModel(t)
+	models := registrytest.Folder(t, folder)
+	if err := os.MkdirAll(filepath.Join(folder, "aaa", "1"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := models.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, models := range map[string]*registry.Registry{"at the next look": models, "at the next start": registrytest.Folder(t, folder)} {
+		if err := models.Ready(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := number(t, models, 0, ""); got != 1 {
+			t.Errorf("%s: version %d answers", name, got)
+		}
+		if problem := models.Problems()["aaa"]; problem == nil || !strings.Contains(problem.Error(), "manifest.json") {
+			t.Errorf("%s: the reason is %v", name, problem)
 		}
 	}
 }

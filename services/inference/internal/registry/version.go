@@ -44,9 +44,8 @@ type Version struct {
 	MemoryBytes int64                        // growth of the process at load, at least the graph
 	Example     *futurisysv1.EmployeeProfile // of its first golden row
 	Explainer   explain.Explainer
-	// Importance is the mean absolute contribution of each feature over the
-	// background rows, in the order of the graph; found when it is first asked for.
-	Importance func() ([]float64, error)
+	importance  atomic.Pointer[[]float64]
+	background  []float32 // until the importance is being found
 
 	lease *lease
 }

@@ -198,7 +198,7 @@ func TestPinDecidesWhoIsChampion(t *testing.T) {
 	w, state := start(t), t.TempDir()
 	for revision, want := range map[string]int32{"": 2_000_000, "@model-v1.0.0": 1_000_000, "@model-v2.0.0": 2_000_000} {
 		options := registrytest.Options(t, "hf://"+name+revision, w.settings)
-		options.StateFolder = state
+		options.Journal = registry.NewFileJournal(state, options.Repository.Name())
 		version, err := registrytest.Open(t, options).Acquire("attrition", 0, "")
 		if err != nil {
 			t.Fatalf("%q: %v", revision, err)

@@ -14,11 +14,13 @@ var requestNamespace = uuid.MustParse("5b0bb8de-5d0e-5b65-9d3c-8c4f0b9c3a11") //
 // ids of the same name, also while it cannot see what another one answered. The zero
 // value is a call without a name.
 type Request struct {
-	id string
+	id        string
+	requested string
 }
 
-// NewRequest returns the request of a request_id; empty: the call has none.
-func NewRequest(id string) Request { return Request{id: id} }
+// NewRequest returns the request of a request_id; empty: the call has none. requested is
+// the alias, or the number of the version, that the call asks for.
+func NewRequest(id, requested string) Request { return Request{id: id, requested: requested} }
 
 // Row is the name of the call's only row.
 func (r Request) Row() RowName { return r.name("") }
@@ -38,12 +40,12 @@ func (r Request) name(part string) RowName {
 	if r.id == "" {
 		return RowName{}
 	}
-	return RowName{requestID: r.id, predictionID: uuid.NewSHA1(requestNamespace, []byte(r.id+"\x00"+part)).String()}
+	return RowName{requestID: r.id, requested: r.requested, predictionID: uuid.NewSHA1(requestNamespace, []byte(r.id+"\x00"+part)).String()}
 }
 
 // RowName says which id a row's prediction must get; the zero value: a new one.
 type RowName struct {
-	requestID, predictionID string
+	requestID, requested, predictionID string
 }
 
 // newID is a UUID of version 7, which sorts by time.

@@ -28,18 +28,25 @@ type Recorder interface {
 
 // Row is one thing to score.
 type Row struct {
-	Profile    *futurisysv1.EmployeeProfile
-	EmployeeID *int32 // whose record it is; nil: a profile that the caller sent
+	Profile *futurisysv1.EmployeeProfile
+	// Employee is whom the row is about; nil: nobody on record.
+	Employee *futurisysv1.Employee
+	// FromRecord says that the profile is the employee's record, and not what a caller sent.
+	FromRecord bool
+	Kind       futurisysv1.PredictionKind // unspecified: a score
+	Number     int32                      // the caller's number of the row; 0: none
+	ID         string                     // the caller's name of the row
 	Name       RowName
 	Explain    *futurisysv1.ExplainOptions // nil: no reasons are asked for
 }
 
-// Outcome is what came of one row: a prediction, or all that is wrong with it, or
-// that its request_id belongs to another row.
+// Outcome is what came of one row: a prediction, or all that is wrong with it, or that
+// its request_id belongs to another row, or that the version gave no probability.
 type Outcome struct {
 	Prediction *futurisysv1.Prediction
 	Problems   []features.Problem
 	Reused     bool
+	NoAnswer   bool
 }
 
 // Scorer scores rows. It may be used by many goroutines at once.
@@ -83,6 +90,10 @@ func (s *Scorer) Score(ctx context.Context, version *registry.Version, rows []Ro
 	if err := version.Session.Score(encoded, probabilities); err != nil {
 		return nil, fmt.Errorf("score with %s/%d: %w", version.Model, version.Number, err)
 	}
+	good, encoded, probabilities = answered(version.Plan.Width(), good, encoded, probabilities, outcomes)
+	if len(good) == 0 {
+		return outcomes, nil
+	}
 	predictions := make([]*futurisysv1.Prediction, len(good))
 	for n, i := range good {
 		prediction, err := predict(version, rows[i], float64(probabilities[n]))
@@ -106,6 +117,22 @@ func (s *Scorer) Score(ctx context.Context, version *registry.Version, rows []Ro
 		outcomes[good[n]] = Outcome{Reused: true}
 	}
 	return outcomes, nil
+}
+
+// answered are the rows that got a probability; of the others the outcome says that they
+// did not. Admission tries a version on much, and not on everything.
+func answered(width int, good []int, encoded, probabilities []float32, outcomes []Outcome) ([]int, []float32, []float32) {
+	kept := 0
+	for n, i := range good {
+		if !registry.IsProbability(float64(probabilities[n])) {
+			outcomes[i].NoAnswer = true
+			continue
+		}
+		good[kept], probabilities[kept] = i, probabilities[n]
+		copy(encoded[kept*width:(kept+1)*width], encoded[n*width:(n+1)*width])
+		kept++
+	}
+	return good[:kept], encoded[:kept*width], probabilities[:kept]
 }
 
 // encode appends the profile's row, and says all that is wrong with it: by the
@@ -139,7 +166,10 @@ func predict(version *registry.Version, row Row, probability float64) (*futurisy
 	prediction := &futurisysv1.Prediction{
 		Id:             id,
 		RequestId:      row.Name.requestID,
-		EmployeeId:     row.EmployeeID,
+		Kind:           max(row.Kind, futurisysv1.PredictionKind_PREDICTION_KIND_SCORE),
+		ProfileSource:  futurisysv1.ProfileSource_PROFILE_SOURCE_CALLER,
+		RowNumber:      row.Number,
+		RowId:          row.ID,
 		Model:          version.Model,
 		ModelVersion:   version.Number,
 		ModelRevision:  version.Revision,
@@ -149,6 +179,15 @@ func predict(version *registry.Version, row Row, probability float64) (*futurisy
 		Positive:       probability >= manifest.Threshold.Value,
 		Profile:        row.Profile,
 		CreateTime:     timestamppb.New(time.Now().UTC().Truncate(time.Microsecond)),
+	}
+	if row.Employee != nil {
+		prediction.EmployeeId, prediction.EmployeeGeneration = new(row.Employee.GetId()), row.Employee.GetGeneration()
+	}
+	if row.FromRecord {
+		prediction.ProfileSource = futurisysv1.ProfileSource_PROFILE_SOURCE_RECORD
+	}
+	if row.Name.requestID != "" {
+		prediction.RequestedVersion = new(row.Name.requested)
 	}
 	if prediction.GetPositive() {
 		prediction.PredictedLabel = manifest.PositiveLabel

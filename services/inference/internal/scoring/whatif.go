@@ -3,6 +3,7 @@ package scoring
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -35,6 +36,9 @@ func (e ProfileError) Error() string {
 	return fmt.Sprintf("%s%s %s", e.Path, e.Problems[0].Field, e.Problems[0].Description)
 }
 
+// ErrNoAnswer says that the version gave no probability for a row.
+var ErrNoAnswer = errors.New("the version gave no probability for the row")
+
 // WhatIf answers a question with a version that the caller acquired. Nothing is
 // recorded. A ProfileError says that a row cannot be scored.
 func (s *Scorer) WhatIf(ctx context.Context, version *registry.Version, question Question) (*futurisysv1.ExplainResponse, error) {
@@ -59,6 +63,11 @@ func (s *Scorer) WhatIf(ctx context.Context, version *registry.Version, question
 	probabilities := make([]float32, len(profiles))
 	if err := version.Session.Score(encoded, probabilities); err != nil {
 		return nil, fmt.Errorf("score with %s/%d: %w", version.Model, version.Number, err)
+	}
+	for _, probability := range probabilities {
+		if !registry.IsProbability(float64(probability)) {
+			return nil, ErrNoAnswer
+		}
 	}
 	out := &futurisysv1.ExplainResponse{
 		Model: version.Model, ModelVersion: version.Number, ModelRevision: version.Revision,

@@ -51,6 +51,10 @@ func changeError(err error, model string, version int32, alias string) error {
 	switch {
 	case errors.Is(err, registry.ErrSource):
 		return apierr.Unavailable(retryAfter, "%s", err)
+	case errors.Is(err, registry.ErrJournal):
+		away := unavailablePersistence()
+		away.Message = "the journal of aliases is unavailable: nothing was changed; try again"
+		return away
 	case errors.Is(err, registry.ErrRefused):
 		return wrongState(futurisysv1.ErrorReason_ERROR_REASON_MODEL_VERSION_REFUSED)
 	case errors.Is(err, registry.ErrInUse):
@@ -97,8 +101,21 @@ func rowError(problems []features.Problem) *futurisysv1.RowError {
 	return out
 }
 
+// unavailablePersistence says that it is persistence that a call needs and does not reach.
+func unavailablePersistence() *apierr.Error {
+	away := apierr.Unavailable(retryAfter, "persistence is unavailable; try again")
+	away.Service = "persistence"
+	return away
+}
+
+// noAnswerError says that a version gave no probability for a row.
+func noAnswerError(version *registry.Version) *apierr.Error {
+	return apierr.New(codes.Internal, futurisysv1.ErrorReason_ERROR_REASON_INVALID_MODEL_ANSWER,
+		"version %d of model %s gave no probability for this row", version.Number, version.Model)
+}
+
 // missingEmployees says which employees are not on record.
-func missingEmployees(ids []int32) error {
+func missingEmployees(ids []int32) *apierr.Error {
 	const shown = 20
 	names := make([]string, 0, shown)
 	for _, id := range ids[:min(len(ids), shown)] {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 
 	"github.com/futurisys/futurisys/services/inference/internal/scoring"
 
@@ -31,6 +32,9 @@ func (s *Prediction) Explain(ctx context.Context, request *futurisysv1.ExplainRe
 		return nil, invalidArgument("profile", "is required, or employee_id")
 	}
 	answer, err := s.scorer.WhatIf(ctx, version, question)
+	if errors.Is(err, scoring.ErrNoAnswer) {
+		return nil, noAnswerError(version)
+	}
 	if err != nil {
 		return nil, scoreError(err)
 	}

@@ -22,8 +22,8 @@ type Models interface {
 	Refresh(ctx context.Context) error
 	Load(ctx context.Context, model string, version int32) (*registry.Version, error)
 	Unload(model string, version int32) (*registry.Version, error)
-	SetAlias(ctx context.Context, model string, order registry.Order) (*registry.Model, error)
-	RollbackAlias(ctx context.Context, model string, order registry.Order) (*registry.Model, error)
+	SetAlias(ctx context.Context, model string, order registry.Order) (changed *registry.Model, lagging []string, err error)
+	RollbackAlias(ctx context.Context, model string, order registry.Order) (changed *registry.Model, lagging []string, err error)
 }
 
 // Model serves ModelService.

@@ -50,23 +50,30 @@ func (s *Model) changed(request interface {
 
 // SetModelAlias makes an alias stand for a version.
 func (s *Model) SetModelAlias(ctx context.Context, request *futurisysv1.SetModelAliasRequest) (*futurisysv1.Model, error) {
-	model, err := s.models.SetAlias(ctx, request.GetModel(), registry.Order{
+	model, lagging, err := s.models.SetAlias(ctx, request.GetModel(), registry.Order{
 		Alias: request.GetAlias(), Version: request.GetVersion(), Force: request.GetForce(),
 		By: request.GetChangedBy(), Comment: request.GetComment(),
 	})
 	if err != nil {
 		return nil, changeError(err, request.GetModel(), request.GetVersion(), request.GetAlias())
 	}
-	return modelMessage(model, s.models.Source(), true), nil
+	return s.aliasChanged(model, lagging), nil
 }
 
 // RollbackModelAlias makes an alias stand for what it stood for before.
 func (s *Model) RollbackModelAlias(ctx context.Context, request *futurisysv1.RollbackModelAliasRequest) (*futurisysv1.Model, error) {
-	model, err := s.models.RollbackAlias(ctx, request.GetModel(), registry.Order{
+	model, lagging, err := s.models.RollbackAlias(ctx, request.GetModel(), registry.Order{
 		Alias: request.GetAlias(), By: request.GetChangedBy(), Comment: request.GetComment(),
 	})
 	if err != nil {
 		return nil, changeError(err, request.GetModel(), 0, request.GetAlias())
 	}
-	return modelMessage(model, s.models.Source(), true), nil
+	return s.aliasChanged(model, lagging), nil
+}
+
+// aliasChanged answers with a model of which an alias was changed.
+func (s *Model) aliasChanged(model *registry.Model, lagging []string) *futurisysv1.Model {
+	out := modelMessage(model, s.models.Source(), true)
+	out.LaggingCopies = lagging
+	return out
 }

@@ -40,14 +40,8 @@ func modelMessage(model *registry.Model, source registry.Source, whole bool) *fu
 }
 
 func changeMessage(change registry.Change) *futurisysv1.AliasChange {
-	kinds := map[registry.ChangeKind]futurisysv1.AliasChangeKind{
-		registry.Initial:  futurisysv1.AliasChangeKind_ALIAS_CHANGE_KIND_INITIAL,
-		registry.Set:      futurisysv1.AliasChangeKind_ALIAS_CHANGE_KIND_SET,
-		registry.Rollback: futurisysv1.AliasChangeKind_ALIAS_CHANGE_KIND_ROLLBACK,
-		registry.Removed:  futurisysv1.AliasChangeKind_ALIAS_CHANGE_KIND_REMOVED,
-	}
 	return &futurisysv1.AliasChange{
-		Alias: change.Alias, Kind: kinds[change.Kind], FromVersion: change.From, ToVersion: change.To, ToRevision: change.Revision,
+		Alias: change.Alias, Kind: change.Kind.Message(), FromVersion: change.From, ToVersion: change.To, ToRevision: change.Revision,
 		ChangedBy: change.By, Comment: change.Comment, Forced: change.Forced, ChangeTime: timestamppb.New(change.Time),
 	}
 }
@@ -100,13 +94,9 @@ func versionMessage(model *registry.Model, version *registry.Version, whole bool
 }
 
 // importance is how much each feature moves the scores of a version that the caller
-// acquired, the greatest first. Nothing, where it cannot be found: it is not what the
-// call is about.
+// acquired, the greatest first; nothing, where it is not found yet.
 func importance(version *registry.Version) []*futurisysv1.FeatureImportance {
-	means, err := version.Importance()
-	if err != nil {
-		return nil
-	}
+	means := version.Importance()
 	out := make([]*futurisysv1.FeatureImportance, len(means))
 	for i, mean := range means {
 		out[i] = &futurisysv1.FeatureImportance{

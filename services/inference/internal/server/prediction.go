@@ -2,9 +2,11 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
 	"github.com/futurisys/futurisys/services/inference/internal/scoring"
@@ -48,16 +50,28 @@ func (s *Prediction) Predict(ctx context.Context, request *futurisysv1.PredictRe
 	if request.GetProfile() == nil {
 		return nil, invalidArgument("profile", "is required")
 	}
-	name, err := requestOf(ctx, request.GetRequestId())
+	name, err := requestOf(ctx, request.GetRequestId(), request)
 	if err != nil {
 		return nil, err
 	}
-	outcomes, err := s.scorer.Score(ctx, version, []scoring.Row{{Profile: request.GetProfile(), Name: name.Row(), Explain: request.GetExplain()}}, "")
-	if err != nil {
-		return nil, scoreError(err)
+	row := scoring.Row{Profile: request.GetProfile(), Kind: request.GetKind(), Name: name.Row(), Explain: request.GetExplain()}
+	if request.EmployeeId != nil {
+		found, err := s.readEmployees(ctx, []int32{request.GetEmployeeId()})
+		if err != nil {
+			return nil, err
+		}
+		if row.Employee = found[request.GetEmployeeId()]; row.Employee == nil {
+			return nil, missingEmployees([]int32{request.GetEmployeeId()})
+		}
 	}
-	if outcomes[0].Reused {
+	outcomes, err := s.scorer.Score(ctx, version, []scoring.Row{row}, "")
+	switch {
+	case err != nil:
+		return nil, scoreError(err)
+	case outcomes[0].Reused:
 		return nil, reusedError()
+	case outcomes[0].NoAnswer:
+		return nil, noAnswerError(version)
 	}
 	if problems := outcomes[0].Problems; len(problems) > 0 {
 		return nil, profileError("profile.", problems)
@@ -74,9 +88,13 @@ func (s *Prediction) BatchPredict(ctx context.Context, request *futurisysv1.Batc
 	defer version.Release()
 	rows := make([]scoring.Row, len(request.GetProfiles()))
 	for i, profile := range request.GetProfiles() {
-		rows[i] = scoring.Row{Profile: profile, Explain: request.GetExplain()}
+		rows[i] = scoring.Row{Profile: profile, Kind: request.GetKind(), Explain: request.GetExplain()}
 	}
-	batch, err := s.scoreBatch(ctx, version, rows, request)
+	missing, err := s.refer(ctx, rows, request.GetReferences())
+	if err != nil {
+		return nil, err
+	}
+	batch, err := s.scoreBatch(ctx, version, rows, missing, request)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +117,7 @@ func (s *Prediction) PredictEmployees(ctx context.Context, request *futurisysv1.
 	for i := range rows {
 		rows[i].Explain = request.GetExplain()
 	}
-	batch, err := s.scoreBatch(ctx, version, rows, request)
+	batch, err := s.scoreBatch(ctx, version, rows, nil, request)
 	if err != nil {
 		return nil, err
 	}
@@ -128,26 +146,78 @@ func (s *Prediction) acquire(request target) (*registry.Version, error) {
 
 // employeeRows reads the employees' records, in the order of the ids.
 func (s *Prediction) employeeRows(ctx context.Context, ids []int32) ([]scoring.Row, error) {
+	found, err := s.readEmployees(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]scoring.Row, len(ids))
+	var missing []int32
+	for i, id := range ids {
+		employee, ok := found[id]
+		if !ok {
+			missing = append(missing, id)
+		}
+		rows[i] = scoring.Row{Profile: employee.GetProfile(), Employee: employee, FromRecord: true}
+	}
+	if len(missing) > 0 {
+		return nil, missingEmployees(missing)
+	}
+	return rows, nil
+}
+
+// readEmployees reads those of the employees that are on record.
+func (s *Prediction) readEmployees(ctx context.Context, ids []int32) (map[int32]*futurisysv1.Employee, error) {
 	if s.employees == nil {
 		return nil, apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_NO_DATABASE,
 			"this environment has no employees on record")
 	}
-	found, err := s.employees.BatchGetEmployees(ctx, &futurisysv1.BatchGetEmployeesRequest{EmployeeIds: ids})
+	answer, err := s.employees.BatchGetEmployees(ctx, &futurisysv1.BatchGetEmployeesRequest{EmployeeIds: ids})
+	if status.Code(err) == codes.Unavailable {
+		return nil, fmt.Errorf("%w: %w", unavailablePersistence(), err)
+	}
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a status of our own service
 	}
-	if missing := found.GetMissingIds(); len(missing) > 0 {
-		return nil, missingEmployees(missing)
+	found := make(map[int32]*futurisysv1.Employee, len(ids))
+	for _, employee := range answer.GetEmployees() {
+		found[employee.GetId()] = employee
 	}
-	profiles := make(map[int32]*futurisysv1.EmployeeProfile, len(ids))
-	for _, employee := range found.GetEmployees() {
-		profiles[employee.GetId()] = employee.GetProfile()
+	return found, nil
+}
+
+// refer says of each row what the caller knows of it. missing are the places of rows
+// about employees who are not on record.
+func (s *Prediction) refer(ctx context.Context, rows []scoring.Row, references []*futurisysv1.RowReference) (missing map[int]int32, err error) {
+	if len(references) == 0 {
+		return nil, nil
 	}
-	rows := make([]scoring.Row, len(ids))
-	for i, id := range ids {
-		rows[i] = scoring.Row{Profile: profiles[id], EmployeeID: &id}
+	if len(references) != len(rows) {
+		return nil, invalidArgument("references", fmt.Sprintf("must be %d, one for each profile, not %d", len(rows), len(references)))
 	}
-	return rows, nil
+	var ids []int32
+	for i, reference := range references {
+		rows[i].Number, rows[i].ID = reference.GetRowNumber(), reference.GetRowId()
+		if reference.EmployeeId != nil {
+			ids = append(ids, reference.GetEmployeeId())
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	found, err := s.readEmployees(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	missing = map[int]int32{}
+	for i, reference := range references {
+		if reference.EmployeeId == nil {
+			continue
+		}
+		if rows[i].Employee = found[reference.GetEmployeeId()]; rows[i].Employee == nil {
+			missing[i] = reference.GetEmployeeId()
+		}
+	}
+	return missing, nil
 }
 
 // batch is what both batch methods answer.
@@ -159,12 +229,15 @@ type batch struct {
 
 // batchRequest is what both batch methods take.
 type batchRequest interface {
+	target
 	GetRequestId() string
 	GetBatchId() string
 }
 
-func (s *Prediction) scoreBatch(ctx context.Context, version *registry.Version, rows []scoring.Row, request batchRequest) (*batch, error) {
-	name, err := requestOf(ctx, request.GetRequestId())
+// scoreBatch scores rows; those at the places of missing are about employees who are not
+// on record.
+func (s *Prediction) scoreBatch(ctx context.Context, version *registry.Version, rows []scoring.Row, missing map[int]int32, request batchRequest) (*batch, error) {
+	name, err := requestOf(ctx, request.GetRequestId(), request)
 	if err != nil {
 		return nil, err
 	}
@@ -174,16 +247,26 @@ func (s *Prediction) scoreBatch(ctx context.Context, version *registry.Version, 
 			return nil, err //nolint:wrapcheck // the source of randomness failed: nothing to add
 		}
 	}
+	asked := make([]scoring.Row, 0, len(rows))
+	places := make([]int, 0, len(rows))
 	for i := range rows {
+		if _, none := missing[i]; none {
+			continue
+		}
 		rows[i].Name = name.RowAt(i)
+		asked, places = append(asked, rows[i]), append(places, i)
 	}
-	outcomes, err := s.scorer.Score(ctx, version, rows, id)
+	outcomes, err := s.scorer.Score(ctx, version, asked, id)
 	if err != nil {
 		return nil, scoreError(err)
 	}
-	out := &batch{id: id, results: make([]*futurisysv1.RowResult, len(rows))}
-	for i, outcome := range outcomes {
-		out.results[i] = rowResult(int32(i), outcome)
+	out := &batch{id: id, results: make([]*futurisysv1.RowResult, len(rows)), failed: int32(len(missing))}
+	for i, employee := range missing {
+		out.results[i] = rowFailure(int32(i), missingEmployees([]int32{employee}))
+	}
+	for n, outcome := range outcomes {
+		i := places[n]
+		out.results[i] = rowResult(int32(i), outcome, version)
 		if outcome.Prediction != nil {
 			out.predicted++
 		} else {
@@ -193,15 +276,21 @@ func (s *Prediction) scoreBatch(ctx context.Context, version *registry.Version, 
 	return out, nil
 }
 
-func rowResult(index int32, outcome scoring.Outcome) *futurisysv1.RowResult {
+func rowResult(index int32, outcome scoring.Outcome, version *registry.Version) *futurisysv1.RowResult {
 	switch {
 	case outcome.Reused:
-		reused := reusedError()
-		return &futurisysv1.RowResult{Index: index, Outcome: &futurisysv1.RowResult_Error{
-			Error: &futurisysv1.RowError{Reason: reused.Reason, Message: reused.Message},
-		}}
+		return rowFailure(index, reusedError())
+	case outcome.NoAnswer:
+		return rowFailure(index, noAnswerError(version))
 	case outcome.Prediction == nil:
 		return &futurisysv1.RowResult{Index: index, Outcome: &futurisysv1.RowResult_Error{Error: rowError(outcome.Problems)}}
 	}
 	return &futurisysv1.RowResult{Index: index, Outcome: &futurisysv1.RowResult_Prediction{Prediction: outcome.Prediction}}
+}
+
+// rowFailure is an error of a call as that of one of its rows.
+func rowFailure(index int32, failed *apierr.Error) *futurisysv1.RowResult {
+	return &futurisysv1.RowResult{Index: index, Outcome: &futurisysv1.RowResult_Error{
+		Error: &futurisysv1.RowError{Reason: failed.Reason, Message: failed.Message},
+	}}
 }

@@ -1,14 +1,17 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/futurisys/futurisys/services/inference/internal/registry"
 	"github.com/futurisys/futurisys/services/inference/internal/scoring"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
@@ -23,10 +26,10 @@ const idempotencyKey = "idempotency-key"
 const longestRequestID = 200
 
 // requestOf is the caller's name for the call, from the request or the header.
-func requestOf(ctx context.Context, requestID string) (scoring.Request, error) {
+func requestOf(ctx context.Context, requestID string, asked target) (scoring.Request, error) {
 	header := metadata.ValueFromIncomingContext(ctx, idempotencyKey)
 	if len(header) == 0 || header[0] == "" {
-		return scoring.NewRequest(requestID), nil
+		return scoring.NewRequest(requestID, requestedOf(asked)), nil
 	}
 	key := header[0]
 	switch {
@@ -37,11 +40,19 @@ func requestOf(ctx context.Context, requestID string) (scoring.Request, error) {
 	case utf8.RuneCountInString(key) > longestRequestID || strings.ContainsRune(key, 0):
 		return scoring.Request{}, invalidArgument("request_id", fmt.Sprintf("the header Idempotency-Key is longer than %d characters", longestRequestID))
 	}
-	return scoring.NewRequest(key), nil
+	return scoring.NewRequest(key, requestedOf(asked)), nil
+}
+
+// requestedOf is what a call asks for: the number of a version, or an alias.
+func requestedOf(asked target) string {
+	if asked.GetVersion() != 0 {
+		return strconv.Itoa(int(asked.GetVersion()))
+	}
+	return cmp.Or(asked.GetAlias(), registry.Champion)
 }
 
 // reusedError says that a request_id belongs to another row.
 func reusedError() *apierr.Error {
 	return apierr.New(codes.AlreadyExists, futurisysv1.ErrorReason_ERROR_REASON_REQUEST_ID_REUSED,
-		"this request_id was used for another row: a new question needs a new one")
+		"this request_id was used for another row, version or alias: a new question needs a new one")
 }

@@ -110,23 +110,21 @@ func (s *Prediction) scoreGroup(ctx context.Context, group []*futurisysv1.Stream
 			return nil, err
 		}
 		for i := range group {
-			results[i] = &futurisysv1.RowResult{Index: index + int32(i), Outcome: &futurisysv1.RowResult_Error{
-				Error: &futurisysv1.RowError{Reason: known.Reason, Message: known.Message},
-			}}
+			results[i] = rowFailure(index+int32(i), known)
 		}
 		return results, nil
 	}
 	defer version.Release()
 	rows := make([]scoring.Row, len(group))
 	for i, request := range group {
-		rows[i] = scoring.Row{Profile: request.GetProfile(), Name: scoring.NewRequest(request.GetRequestId()).Row(), Explain: request.GetExplain()}
+		rows[i] = scoring.Row{Profile: request.GetProfile(), Name: scoring.NewRequest(request.GetRequestId(), requestedOf(request)).Row(), Explain: request.GetExplain()}
 	}
 	outcomes, err := s.scorer.Score(ctx, version, rows, "")
 	if err != nil {
 		return nil, scoreError(err)
 	}
 	for i, outcome := range outcomes {
-		results[i] = rowResult(index+int32(i), outcome)
+		results[i] = rowResult(index+int32(i), outcome, version)
 	}
 	return results, nil
 }

@@ -67,8 +67,12 @@ func (s *Alias) FollowAliasChanges(ctx context.Context, request *internalv1.Foll
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the store says what it was doing
 	}
-	out := &internalv1.FollowAliasChangesResponse{}
+	out := &internalv1.FollowAliasChangesResponse{LastEntries: map[string]int32{}}
 	for _, journal := range journals {
+		out.LastEntries[journal.Model] = journal.FirstEntry + int32(len(journal.Changes)) - 1
+		if len(journal.Changes) == 0 {
+			continue
+		}
 		message := &internalv1.AliasJournal{Model: journal.Model, FirstEntry: journal.FirstEntry}
 		for i := range journal.Changes {
 			message.Changes = append(message.Changes, aliasChangeMessage(&journal.Changes[i]))

@@ -20,7 +20,7 @@ type AliasChange struct {
 // AliasJournal is entries of the journal of a model, in order.
 type AliasJournal struct {
 	Model      string
-	FirstEntry int32 // the number of the first of them, from 1
+	FirstEntry int32 // the number of the first of them, from 1; without any that of the next
 	Changes    []AliasChange
 }
 
@@ -37,7 +37,8 @@ type Aliases interface {
 	// AppendAliasChanges adds entries behind the last one, which the caller knows by its
 	// number (0: the journal is empty). ErrChanged: another one is the last.
 	AppendAliasChanges(ctx context.Context, repository, model string, last int32, changes []AliasChange) error
-	// AliasChanges reads, by model, the entries after those that the caller knows.
+	// AliasChanges reads, by model, the entries after those that the caller knows; of each
+	// model that has a journal at least the number that the next entry will have.
 	AliasChanges(ctx context.Context, repository string, known map[string]int32) ([]AliasJournal, error)
 	// SeeAliasFollower says that a copy is there now, and how far it is.
 	SeeAliasFollower(ctx context.Context, repository string, follower AliasFollower) error

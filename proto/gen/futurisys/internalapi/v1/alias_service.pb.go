@@ -231,7 +231,10 @@ type FollowAliasChangesResponse struct {
 	// The journals that have entries after those that were read.
 	Journals []*AliasJournal `protobuf:"bytes,1,rep,name=journals,proto3" json:"journals,omitempty"`
 	// The copies that were there within the last minute, this one too.
-	Followers     []*AliasFollower `protobuf:"bytes,2,rep,name=followers,proto3" json:"followers,omitempty"`
+	Followers []*AliasFollower `protobuf:"bytes,2,rep,name=followers,proto3" json:"followers,omitempty"`
+	// By model, the number of the last entry: lower than what was read where the database
+	// was set back.
+	LastEntries   map[string]int32 `protobuf:"bytes,3,rep,name=last_entries,json=lastEntries,proto3" json:"last_entries,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -276,6 +279,13 @@ func (x *FollowAliasChangesResponse) GetJournals() []*AliasJournal {
 func (x *FollowAliasChangesResponse) GetFollowers() []*AliasFollower {
 	if x != nil {
 		return x.Followers
+	}
+	return nil
+}
+
+func (x *FollowAliasChangesResponse) GetLastEntries() map[string]int32 {
+	if x != nil {
+		return x.LastEntries
 	}
 	return nil
 }
@@ -429,10 +439,14 @@ const file_futurisys_internal_v1_alias_service_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\x1aA\n" +
 	"\x13AppliedEntriesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xa1\x01\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"\xc8\x02\n" +
 	"\x1aFollowAliasChangesResponse\x12?\n" +
 	"\bjournals\x18\x01 \x03(\v2#.futurisys.internal.v1.AliasJournalR\bjournals\x12B\n" +
-	"\tfollowers\x18\x02 \x03(\v2$.futurisys.internal.v1.AliasFollowerR\tfollowers\"z\n" +
+	"\tfollowers\x18\x02 \x03(\v2$.futurisys.internal.v1.AliasFollowerR\tfollowers\x12e\n" +
+	"\flast_entries\x18\x03 \x03(\v2B.futurisys.internal.v1.FollowAliasChangesResponse.LastEntriesEntryR\vlastEntries\x1a>\n" +
+	"\x10LastEntriesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01\"z\n" +
 	"\fAliasJournal\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1f\n" +
 	"\vfirst_entry\x18\x02 \x01(\x05R\n" +
@@ -460,7 +474,7 @@ func file_futurisys_internal_v1_alias_service_proto_rawDescGZIP() []byte {
 	return file_futurisys_internal_v1_alias_service_proto_rawDescData
 }
 
-var file_futurisys_internal_v1_alias_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_futurisys_internal_v1_alias_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_futurisys_internal_v1_alias_service_proto_goTypes = []any{
 	(*AppendAliasChangeRequest)(nil),   // 0: futurisys.internal.v1.AppendAliasChangeRequest
 	(*AppendAliasChangeResponse)(nil),  // 1: futurisys.internal.v1.AppendAliasChangeResponse
@@ -470,26 +484,28 @@ var file_futurisys_internal_v1_alias_service_proto_goTypes = []any{
 	(*AliasFollower)(nil),              // 5: futurisys.internal.v1.AliasFollower
 	nil,                                // 6: futurisys.internal.v1.FollowAliasChangesRequest.ReadEntriesEntry
 	nil,                                // 7: futurisys.internal.v1.FollowAliasChangesRequest.AppliedEntriesEntry
-	nil,                                // 8: futurisys.internal.v1.AliasFollower.AppliedEntriesEntry
-	(*v1.AliasChange)(nil),             // 9: futurisys.v1.AliasChange
+	nil,                                // 8: futurisys.internal.v1.FollowAliasChangesResponse.LastEntriesEntry
+	nil,                                // 9: futurisys.internal.v1.AliasFollower.AppliedEntriesEntry
+	(*v1.AliasChange)(nil),             // 10: futurisys.v1.AliasChange
 }
 var file_futurisys_internal_v1_alias_service_proto_depIdxs = []int32{
-	9, // 0: futurisys.internal.v1.AppendAliasChangeRequest.changes:type_name -> futurisys.v1.AliasChange
-	6, // 1: futurisys.internal.v1.FollowAliasChangesRequest.read_entries:type_name -> futurisys.internal.v1.FollowAliasChangesRequest.ReadEntriesEntry
-	7, // 2: futurisys.internal.v1.FollowAliasChangesRequest.applied_entries:type_name -> futurisys.internal.v1.FollowAliasChangesRequest.AppliedEntriesEntry
-	4, // 3: futurisys.internal.v1.FollowAliasChangesResponse.journals:type_name -> futurisys.internal.v1.AliasJournal
-	5, // 4: futurisys.internal.v1.FollowAliasChangesResponse.followers:type_name -> futurisys.internal.v1.AliasFollower
-	9, // 5: futurisys.internal.v1.AliasJournal.changes:type_name -> futurisys.v1.AliasChange
-	8, // 6: futurisys.internal.v1.AliasFollower.applied_entries:type_name -> futurisys.internal.v1.AliasFollower.AppliedEntriesEntry
-	0, // 7: futurisys.internal.v1.AliasService.AppendAliasChange:input_type -> futurisys.internal.v1.AppendAliasChangeRequest
-	2, // 8: futurisys.internal.v1.AliasService.FollowAliasChanges:input_type -> futurisys.internal.v1.FollowAliasChangesRequest
-	1, // 9: futurisys.internal.v1.AliasService.AppendAliasChange:output_type -> futurisys.internal.v1.AppendAliasChangeResponse
-	3, // 10: futurisys.internal.v1.AliasService.FollowAliasChanges:output_type -> futurisys.internal.v1.FollowAliasChangesResponse
-	9, // [9:11] is the sub-list for method output_type
-	7, // [7:9] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	10, // 0: futurisys.internal.v1.AppendAliasChangeRequest.changes:type_name -> futurisys.v1.AliasChange
+	6,  // 1: futurisys.internal.v1.FollowAliasChangesRequest.read_entries:type_name -> futurisys.internal.v1.FollowAliasChangesRequest.ReadEntriesEntry
+	7,  // 2: futurisys.internal.v1.FollowAliasChangesRequest.applied_entries:type_name -> futurisys.internal.v1.FollowAliasChangesRequest.AppliedEntriesEntry
+	4,  // 3: futurisys.internal.v1.FollowAliasChangesResponse.journals:type_name -> futurisys.internal.v1.AliasJournal
+	5,  // 4: futurisys.internal.v1.FollowAliasChangesResponse.followers:type_name -> futurisys.internal.v1.AliasFollower
+	8,  // 5: futurisys.internal.v1.FollowAliasChangesResponse.last_entries:type_name -> futurisys.internal.v1.FollowAliasChangesResponse.LastEntriesEntry
+	10, // 6: futurisys.internal.v1.AliasJournal.changes:type_name -> futurisys.v1.AliasChange
+	9,  // 7: futurisys.internal.v1.AliasFollower.applied_entries:type_name -> futurisys.internal.v1.AliasFollower.AppliedEntriesEntry
+	0,  // 8: futurisys.internal.v1.AliasService.AppendAliasChange:input_type -> futurisys.internal.v1.AppendAliasChangeRequest
+	2,  // 9: futurisys.internal.v1.AliasService.FollowAliasChanges:input_type -> futurisys.internal.v1.FollowAliasChangesRequest
+	1,  // 10: futurisys.internal.v1.AliasService.AppendAliasChange:output_type -> futurisys.internal.v1.AppendAliasChangeResponse
+	3,  // 11: futurisys.internal.v1.AliasService.FollowAliasChanges:output_type -> futurisys.internal.v1.FollowAliasChangesResponse
+	10, // [10:12] is the sub-list for method output_type
+	8,  // [8:10] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_internal_v1_alias_service_proto_init() }
@@ -503,7 +519,7 @@ func file_futurisys_internal_v1_alias_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_internal_v1_alias_service_proto_rawDesc), len(file_futurisys_internal_v1_alias_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

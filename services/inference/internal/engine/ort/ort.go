@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	onnx "github.com/yalue/onnxruntime_go"
 
@@ -126,7 +127,19 @@ func checkSignature(kind string, found []onnx.InputOutputInfo, name string, shap
 	one := found[0]
 	if one.DataType != onnx.TensorElementDataTypeFloat || !slices.Equal(one.Dimensions, shape) {
 		return fmt.Errorf("%w: %s %q must be float32 %v (-1: any number of rows), it is %v %v",
-			engine.ErrGraph, kind, name, shape, one.DataType, one.Dimensions)
+			engine.ErrGraph, kind, name, shape, typeName(one.DataType), one.Dimensions)
 	}
 	return nil
+}
+
+// typeName is a type's name as ONNX says it: float64, and not the name of C's enum.
+func typeName(t onnx.TensorElementDataType) string {
+	name := strings.ToLower(strings.TrimPrefix(t.String(), "ONNX_TENSOR_ELEMENT_DATA_TYPE_"))
+	switch name {
+	case "float":
+		return "float32"
+	case "double":
+		return "float64"
+	}
+	return name
 }

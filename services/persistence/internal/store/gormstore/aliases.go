@@ -75,6 +75,7 @@ func (s *Store) AliasChanges(ctx context.Context, repository string, known map[s
 	var out []store.AliasJournal
 	for _, m := range models {
 		if m.Last <= known[m.Model] {
+			out = append(out, store.AliasJournal{Model: m.Model, FirstEntry: m.Last + 1})
 			continue
 		}
 		var rows []aliasChangeRow

@@ -29,7 +29,8 @@ func journalOfAliases(t *testing.T, s store.Store) {
 	}{
 		"from the start": {nil, []store.AliasJournal{{Model: "attrition", FirstEntry: 1, Changes: []store.AliasChange{first, second}}}},
 		"what is new":    {map[string]int32{"attrition": 1}, []store.AliasJournal{{Model: "attrition", FirstEntry: 2, Changes: []store.AliasChange{second}}}},
-		"nothing new":    {map[string]int32{"attrition": 2}, nil},
+		"nothing new":    {map[string]int32{"attrition": 2}, []store.AliasJournal{{Model: "attrition", FirstEntry: 3}}},
+		"set back":       {map[string]int32{"attrition": 5}, []store.AliasJournal{{Model: "attrition", FirstEntry: 3}}},
 	} {
 		got, err := s.AliasChanges(t.Context(), "folder", test.known)
 		if err != nil {

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/futurisys/futurisys/services/inference/internal/outbox"
+	"github.com/futurisys/futurisys/services/inference/internal/recorder"
+	"github.com/futurisys/futurisys/services/platform/grpcclient"
+
+	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
+)
+
+type outboxCommand struct {
+	Import outboxImportCommand `cmd:"" help:"Put the predictions of a file that was set aside on record. It can be repeated: what is there stays as it is."`
+}
+
+type outboxImportCommand struct {
+	File string `arg:"" help:"A file outbox.db.damaged-... or set-aside.jsonl of OUTBOX_DIR." type:"existingfile"`
+}
+
+// Run imports the file and says what came of it. A file of which the record has all is
+// renamed, so that it does not count as set aside any more.
+func (c outboxImportCommand) Run(s *settings) error {
+	if s.PersistenceTarget == "" {
+		return errors.New("PERSISTENCE_TARGET: an import needs persistence")
+	}
+	connection, err := grpcclient.New(s.PersistenceTarget)
+	if err != nil {
+		return fmt.Errorf("PERSISTENCE_TARGET: %w", err)
+	}
+	defer connection.Close()
+	client := internalv1.NewRecordingServiceClient(connection)
+	done, err := recorder.Import(context.Background(), client, c.File, func(id string, reason error) {
+		fmt.Printf("refused: %s: %s\n", id, reason)
+	})
+	fmt.Printf("%d put on record, %d there already, %d refused\n", done.Added, done.There, done.Refused)
+	if err != nil {
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+	if done.Refused > 0 {
+		return fmt.Errorf("%d are refused: the file stays as it is", done.Refused)
+	}
+	return outbox.MarkImported(c.File) //nolint:wrapcheck // it says what it was doing
+}

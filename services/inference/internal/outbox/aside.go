@@ -1,0 +1,105 @@
+package outbox
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Names of files that were taken in.
+const (
+	damagedMark  = ".damaged-"
+	importedMark = ".imported"
+)
+
+// countAside finds what is set aside in the folder.
+func (o *Outbox) countAside() error {
+	damaged, err := filepath.Glob(filepath.Join(o.folder, file+damagedMark+"*"))
+	if err != nil {
+		return fmt.Errorf("look for what is set aside: %w", err)
+	}
+	for _, path := range damaged {
+		if !strings.Contains(filepath.Base(path), importedMark) {
+			o.damaged++
+		}
+	}
+	err = eachLine(filepath.Join(o.folder, asideFile), func([]byte) error {
+		o.aside.Add(1)
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("look for what is set aside: %w", err)
+	}
+	return nil
+}
+
+// ReadAside reads a file that was set aside: each value of an outbox that was taken for
+// damaged, as far as it reads, or each line of the file of rows. An error of use ends it.
+func ReadAside(path string, use func(value []byte) error) error {
+	if strings.Contains(filepath.Base(path), filepath.Ext(asideFile)) {
+		return eachLine(path, use)
+	}
+	return eachValue(path, use)
+}
+
+// MarkImported gives a file that was taken in another name: it does not count any more.
+func MarkImported(path string) error {
+	if err := os.Rename(path, path+importedMark+time.Now().UTC().Format("-20060102T150405.000Z")); err != nil {
+		return fmt.Errorf("mark %s as imported: %w", filepath.Base(path), err)
+	}
+	return nil
+}
+
+func eachLine(path string, use func(line []byte) error) error {
+	const longest = 64 << 20
+	opened, err := os.Open(path)
+	if err != nil {
+		return err //nolint:wrapcheck // it names the file
+	}
+	defer opened.Close()
+	lines := bufio.NewScanner(opened)
+	lines.Buffer(nil, longest)
+	for lines.Scan() {
+		if len(lines.Bytes()) == 0 {
+			continue
+		}
+		if err := use(lines.Bytes()); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read %s: %w", filepath.Base(path), err)
+	}
+	return nil
+}
+
+func eachValue(path string, use func(value []byte) error) (err error) {
+	if _, err := os.Stat(path); err != nil {
+		return err //nolint:wrapcheck // it names the file
+	}
+	// A process whose outbox this is holds a lock: then it is none that was set aside.
+	database, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: lockTimeout})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", filepath.Base(path), err)
+	}
+	defer database.Close()
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("the rest of %s does not read: %v", filepath.Base(path), panicked)
+		}
+	}()
+	return database.View(func(tx *bbolt.Tx) error { //nolint:wrapcheck // it is our own
+		rows := tx.Bucket(rowsBucket)
+		if rows == nil {
+			return fmt.Errorf("%s is no outbox", filepath.Base(path))
+		}
+		return rows.ForEach(func(_, value []byte) error { return use(value) })
+	})
+}

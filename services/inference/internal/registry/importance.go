@@ -1,0 +1,50 @@
+package registry
+
+import (
+	"context"
+	"time"
+
+	"github.com/futurisys/futurisys/services/inference/internal/explain"
+)
+
+// Bounds of finding the importance of a version's features. An estimate takes thousands of
+// runs of the graph for each row.
+const (
+	importanceTime = 30 * time.Second
+	estimatedRows  = 10
+)
+
+// findImportance finds the mean absolute contribution of each feature over the background
+// rows, beside everything else: nobody waits for it, and it ends with the registry. It
+// uses the version as a call does.
+func (r *Registry) findImportance(v *Version) {
+	rows := v.background
+	v.background = nil
+	width := v.Plan.Width()
+	if v.Explainer.Method() == explain.Permutation {
+		rows = rows[:min(len(rows), estimatedRows*width)]
+	}
+	if !v.Acquire() {
+		return
+	}
+	r.works.Go(func() {
+		defer v.Release()
+		ctx, cancel := context.WithTimeout(r.lifetime, importanceTime)
+		defer cancel()
+		found, err := explain.Importance(ctx, v.Explainer, rows, width)
+		if err != nil {
+			r.options.Logger.Warn("the importance of the features was not found", "model", v.Model, "version", v.Number, "error", err)
+			return
+		}
+		v.importance.Store(&found)
+	})
+}
+
+// Importance is the mean absolute contribution of each feature over the background rows,
+// in the order of the graph; nil: it is not found yet, or could not be.
+func (v *Version) Importance() []float64 {
+	if found := v.importance.Load(); found != nil {
+		return *found
+	}
+	return nil
+}

@@ -27,11 +27,22 @@ func TestBadSettingsStopTheStart(t *testing.T) {
 		"gateway open to all":            {"gateway", []string{"GATEWAY_HTTP_ADDR=:0"}, "GATEWAY_HTTP_ADDR"},
 		"gateway's operators' door open": {"gateway", []string{"GATEWAY_ADMIN_ADDR=:0"}, "GATEWAY_ADMIN_ADDR"},
 		"no time at all":                 {"gateway", []string{"GATEWAY_REQUEST_TIMEOUT=soon"}, "GATEWAY_REQUEST_TIMEOUT"},
-		"persistence open to all":        {"persistence", []string{"PERSISTENCE_GRPC_ADDR=:0"}, "PERSISTENCE_GRPC_ADDR"},
-		"unknown database":               {"persistence", []string{"DATABASE_URL=mysql://x"}, "DATABASE_URL"},
-		"SQLite in prod":                 {"persistence", []string{"ENVIRONMENT=prod", "DATABASE_URL=sqlite:x.db"}, "DATABASE_URL"},
-		"unknown environment":            {"persistence", []string{"ENVIRONMENT=staging"}, "ENVIRONMENT"},
-		"unknown key in a file":          {"gateway", []string{"CONFIG_FILE=" + absolute(t, "gateway/e2e/testdata/unknown.env")}, "GATEWAY_HTTP_ADR"},
+		"no time for a request":          {"gateway", []string{"GATEWAY_REQUEST_TIMEOUT=0"}, "GATEWAY_REQUEST_TIMEOUT"},
+		"time before now":                {"inference", []string{"RECORDING_TIMEOUT=-5s"}, "RECORDING_TIMEOUT"},
+		"fewer versions than none":       {"inference", []string{"MODEL_MOST_LOADED=-3"}, "MODEL_MOST_LOADED"},
+		"memory of nothing":              {"inference", []string{"MODEL_MEMORY_BUDGET_MIB=0"}, "MODEL_MEMORY_BUDGET_MIB"},
+		"looking all the time":           {"inference", []string{"MODEL_POLL_INTERVAL=1ms"}, "MODEL_POLL_INTERVAL"},
+		"no room in the outbox":          {"inference", []string{"OUTBOX_MOST_MIB=-1"}, "OUTBOX_MOST_MIB"},
+		"older than is recorded":         {"inference", []string{"OUTBOX_OLDEST_AGE=9000h"}, "OUTBOX_OLDEST_AGE"},
+		"token of two lines":             {"inference", []string{"HF_TOKEN=hf_a\nb"}, "HF_TOKEN"},
+		"address of a repository": {
+			"inference", []string{"ONNXRUNTIME_LIB=" + library, "MODEL_REPOSITORY=https://huggingface.co/acme/attrition"}, "hf://acme/attrition",
+		},
+		"persistence open to all": {"persistence", []string{"PERSISTENCE_GRPC_ADDR=:0"}, "PERSISTENCE_GRPC_ADDR"},
+		"unknown database":        {"persistence", []string{"DATABASE_URL=mysql://x"}, "DATABASE_URL"},
+		"SQLite in prod":          {"persistence", []string{"ENVIRONMENT=prod", "DATABASE_URL=sqlite:x.db"}, "DATABASE_URL"},
+		"unknown environment":     {"persistence", []string{"ENVIRONMENT=staging"}, "ENVIRONMENT"},
+		"unknown key in a file":   {"gateway", []string{"CONFIG_FILE=" + absolute(t, "gateway/e2e/testdata/unknown.env")}, "GATEWAY_HTTP_ADR"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			command := exec.CommandContext(t.Context(), filepath.Join(binaries, test.program))

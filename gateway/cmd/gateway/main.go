@@ -49,6 +49,11 @@ func main() {
 	}
 }
 
+// Validate refuses values that cannot be meant.
+func (s *settings) Validate() error {
+	return config.Bound("GATEWAY_REQUEST_TIMEOUT", s.GatewayRequestTimeout, time.Second, 10*time.Minute) //nolint:wrapcheck // it names the key
+}
+
 func (s *settings) check() error {
 	if s.Environment == config.Demo {
 		s.PersistenceTarget = ""

@@ -67,12 +67,10 @@ func New(ctx context.Context, services Services) (http.Handler, error) {
 	return withImport(known.guardVerbs(routes), importHandler{employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), methods: known}), nil
 }
 
-// forwardHeader says which headers reach the services.
+// forwardHeader says which headers reach the services: a closed list. A cookie, or
+// whatever else a browser sends, is none of their business.
 func forwardHeader(name string) (string, bool) {
-	if name == middleware.IdempotencyKeyHeader {
-		return strings.ToLower(name), true
-	}
-	return runtime.DefaultHeaderMatcher(name)
+	return strings.ToLower(name), name == middleware.IdempotencyKeyHeader
 }
 
 // withoutDatabase says on the routes of a database that there is none.

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/alecthomas/kong"
 	"github.com/joho/godotenv"
 )
@@ -26,7 +28,7 @@ type Common struct {
 	Environment       string `env:"ENVIRONMENT" enum:"demo,dev,prod" default:"dev" help:"demo: no database; dev: everything; prod: secured."`
 	LogLevel          string `env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"The least level that is logged."`
 	LogFormat         string `env:"LOG_FORMAT" enum:"text,json" default:"text" help:"How a log line looks."`
-	ConfigFile        string `env:"CONFIG_FILE" help:"A file of KEY=value lines; in dev .env is read if it is there."`
+	ConfigFile        string `env:"CONFIG_FILE" help:"A file of KEY=value lines; outside prod .env is read if it is there."`
 	AllowInsecureBind bool   `env:"ALLOW_INSECURE_BIND" help:"Allow an address other than loopback while authentication is off."`
 }
 
@@ -65,6 +67,14 @@ func Parse(name, description string, cli any, args []string) (*kong.Context, err
 	return command, nil
 }
 
+// Bound refuses a value that is not from low to high.
+func Bound[T cmp.Ordered](key string, value, low, high T) error {
+	if value >= low && value <= high {
+		return nil
+	}
+	return fmt.Errorf("%s: %v is not from %v to %v", key, value, low, high)
+}
+
 // CheckBind refuses an address that others can reach while nothing guards it.
 func CheckBind(key, addr string, allowed bool) error {
 	host, _, err := net.SplitHostPort(addr)
@@ -90,23 +100,23 @@ func loadFile(args []string) error {
 		}
 	}
 	if path == "" {
-		if env := os.Getenv("ENVIRONMENT"); env != "" && env != "dev" {
+		if os.Getenv("ENVIRONMENT") == Prod {
 			return nil
 		}
-		if _, err := os.Stat(".env"); err != nil {
+		if _, err := os.Stat(DotEnv); err != nil {
 			return nil //nolint:nilerr // no .env is the usual case
 		}
-		path = ".env"
+		path = DotEnv
 	}
 	values, err := godotenv.Read(path)
 	if err != nil {
-		return fmt.Errorf("CONFIG_FILE: %w", err)
+		return fmt.Errorf("CONFIG_FILE: %s: %w", path, err)
 	}
 	for key, value := range values {
-		if !slices.Contains(keys, key) {
-			return fmt.Errorf("%s: unknown key %s", path, key)
+		if meant, ours := misspelt(key); ours {
+			return fmt.Errorf("%s: unknown key %s: did you mean %s?", path, key, meant)
 		}
-		if _, set := os.LookupEnv(key); set {
+		if _, set := os.LookupEnv(key); set || !slices.Contains(keys, key) {
 			continue
 		}
 		if err := os.Setenv(key, value); err != nil {
@@ -114,6 +124,33 @@ func loadFile(args []string) error {
 		}
 	}
 	return nil
+}
+
+// DotEnv is the file that is read outside prod if it is there.
+const DotEnv = ".env"
+
+// others are keys of a deployment that only look like ours.
+var others = []string{"GATEWAY_PORT"}
+
+// misspelt says whether a key is one of ours with a slip of the pen, and which. A file is
+// shared with other programs, whose keys are left alone.
+func misspelt(key string) (meant string, ours bool) {
+	const slips = 2
+	if slices.Contains(keys, key) || slices.Contains(others, key) {
+		return "", false
+	}
+	meant = slices.MinFunc(keys, func(a, b string) int {
+		return cmp.Compare(levenshtein.ComputeDistance(key, a), levenshtein.ComputeDistance(key, b))
+	})
+	if levenshtein.ComputeDistance(key, meant) <= slips {
+		return meant, true
+	}
+	for _, prefix := range []string{"GATEWAY_", "INFERENCE_", "PERSISTENCE_", "MODEL_", "RECORDING_", "OUTBOX_", "DATABASE_", "ONNXRUNTIME_"} {
+		if strings.HasPrefix(key, prefix) {
+			return meant, true
+		}
+	}
+	return "", false
 }
 
 var flagName = regexp.MustCompile(`--[a-z][a-z-]+`)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/futurisys/futurisys/services/platform/config"
 )
@@ -56,7 +57,7 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-func TestDotenvIsReadInDevOnly(t *testing.T) {
+func TestDotenvIsReadOutsideProd(t *testing.T) {
 	inFolder(t, "DATABASE_URL=from-file\n")
 	t.Setenv("ENVIRONMENT", "prod")
 	if s, err := parse(); err != nil || s.DatabaseURL != "from-default" {
@@ -77,11 +78,14 @@ func TestMistakesNameTheKey(t *testing.T) {
 		args   []string
 		want   string
 	}{
-		"unknown key in the file": {"DATABASE_ULR=x\n", nil, "unknown key DATABASE_ULR"},
-		"bad value":               {"LOG_LEVEL=loud\n", nil, "LOG_LEVEL"},
-		"bad environment":         {"", []string{"--environment=test"}, "ENVIRONMENT"},
-		"unknown flag":            {"", []string{"--nothing"}, "--nothing"},
-		"missing file":            {"", []string{"--config-file=nowhere.env"}, "CONFIG_FILE"},
+		"misspelt key":         {"DATABASE_ULR=x\n", nil, "unknown key DATABASE_ULR: did you mean DATABASE_URL?"},
+		"misspelt, of the Hub": {"HF_TOKN=x\n", nil, "did you mean HF_TOKEN?"},
+		"letters left out":     {"ENVIROMENT=demo\n", nil, "did you mean ENVIRONMENT?"},
+		"looks like ours":      {"GATEWAY_COLOUR=x\n", nil, "unknown key GATEWAY_COLOUR"},
+		"bad value":            {"LOG_LEVEL=loud\n", nil, "LOG_LEVEL"},
+		"bad environment":      {"", []string{"--environment=test"}, "ENVIRONMENT"},
+		"unknown flag":         {"", []string{"--nothing"}, "--nothing"},
+		"missing file":         {"", []string{"--config-file=nowhere.env"}, "CONFIG_FILE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inFolder(t, test.dotenv)
@@ -89,6 +93,31 @@ func TestMistakesNameTheKey(t *testing.T) {
 				t.Errorf("got %v, want an error with %q", err, test.want)
 			}
 		})
+	}
+}
+
+// The file is Compose's and other programs' too; and what the caller exported wins.
+func TestKeysOfOthersAreLeftAlone(t *testing.T) {
+	inFolder(t, "POSTGRES_PASSWORD=geheim\nOTEL_SERVICE_NAME=x\nCOMPOSE_PROJECT_NAME=x\nGATEWAY_PORT=9999\nGO_IMAGE=x\nBASE_IMAGE=x\n"+
+		"HF_HUB_DISABLE_XET=1\nLOG_LEVEL=warn\nDATABASE_URL='sqlite:a b.db' # spaces\n")
+	t.Setenv("LOG_LEVEL", "debug")
+	s, err := parse()
+	if err != nil || s.DatabaseURL != "sqlite:a b.db" || s.LogLevel != "debug" {
+		t.Fatalf("got %+v, %v", s, err)
+	}
+	for _, key := range []string{"POSTGRES_PASSWORD", "GATEWAY_PORT", "HF_HUB_DISABLE_XET"} {
+		if _, set := os.LookupEnv(key); set {
+			t.Errorf("%s was set", key)
+		}
+	}
+}
+
+func TestBound(t *testing.T) {
+	if err := config.Bound("SOME_TIME", 5*time.Second, time.Second, time.Minute); err != nil {
+		t.Error(err)
+	}
+	if err := config.Bound("SOME_TIME", -5*time.Second, time.Second, time.Minute); err == nil || err.Error() != "SOME_TIME: -5s is not from 1s to 1m0s" {
+		t.Errorf("got %v", err)
 	}
 }
 

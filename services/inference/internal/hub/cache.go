@@ -61,7 +61,11 @@ func (s store) cached(commit, name string) (string, bool) {
 	return pointer, true
 }
 
-// link makes a commit's file point at a blob.
+// symlink is for tests to take away: a file system without links is not at hand there.
+var symlink = renameio.Symlink //nolint:gochecknoglobals // see above
+
+// link makes a commit's file point at a blob. On a file system without links it becomes a
+// copy of it, as the Python library does.
 func (s store) link(commit, name, etag string) (string, error) {
 	pointer := s.pointer(commit, name)
 	if err := os.MkdirAll(filepath.Dir(pointer), folderMode); err != nil {
@@ -71,10 +75,31 @@ func (s store) link(commit, name, etag string) (string, error) {
 	if err != nil {
 		return "", cacheError("write", err)
 	}
-	if err := renameio.Symlink(target, pointer); err != nil {
-		return "", cacheError("write", err)
+	linked := symlink(target, pointer)
+	if linked == nil {
+		return pointer, nil
+	}
+	if err := copyFile(s.blob(etag), pointer); err != nil {
+		return "", cacheError("write", errors.Join(linked, err))
 	}
 	return pointer, nil
+}
+
+func copyFile(from, to string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err //nolint:wrapcheck // the caller says what it was doing
+	}
+	defer source.Close()
+	target, err := renameio.NewPendingFile(to, renameio.WithPermissions(0o644))
+	if err != nil {
+		return err //nolint:wrapcheck // the caller says what it was doing
+	}
+	defer target.Cleanup() //nolint:errcheck // what is left after a failure is a temporary file
+	if _, err := io.Copy(target, source); err != nil {
+		return err //nolint:wrapcheck // the caller says what it was doing
+	}
+	return target.CloseAtomicallyReplace() //nolint:wrapcheck // the caller says what it was doing
 }
 
 // KeepRef remembers which commit a tag or branch stands for, for when the Hub is

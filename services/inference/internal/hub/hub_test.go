@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -132,6 +133,27 @@ func TestFileComesOnceAndThenWithoutTheNetwork(t *testing.T) {
 	}
 	if _, err := offline.Tags(t.Context(), repo); !errors.Is(err, hub.ErrAway) {
 		t.Errorf("offline: got %v", err)
+	}
+}
+
+// Some volumes have no symbolic links: the file is then a copy of its blob.
+func TestCacheWithoutLinks(t *testing.T) {
+	w := start(t)
+	hub.WithoutSymlinks(t)
+	path, err := w.client.File(t.Context(), repo, w.commit, "model.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(filepath.Join(w.folder, "model.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(path)
+	if got, readErr := os.ReadFile(path); err != nil || readErr != nil || !info.Mode().IsRegular() || !bytes.Equal(got, want) {
+		t.Errorf("got %v, %v", info, errors.Join(err, readErr))
+	}
+	if again, err := w.client.File(t.Context(), repo, w.commit, "model.onnx"); err != nil || again != path {
+		t.Errorf("the second time: %s, %v", again, err)
 	}
 }
 

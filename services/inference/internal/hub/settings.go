@@ -23,6 +23,16 @@ type Settings struct {
 	HFHubOffline string `name:"hf-hub-offline" env:"HF_HUB_OFFLINE,TRANSFORMERS_OFFLINE" help:"1: never ask the Hub, serve from the cache."`
 }
 
+// Validate refuses a token that no header could carry: the Hub would seem to be away.
+func (s Settings) Validate() error { return checkToken("HF_TOKEN", strings.TrimSpace(s.HFToken)) }
+
+func checkToken(key, token string) error {
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("%s: the token has a space, a line break or a character that is not ASCII inside", key)
+	}
+	return nil
+}
+
 // Open returns a client by these settings. An error names the key.
 func (s Settings) Open(log *slog.Logger) (*Client, error) {
 	offline, err := isTrue(s.HFHubOffline)
@@ -68,7 +78,7 @@ func (s Settings) home() (string, error) {
 // token is the one given, else the one of the file; empty: none, for public models.
 func (s Settings) token(home string) (string, error) {
 	if token := strings.TrimSpace(s.HFToken); token != "" {
-		return token, nil
+		return token, checkToken("HF_TOKEN", token)
 	}
 	path := s.HFTokenPath
 	if path == "" {
@@ -81,7 +91,8 @@ func (s Settings) token(home string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("HF_TOKEN_PATH: %w", err)
 	}
-	return strings.TrimSpace(string(data)), nil
+	token := strings.TrimSpace(string(data))
+	return token, checkToken("HF_TOKEN_PATH", token)
 }
 
 // isTrue reads a switch as the Python library does.

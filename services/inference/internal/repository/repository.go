@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -55,6 +56,9 @@ const hubScheme = "hf://"
 // model-vX.Y.Z, or hf://org/name@revision with a tag, a branch or a commit.
 func Open(location string, settings hub.Settings, log *slog.Logger) (Repository, error) {
 	rest, onHub := strings.CutPrefix(location, hubScheme)
+	if address, err := url.Parse(location); err == nil && !onHub && address.Host != "" {
+		return nil, fmt.Errorf("MODEL_REPOSITORY: %s is an address: of a repository on the Hub say %s%s", location, hubScheme, strings.Trim(address.Path, "/"))
+	}
 	if !onHub {
 		return openFolder(location, log)
 	}

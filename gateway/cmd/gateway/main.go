@@ -105,7 +105,7 @@ func run(s *settings) error {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 	work := middleware.Work{
-		Import: []string{mux.ImportPath, dashboard.ImportPath}, Batch: dashboard.BatchPaths(), Forms: dashboard.Prefix,
+		Import: []string{mux.ImportPath, dashboard.ImportPath}, Batch: dashboard.BatchPaths(), Export: dashboard.ExportPaths(), Forms: dashboard.Prefix,
 	}
 	handler := middleware.Chain(pages,
 		middleware.Headers,

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
@@ -92,6 +93,11 @@ func (d *Dashboard) batchScore(v *view, w http.ResponseWriter, r *http.Request) 
 		d.render(v, w, r, http.StatusBadRequest, v.T("batch_title"), batchPart(v, d.batchShown(model.GetChampion(), file)))
 		return
 	}
+	known, err := d.onRecord(r.Context(), rows)
+	if err != nil {
+		d.fail(v, w, r, persistence, err)
+		return
+	}
 	d.stream(v, w, r, v.T("scoring_title"), len(rows), func(ctx context.Context, p *progress) error {
 		out := &scored{Batch: uuid.NewString(), Bad: file.Bad(v)}
 		results := &predictionList{Answer: &futurisysv1.ListPredictionsResponse{}}
@@ -100,6 +106,7 @@ func (d *Dashboard) batchScore(v *view, w http.ResponseWriter, r *http.Request) 
 			request := &futurisysv1.BatchPredictRequest{Model: model.GetName(), BatchId: out.Batch, Explain: &futurisysv1.ExplainOptions{}}
 			for _, row := range part {
 				request.Profiles = append(request.Profiles, row.Profile)
+				request.References = append(request.References, row.reference(known))
 			}
 			answer, err := d.predictions.BatchPredict(ctx, request)
 			if err != nil {
@@ -126,6 +133,43 @@ func (d *Dashboard) batchScore(v *view, w http.ResponseWriter, r *http.Request) 
 		p.end(inlineResults(v, out, results, download))
 		return nil
 	})
+}
+
+// onRecord are those of the employees that a file names who are on record.
+func (d *Dashboard) onRecord(ctx context.Context, rows []uploadedRow) (map[int32]bool, error) {
+	known := map[int32]bool{}
+	request := &futurisysv1.BatchGetEmployeesRequest{}
+	for i := range rows {
+		if id, ok := rows[i].employee(); ok {
+			request.EmployeeIds = append(request.EmployeeIds, id)
+		}
+	}
+	if !d.hasDatabase() || len(request.GetEmployeeIds()) == 0 {
+		return known, nil
+	}
+	found, err := d.employees.BatchGetEmployees(ctx, request)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // a status
+	}
+	for _, employee := range found.GetEmployees() {
+		known[employee.GetId()] = true
+	}
+	return known, nil
+}
+
+// employee is the employee's number by which the file names the row.
+func (row *uploadedRow) employee() (int32, bool) {
+	id, err := strconv.ParseInt(row.Name, 10, 32)
+	return int32(id), err == nil && id > 0
+}
+
+// reference says where the row stands in the file and whom it is about.
+func (row *uploadedRow) reference(known map[int32]bool) *futurisysv1.RowReference {
+	out := &futurisysv1.RowReference{RowNumber: int32(row.Line), RowId: row.Name}
+	if id, ok := row.employee(); ok && known[id] {
+		out.EmployeeId = &id
+	}
+	return out
 }
 
 // inlineCSV is a table of results as the address of a download: without a database

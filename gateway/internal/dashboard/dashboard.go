@@ -33,6 +33,9 @@ func BatchPaths() []string {
 	return []string{Prefix + "batch/check", Prefix + "batch/score", Prefix + "employees/score"}
 }
 
+// ExportPaths answer with files of any length.
+func ExportPaths() []string { return []string{Prefix + "history.csv", Prefix + "employees.csv"} }
+
 //go:embed static
 var static embed.FS
 

@@ -1,7 +1,9 @@
 package dashboard
 
 import (
+	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -114,10 +116,22 @@ func (d *Dashboard) historyCSV(v *view, w http.ResponseWriter, r *http.Request) 
 		return
 	}
 	request.PageSize, request.IncludeExplanations, request.IncludePrevious = listedTogether, true, true
+	d.nameModel(r.Context(), request)
+	if request.GetBatchId() != "" {
+		var err error
+		if request.OrderBy, err = d.batchOrder(r.Context(), request.GetBatchId()); err != nil {
+			d.fail(v, w, r, persistence, err)
+			return
+		}
+	}
 	var t *table
 	for {
 		list := &predictionList{}
-		if err := d.readPredictions(r.Context(), request, list); err != nil {
+		err := step(w, r, func(ctx context.Context) error { return d.readPredictions(ctx, request, list) })
+		if t != nil {
+			err = errors.Join(err, t.err)
+		}
+		if err != nil {
 			d.cut(v, w, r, t != nil, err)
 			return
 		}
@@ -138,6 +152,19 @@ func (d *Dashboard) historyCSV(v *view, w http.ResponseWriter, r *http.Request) 
 	}
 }
 
+// stepTime bounds one step of an export: to read a page, and to hand it to the reader.
+const stepTime = 30 * time.Second
+
+// step does one step of an export. The whole has no bound: a file is never cut because it
+// is long.
+func step(w http.ResponseWriter, r *http.Request, read func(context.Context) error) error {
+	// A writer without deadlines is one of a test.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * stepTime)) //nolint:mnd // to read and to write
+	ctx, cancel := context.WithTimeout(r.Context(), stepTime)
+	defer cancel()
+	return read(ctx)
+}
+
 // employeesCSV exports all employees of a question with their newest score.
 func (d *Dashboard) employeesCSV(v *view, w http.ResponseWriter, r *http.Request) {
 	version := d.models.last(r.Context()).GetChampion()
@@ -152,7 +179,8 @@ func (d *Dashboard) employeesCSV(v *view, w http.ResponseWriter, r *http.Request
 		}
 		t.row(append(cells, v.T("column_probability"), v.T("column_band"), v.T("column_scored")))
 	}
-	err := d.eachEmployee(r.Context(), kept(r.URL.Query(), employeeFilters()...), func(e *futurisysv1.Employee) error {
+	paged := func(read func(context.Context) error) error { return step(w, r, read) }
+	err := d.eachEmployee(paged, kept(r.URL.Query(), employeeFilters()...), func(e *futurisysv1.Employee) error {
 		if t == nil {
 			begin()
 		}

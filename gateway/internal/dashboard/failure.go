@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
+
+	"github.com/futurisys/futurisys/services/platform/apierr"
 )
 
 // The services that a page may need.
@@ -47,6 +50,7 @@ func (d *Dashboard) failureOf(v *view, service string, err error) failure {
 		switch detail := detail.(type) {
 		case *errdetails.ErrorInfo:
 			reason = detail.GetReason()
+			service = cmp.Or(detail.GetMetadata()[apierr.ServiceKey], service)
 		case *errdetails.BadRequest:
 			violations = detail.GetFieldViolations()
 		}

@@ -56,6 +56,7 @@ func (d *Dashboard) historyPage(v *view, w http.ResponseWriter, r *http.Request)
 	code := http.StatusOK
 	request, problem := historyRequest(query)
 	if problem == "" {
+		d.nameModel(r.Context(), request)
 		request.PageToken = r.URL.Query().Get("page_token")
 		err := d.readPredictions(r.Context(), request, list)
 		if status.Code(err) == codes.NotFound {
@@ -116,6 +117,27 @@ func historyRequest(query url.Values) (request *futurisysv1.ListPredictionsReque
 	return request, ""
 }
 
+// nameModel says which model's version a list is asked for: the number alone is that of
+// several.
+func (d *Dashboard) nameModel(ctx context.Context, request *futurisysv1.ListPredictionsRequest) {
+	if request.GetVersion() != 0 {
+		request.Model = d.models.last(ctx).GetName()
+	}
+}
+
+// batchOrder is the order of the rows of a batch: of a file that of its lines, else that in
+// which they were scored.
+func (d *Dashboard) batchOrder(ctx context.Context, batch string) (string, error) {
+	first, err := d.history.ListPredictions(ctx, &futurisysv1.ListPredictionsRequest{PageSize: 1, BatchId: batch, OrderBy: "row_number"})
+	if err != nil {
+		return "", err //nolint:wrapcheck // a status
+	}
+	if len(first.GetPredictions()) > 0 && first.GetPredictions()[0].GetRowNumber() > 0 {
+		return "row_number", nil
+	}
+	return "create_time", nil
+}
+
 // readPredictions reads a page of predictions and the names of its employees.
 func (d *Dashboard) readPredictions(ctx context.Context, request *futurisysv1.ListPredictionsRequest, list *predictionList) error {
 	var err error
@@ -157,11 +179,16 @@ func (d *Dashboard) resultsPage(v *view, w http.ResponseWriter, r *http.Request)
 		d.notFound(v, w, r)
 		return
 	}
+	order, err := d.batchOrder(r.Context(), batch)
+	if err != nil {
+		d.fail(v, w, r, persistence, err)
+		return
+	}
 	query := kept(r.URL.Query(), "risk_band")
 	list := &predictionList{Query: query, Path: "batches/" + batch, First: r.URL.Query().Get("page_token") == ""}
 	request := &futurisysv1.ListPredictionsRequest{
 		PageSize: predictionsShown, PageToken: r.URL.Query().Get("page_token"), BatchId: batch, RiskBand: query.Get("risk_band"),
-		OrderBy: "create_time", IncludeExplanations: true, IncludePrevious: true,
+		OrderBy: order, IncludeExplanations: true, IncludePrevious: true,
 	}
 	if err := d.readPredictions(r.Context(), request, list); err != nil {
 		d.fail(v, w, r, persistence, err)
@@ -200,6 +227,9 @@ func (d *Dashboard) predictionPage(v *view, w http.ResponseWriter, r *http.Reque
 
 // who is whose prediction it is.
 func (l *predictionList) who(v *view, p *futurisysv1.Prediction) string {
+	if p.GetRowNumber() > 0 {
+		return rowTitle(v, int(p.GetRowNumber()), p.GetRowId())
+	}
 	if p.EmployeeId == nil {
 		return v.T("profile_only")
 	}

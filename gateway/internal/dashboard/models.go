@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"google.golang.org/grpc/codes"
@@ -19,16 +20,17 @@ type models struct {
 	known *futurisysv1.Model
 }
 
-// get is the model: the first one by name, with its champion.
+// get is the model: the first one by name that has a champion.
 func (m *models) get(ctx context.Context) (*futurisysv1.Model, error) {
-	listed, err := m.client.ListModels(ctx, &futurisysv1.ListModelsRequest{PageSize: 1})
+	listed, err := m.client.ListModels(ctx, &futurisysv1.ListModelsRequest{PageSize: 1000}) //nolint:mnd // all there can be on a page
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a status
 	}
-	if len(listed.GetModels()) == 0 {
+	at := slices.IndexFunc(listed.GetModels(), func(one *futurisysv1.Model) bool { return one.GetChampion() != nil })
+	if at < 0 {
 		return nil, status.Error(codes.Unavailable, "no model is loaded") //nolint:wrapcheck // a status
 	}
-	model, err := m.client.GetModel(ctx, &futurisysv1.GetModelRequest{Model: listed.GetModels()[0].GetName()})
+	model, err := m.client.GetModel(ctx, &futurisysv1.GetModelRequest{Model: listed.GetModels()[at].GetName()})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a status
 	}

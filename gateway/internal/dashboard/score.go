@@ -48,8 +48,17 @@ func versionName(p *futurisysv1.Prediction) string {
 
 // total says how long a list is.
 func (v *view) total(answer *futurisysv1.ListPredictionsResponse) string {
-	text := v.N("predictions_count", int(answer.GetTotalSize()))
-	if answer.GetTotalSizeIsEstimate() {
+	return v.sized("predictions_count", answer)
+}
+
+// sized is a text with the size of a list, which may be an estimate.
+func (v *view) sized(key string, list interface {
+	GetTotalSize() int32
+	GetTotalSizeIsEstimate() bool
+},
+) string {
+	text := v.N(key, int(list.GetTotalSize()))
+	if list.GetTotalSizeIsEstimate() {
 		return v.T("about", "Text", text)
 	}
 	return text

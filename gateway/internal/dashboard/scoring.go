@@ -110,7 +110,8 @@ func (d *Dashboard) chosen(ctx context.Context, form url.Values) ([]int32, error
 	for _, name := range employeeFilters() {
 		query.Set(name, form.Get("filter_"+name))
 	}
-	err := d.eachEmployee(ctx, query, func(e *futurisysv1.Employee) error {
+	whole := func(read func(context.Context) error) error { return read(ctx) }
+	err := d.eachEmployee(whole, query, func(e *futurisysv1.Employee) error {
 		if ids = append(ids, e.GetId()); len(ids) > mostScored {
 			return errTooMany
 		}
@@ -119,13 +120,18 @@ func (d *Dashboard) chosen(ctx context.Context, form url.Values) ([]int32, error
 	return ids, err
 }
 
-// eachEmployee goes through all employees of a question.
-func (d *Dashboard) eachEmployee(ctx context.Context, query url.Values, visit func(*futurisysv1.Employee) error) error {
+// eachEmployee goes through all employees of a question; paged reads each page in its time.
+func (d *Dashboard) eachEmployee(paged func(read func(context.Context) error) error, query url.Values, visit func(*futurisysv1.Employee) error) error {
 	request := listRequest(query, listedTogether)
 	for {
-		answer, err := d.employees.ListEmployees(ctx, request)
-		if err != nil {
+		var answer *futurisysv1.ListEmployeesResponse
+		err := paged(func(ctx context.Context) error {
+			var err error
+			answer, err = d.employees.ListEmployees(ctx, request)
 			return err //nolint:wrapcheck // a status
+		})
+		if err != nil {
+			return err
 		}
 		for _, e := range answer.GetEmployees() {
 			if err := visit(e); err != nil {

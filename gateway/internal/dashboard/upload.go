@@ -46,11 +46,14 @@ func (u *upload) Bad(v *view) []badRow {
 	return out
 }
 
-func (row *uploadedRow) title(v *view) string {
-	if row.Name == "" {
-		return v.T("line", "Line", row.Line)
+func (row *uploadedRow) title(v *view) string { return rowTitle(v, row.Line, row.Name) }
+
+// rowTitle names a row of a file by its line and what the file calls it.
+func rowTitle(v *view, line int, name string) string {
+	if name == "" {
+		return v.T("line", "Line", line)
 	}
-	return v.T("line_of", "Line", row.Line, "Name", row.Name)
+	return v.T("line_of", "Line", line, "Name", name)
 }
 
 // boundColumn is a column of a file and the field that it holds.
@@ -173,7 +176,9 @@ func readRow(v *view, line int, record []string, width int, columns []boundColum
 		return row
 	}
 	if name >= 0 {
-		row.Name = strings.TrimSpace(record[name])
+		const longest = 200 // that of the API's row_id
+		runes := []rune(strings.TrimSpace(record[name]))
+		row.Name = string(runes[:min(len(runes), longest)])
 	}
 	for _, c := range columns {
 		text := plainText(c.field, strings.TrimSpace(record[c.at]))

@@ -43,7 +43,7 @@ func (d *Dashboard) whatIf(v *view, w http.ResponseWriter, r *http.Request) {
 	}
 	if err == nil && result.Failure == nil && r.PostForm.Has("keep") {
 		var kept *futurisysv1.Prediction
-		if kept, err = d.keepWhatIf(r, model, result.Answer); err == nil {
+		if kept, err = d.keepWhatIf(r, model, id, result.Answer); err == nil {
 			leadTo(v, w, r, to("predictions/%s", kept.GetId()))
 			return
 		}
@@ -79,14 +79,16 @@ func (d *Dashboard) askWhatIf(v *view, r *http.Request, id int32, model *futuris
 	return answer, nil, err //nolint:wrapcheck // a status
 }
 
-// keepWhatIf puts the simulated row on record, as a profile: it is not the employee's.
-func (d *Dashboard) keepWhatIf(r *http.Request, model *futurisysv1.Model, answer *futurisysv1.ExplainResponse) (*futurisysv1.Prediction, error) {
+// keepWhatIf puts the simulated row on record: as a simulation about the employee, which
+// is no score of hers.
+func (d *Dashboard) keepWhatIf(r *http.Request, model *futurisysv1.Model, employee int32, answer *futurisysv1.ExplainResponse) (*futurisysv1.Prediction, error) {
 	profile := answer.GetScore().GetProfile()
 	if answer.GetChangedScore() != nil {
 		profile = answer.GetChangedScore().GetProfile()
 	}
 	return d.predictions.Predict(r.Context(), &futurisysv1.PredictRequest{ //nolint:wrapcheck // a status
 		Model: model.GetName(), Profile: profile, Explain: &futurisysv1.ExplainOptions{},
+		Kind: futurisysv1.PredictionKind_PREDICTION_KIND_SIMULATION, EmployeeId: &employee,
 	})
 }
 

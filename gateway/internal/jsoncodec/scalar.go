@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 
 	"github.com/go-faster/jx"
@@ -28,6 +29,10 @@ func (r *reading) scalar(field *fieldPlan) (protoreflect.Value, bool, error) {
 			r.problem(problem)
 		}
 		return protoreflect.ValueOfInt32(value), problem == "", nil
+	case protoreflect.Int64Kind:
+		return r.long()
+	case protoreflect.EnumKind:
+		return r.enum(field)
 	case protoreflect.DoubleKind:
 		if r.source.Next() != jx.Number {
 			return none, false, r.skip("must be a number")
@@ -49,6 +54,65 @@ func (r *reading) scalar(field *fieldPlan) (protoreflect.Value, bool, error) {
 	default:
 		return none, false, fmt.Errorf("a field of kind %s, which no request of ours has", kind)
 	}
+}
+
+// long reads an int64, which protojson writes as a text: JSON's numbers are not exact.
+func (r *reading) long() (protoreflect.Value, bool, error) {
+	const problem = "must be a whole number, or a text of one"
+	var text string
+	switch r.source.Next() {
+	case jx.Number:
+		number, err := r.source.Num()
+		if err != nil {
+			return protoreflect.Value{}, false, err //nolint:wrapcheck // what is wrong with the JSON
+		}
+		text = string(number)
+	case jx.String:
+		var err error
+		if text, err = r.source.Str(); err != nil {
+			return protoreflect.Value{}, false, err //nolint:wrapcheck // what is wrong with the JSON
+		}
+	default:
+		return protoreflect.Value{}, false, r.skip(problem)
+	}
+	value, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		r.problem(problem)
+	}
+	return protoreflect.ValueOfInt64(value), err == nil, nil
+}
+
+// enum reads the name of a value, or its number.
+func (r *reading) enum(field *fieldPlan) (protoreflect.Value, bool, error) {
+	values := field.descriptor.Enum().Values()
+	var found protoreflect.EnumValueDescriptor
+	switch r.source.Next() {
+	case jx.Number:
+		number, err := r.source.Num()
+		if err != nil {
+			return protoreflect.Value{}, false, err //nolint:wrapcheck // what is wrong with the JSON
+		}
+		if value, problem := whole(string(number)); problem == "" {
+			found = values.ByNumber(protoreflect.EnumNumber(value))
+		}
+	case jx.String:
+		name, err := r.source.Str()
+		if err != nil {
+			return protoreflect.Value{}, false, err //nolint:wrapcheck // what is wrong with the JSON
+		}
+		found = values.ByName(protoreflect.Name(name))
+	default:
+		return protoreflect.Value{}, false, r.skip("must be the name of a value")
+	}
+	if found == nil {
+		names := make([]string, values.Len())
+		for i := range names {
+			names[i] = string(values.Get(i).Name())
+		}
+		r.problem("must be one of " + strings.Join(names, ", "))
+		return protoreflect.Value{}, false, nil
+	}
+	return protoreflect.ValueOfEnum(found.Number()), true, nil
 }
 
 // whole reads an int32. 30.0 and 3e1 are whole numbers to JSON too.

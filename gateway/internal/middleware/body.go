@@ -29,6 +29,7 @@ func DefaultLimits() Limits {
 type Work struct {
 	Import []string // paths that take an import's form, and its time
 	Batch  []string // paths that take a file of many rows, and the time of an import
+	Export []string // paths whose answer goes on as long as there are rows; each step has its own time
 	Forms  string   // prefix below which bodies are a browser's forms, not JSON
 }
 

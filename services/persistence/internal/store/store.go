@@ -26,8 +26,12 @@ var (
 	ErrRefused = errors.New("the database refuses the row")
 )
 
-// CountLimit is how far rows are counted; beyond it a size is an estimate.
-const CountLimit = 1_000
+// How far rows are counted; beyond it a size is an estimate. A company and a batch, which
+// people compare with what they know, are counted further than a record of millions.
+const (
+	CountLimit      = 1_000
+	SmallCountLimit = 10_000
+)
 
 // Employee is a person on record.
 type Employee struct {

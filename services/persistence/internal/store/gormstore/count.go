@@ -5,17 +5,15 @@ import (
 	"fmt"
 
 	"gorm.io/gorm"
-
-	"github.com/futurisys/futurisys/services/persistence/internal/store"
 )
 
-// count returns how many rows a filtered table has, exactly up to store.CountLimit, so
+// count returns how many rows a filtered table has, exactly up to a limit, so
 // that a page never costs a count of a million rows. Beyond it PostgreSQL's planner
 // estimates, and on SQLite, which has none, a sample does. number is the table's column
 // of ascending whole numbers.
-func (s *Store) count(filtered *gorm.DB, table, number string) (total int, estimated bool, err error) {
-	counted, err := s.countTo(filtered, store.CountLimit)
-	if err != nil || counted <= store.CountLimit {
+func (s *Store) count(filtered *gorm.DB, table, number string, limit int) (total int, estimated bool, err error) {
+	counted, err := s.countTo(filtered, limit)
+	if err != nil || counted <= limit {
 		return counted, false, err
 	}
 	fresh := s.read.WithContext(filtered.Statement.Context)

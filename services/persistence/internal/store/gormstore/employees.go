@@ -62,7 +62,7 @@ func (s *Store) ListEmployees(ctx context.Context, query store.EmployeeQuery) (*
 	filtered := s.filterEmployees(joinLatest(s.read.WithContext(ctx)), query)
 	page := &store.Page[store.Employee]{}
 	var err error
-	if page.Total, page.Estimated, err = s.count(filtered, "employees", "id"); err != nil {
+	if page.Total, page.Estimated, err = s.count(filtered, "employees", "id", store.SmallCountLimit); err != nil {
 		return nil, err
 	}
 	var rows []listed

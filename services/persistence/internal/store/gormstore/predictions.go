@@ -34,7 +34,11 @@ func (s *Store) ListPredictions(ctx context.Context, query store.PredictionQuery
 		return nil, err
 	}
 	page := &store.Page[store.Prediction]{}
-	if page.Total, page.Estimated, err = s.count(filters.counted(s.predictions(ctx)), "predictions", "commit_sequence"); err != nil {
+	limit := store.CountLimit
+	if filters.pins("batch_id") {
+		limit = store.SmallCountLimit
+	}
+	if page.Total, page.Estimated, err = s.count(filters.counted(s.predictions(ctx)), "predictions", "commit_sequence", limit); err != nil {
 		return nil, err
 	}
 	listed, err := s.ordered(ctx, query, filters, page.Estimated)

@@ -19,9 +19,8 @@ help: ## List the targets
 # --- Run ---------------------------------------------------------------------
 
 .PHONY: run
-run: build bin/dev ## Build and run everything on this machine with SQLite; Ctrl-C stops it
-	@if [ -f .env ]; then set -a; . ./.env; set +a; fi; \
-		ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) && export ONNXRUNTIME_LIB && exec bin/dev
+run: build bin/dev ## Build and run what ENVIRONMENT (demo, dev, prod) has on this machine; Ctrl-C stops it
+	@exec bin/dev
 
 .PHONY: build
 build: ## Build the three programs into bin/
@@ -41,7 +40,7 @@ clean: ## Remove what was built and fetched; the database under var/ stays
 # --- Test --------------------------------------------------------------------
 
 .PHONY: test
-test: lint test-go test-lone test-training test-contract test-browser ## Run everything: lint, unit, store, e2e, training, contract and browser tests
+test: lint test-go test-lone test-training test-contract test-browser test-docker ## Run everything: lint, unit, store, e2e, training, contract and browser tests, and Compose where a Docker daemon is
 
 .PHONY: test-go
 test-go: setup ## Go tests of every module with the race detector; SQLite and a real PostgreSQL
@@ -70,6 +69,15 @@ test-browser: build setup $(VENV)/browser.done ## Drive the dashboard in Chromiu
 	@scripts/dev/setup-browser.sh
 	ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) PYTHONPATH=scripts $(VENV)/bin/python -m pytest -q -p no:cacheprovider scripts/browser
 
+.PHONY: test-compose
+test-compose: ## Bring docker-compose.yml up from nothing, use it, restart it, take it down; needs a Docker daemon
+	PYTHONPATH=scripts $(PYTHON) scripts/compose/check.py
+
+.PHONY: test-docker
+test-docker:
+	@if docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then $(MAKE) --no-print-directory test-compose; \
+	else echo "no Docker daemon with Compose here: docker-compose.yml is not tested"; fi
+
 .PHONY: screenshots
 screenshots: build setup $(VENV)/browser.done ## Make the pictures of docs/screenshots again
 	@scripts/dev/setup-browser.sh
@@ -85,6 +93,10 @@ setup: ## Fetch what tests need: ONNX Runtime, and PostgreSQL where it may be in
 bench: build $(VENV)/bench.done ## Measure, beside a no-op and an echo in the same run; prints a table of ratios
 	@ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) && export ONNXRUNTIME_LIB && \
 		cd scripts/bench && GOWORK=off go run .
+
+.PHONY: bench-scale
+bench-scale: setup ## Fill 100,000 employees and 1,000,000 predictions, and time every list, fresh and analysed; SCALE_ROWS for fewer
+	cd services/persistence && SCALE_ROWS=$${SCALE_ROWS:-1000000} go test -count=1 -timeout 60m -run TestScale -v ./internal/store/gormstore | grep -v '^='
 
 .PHONY: bench-explain
 bench-explain: setup $(VENV)/training.done $(VENV)/explain.done ## Measure explanations beside Python's shap, same model, rows and background

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -127,5 +128,37 @@ func TestEmployeesArePagedAndFiltered(t *testing.T) {
 		if len(largest.GetEmployees()) != 1000 {
 			t.Errorf("a page of 10^9 has %d", len(largest.GetEmployees()))
 		}
+	})
+}
+
+// A file that is scored on the dashboard is exported in its order, with its lines and ids,
+// and what is about somebody on record is hers.
+func TestFileIsExportedInItsOrder(t *testing.T) {
+	databases(t, func(t *testing.T, s *stack) {
+		s.upload("", heldOut(), nil).into(t, &futurisysv1.ImportReport{})
+		s.call(http.MethodDelete, "/v1/employees/5", nil)
+		page := s.uploadTo("/ui/batch/score", map[string]string{"file": "X_test.csv"}, nil)
+		batch := regexp.MustCompile(`batches/([0-9a-f-]{36})`).FindStringSubmatch(string(page.body))
+		if batch == nil {
+			t.Fatalf("no batch on the page: %s", page.body)
+		}
+		export := s.call(http.MethodGet, "/ui/history.csv?batch="+batch[1], nil)
+		lines := strings.Split(strings.TrimSpace(string(export.body)), "\r\n")
+		if len(lines) != 295 {
+			t.Fatalf("the export has %d lines", len(lines))
+		}
+		for i, line := range lines[1:] {
+			if want := fmt.Sprintf("Ligne %d (n° ", i+2); !strings.HasPrefix(line, want) {
+				t.Fatalf("line %d of the export is %s", i+1, line)
+			}
+		}
+		var read futurisysv1.Employee
+		s.call(http.MethodGet, "/v1/employees/4", nil).into(t, &read)
+		var hers futurisysv1.Prediction
+		s.call(http.MethodGet, "/v1/predictions/"+read.GetLatestPrediction().GetId(), nil).into(t, &hers)
+		if hers.GetProfileSource() != futurisysv1.ProfileSource_PROFILE_SOURCE_CALLER || hers.GetRowId() != "4" || hers.GetBatchId() != batch[1] {
+			t.Errorf("got %v", &hers)
+		}
+		s.call(http.MethodGet, "/v1/employees/5/predictions", nil).refused(t, http.StatusNotFound, "EMPLOYEE_NOT_FOUND")
 	})
 }

@@ -58,6 +58,11 @@ func TestRetryGetsTheFirstAnswer(t *testing.T) {
 		if err := protojson.Unmarshal([]byte(profile), &example); err != nil {
 			t.Fatal(err)
 		}
+		// Another version, or another alias, is another question.
+		for _, asked := range []string{`"version": 2, `, `"version": 1, `, `"alias": "challenger", `} {
+			s.call(http.MethodPost, predictPath, `{"requestId": "key-1", `+asked+`"profile": `+profile+`}`).refused(t, http.StatusConflict, "REQUEST_ID_REUSED")
+		}
+		s.call(http.MethodPost, predictPath, `{"requestId": "key-1", "alias": "champion", "profile": `+profile+`}`).into(t, &futurisysv1.Prediction{})
 		example.Overtime = new(!example.GetOvertime())
 		other := `{"profile": ` + protojson.Format(&example) + `}`
 		s.keyed(t, "key-1", other).refused(t, http.StatusConflict, "REQUEST_ID_REUSED")

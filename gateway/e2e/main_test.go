@@ -46,6 +46,11 @@ func run(m *testing.M) (code int, err error) {
 			return 1, fmt.Errorf("build %s: %w: %s", name, err, out)
 		}
 	}
+	runner := exec.Command("go", "build", "-C", filepath.Join(repository, "scripts/dev"), "-o", filepath.Join(binaries, "dev"), ".")
+	runner.Env = append(os.Environ(), "GOWORK=off") // a module of its own
+	if out, err := runner.CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("build dev: %w: %s", err, out)
+	}
 	if library, err = findLibrary(); err != nil {
 		return 1, err
 	}

@@ -51,7 +51,7 @@ func TestPersistenceGoesAwayAndComesBack(t *testing.T) {
 		})
 		var kept futurisysv1.Prediction
 		s.call(http.MethodGet, "/v1/predictions/"+queued.GetId(), nil).into(t, &kept)
-		if queued.Recording = kept.GetRecording(); !proto.Equal(&kept, queued) {
+		if queued.Recording, queued.CommitSequence = kept.GetRecording(), kept.GetCommitSequence(); !proto.Equal(&kept, queued) {
 			t.Errorf("what was queued is not what is on record: %v", cmp.Diff(queued, &kept, protocmp.Transform()))
 		}
 		s.eventually("employees are read again", func() bool { return code(s.web+"/v1/employees") == http.StatusOK })

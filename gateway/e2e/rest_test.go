@@ -65,6 +65,11 @@ func (s *stack) do(request *http.Request) answer {
 // upload sends files of the training data, by part; edit may change their text.
 func (s *stack) upload(query string, parts map[string]string, edit func(part, text string) string) answer {
 	s.t.Helper()
+	return s.uploadTo("/v1/employees:import"+query, parts, edit)
+}
+
+func (s *stack) uploadTo(path string, parts map[string]string, edit func(part, text string) string) answer {
+	s.t.Helper()
 	var form bytes.Buffer
 	writer := multipart.NewWriter(&form)
 	for part, name := range parts {
@@ -83,7 +88,7 @@ func (s *stack) upload(query string, parts map[string]string, edit func(part, te
 	if err := writer.Close(); err != nil {
 		s.t.Fatal(err)
 	}
-	return s.send(http.MethodPost, "/v1/employees:import"+query, writer.FormDataContentType(), &form)
+	return s.send(http.MethodPost, path, writer.FormDataContentType(), &form)
 }
 
 // heldOut and extracts are the files of an import.

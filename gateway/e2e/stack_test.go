@@ -9,13 +9,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // startTimeout bounds how long a program may take to start or to stop.
@@ -101,6 +106,7 @@ func postgresURL(t *testing.T) string {
 // program is one running program.
 type program struct {
 	s       *stack
+	own     []string // environment besides the stack's
 	name    string
 	health  string // URL of /healthz and /readyz
 	command *exec.Cmd
@@ -126,9 +132,9 @@ func (l *logBuffer) String() string {
 	return l.text.String()
 }
 
-func (s *stack) launch(name, health string) *program {
+func (s *stack) launch(name, health string, own ...string) *program {
 	s.t.Helper()
-	p := &program{s: s, name: name, health: health}
+	p := &program{s: s, own: own, name: name, health: health}
 	p.start()
 	s.t.Cleanup(func() {
 		p.stop()
@@ -142,16 +148,7 @@ func (s *stack) launch(name, health string) *program {
 // start starts the program and waits until it is ready.
 func (p *program) start() {
 	p.s.t.Helper()
-	p.command = exec.Command(filepath.Join(binaries, p.name))
-	p.command.Env = p.s.environment
-	p.command.Dir = p.s.t.TempDir()
-	p.log = &logBuffer{}
-	p.command.Stdout, p.command.Stderr = p.log, p.log
-	if err := p.command.Start(); err != nil {
-		p.s.t.Fatal(err)
-	}
-	p.ended = make(chan error, 1)
-	go func(command *exec.Cmd, ended chan error) { ended <- command.Wait() }(p.command, p.ended)
+	p.begin()
 	p.s.eventually(p.name+" is ready", func() bool {
 		select {
 		case err := <-p.ended:
@@ -161,6 +158,21 @@ func (p *program) start() {
 		}
 		return code(p.health+"/readyz") == http.StatusOK
 	})
+}
+
+// begin starts the program.
+func (p *program) begin() {
+	p.s.t.Helper()
+	p.command = exec.Command(filepath.Join(binaries, p.name))
+	p.command.Env = slices.Concat(p.s.environment, p.own)
+	p.command.Dir = p.s.t.TempDir()
+	p.log = &logBuffer{}
+	p.command.Stdout, p.command.Stderr = p.log, p.log
+	if err := p.command.Start(); err != nil {
+		p.s.t.Fatal(err)
+	}
+	p.ended = make(chan error, 1)
+	go func(command *exec.Cmd, ended chan error) { ended <- command.Wait() }(p.command, p.ended)
 }
 
 // stop asks the program to end, and checks that it does so cleanly.
@@ -201,6 +213,11 @@ func (p *program) signal(what syscall.Signal) {
 	if err := p.command.Process.Signal(what); err != nil {
 		p.s.t.Errorf("signal %s: %v", p.name, err)
 	}
+}
+
+// withoutPlace leaves out the place in the record, which an answer does not have yet.
+func withoutPlace() cmp.Option {
+	return protocmp.IgnoreFields(&futurisysv1.Prediction{}, "commit_sequence")
 }
 
 // eventually waits until something is so.

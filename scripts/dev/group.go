@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"slices"
 	"sync"
@@ -23,24 +24,30 @@ type group struct {
 	lines   sync.Mutex // one line at a time
 	members []*member
 	ended   chan *member
+	// environment is what the processes get besides ours.
+	environment []string
 }
 
 // member is one process.
 type member struct {
 	name    string
+	path    string
+	args    []string
+	started time.Time
 	command *exec.Cmd
 	done    chan struct{}
 	err     error // how it ended; read after done
 }
 
-func newGroup(out io.Writer) *group {
+func newGroup(out io.Writer, environment ...string) *group {
 	const mostMembers = 16
-	return &group{out: out, ended: make(chan *member, mostMembers)}
+	return &group{out: out, ended: make(chan *member, mostMembers), environment: environment}
 }
 
 // start starts a process; its lines are printed with its name before them.
 func (g *group) start(name, path string, args ...string) error {
-	m := &member{name: name, command: exec.Command(path, args...), done: make(chan struct{})}
+	m := &member{name: name, path: path, args: args, started: time.Now(), command: exec.Command(path, args...), done: make(chan struct{})}
+	m.command.Env = append(os.Environ(), g.environment...)
 	// A group of its own: Ctrl-C reaches only us, and we stop all in order.
 	m.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	reader, writer := io.Pipe()
@@ -110,22 +117,65 @@ func isReady(ctx context.Context, url string) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// wait waits until we are asked to stop, or a process ends, which is an error.
-func (g *group) wait(ctx context.Context) error {
+// How long to wait before a process that ended is started again: it grows while it ends
+// soon after its start.
+const (
+	firstPause  = 500 * time.Millisecond
+	lastPause   = 10 * time.Second
+	soonAfter   = 30 * time.Second
+	pauseFactor = 2
+)
+
+// keep starts again each process that ends, until we are asked to stop.
+func (g *group) keep(ctx context.Context) error {
+	pauses := map[string]time.Duration{}
+	for {
+		select {
+		case <-ctx.Done():
+			sayf("stopping")
+			return nil
+		case m := <-g.ended:
+			pause := max(pauses[m.name], firstPause)
+			if time.Since(m.started) > soonAfter {
+				pause = firstPause
+			}
+			pauses[m.name] = min(pause*pauseFactor, lastPause)
+			sayf("%s: started again in %s", m.failure(), pause)
+			select {
+			case <-ctx.Done():
+				continue
+			case <-time.After(pause):
+			}
+			g.members = slices.DeleteFunc(g.members, func(other *member) bool { return other == m })
+			if err := g.start(m.name, m.path, m.args...); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// once runs a process to its end.
+func (g *group) once(ctx context.Context, name, path string, args ...string) error {
+	if err := g.start(name, path, args...); err != nil {
+		return err
+	}
 	select {
-	case <-ctx.Done():
-		sayf("stopping")
-		return nil
 	case m := <-g.ended:
-		return m.failure()
+		g.members = slices.DeleteFunc(g.members, func(other *member) bool { return other == m })
+		if m.err != nil {
+			return m.failure()
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
 func (m *member) failure() error {
 	if m.err == nil {
-		return errors.New(m.name + " ended; the others are stopped")
+		return errors.New(m.name + " ended")
 	}
-	return fmt.Errorf("%s ended (%w); the others are stopped", m.name, m.err)
+	return fmt.Errorf("%s ended (%w)", m.name, m.err)
 }
 
 // stop ends the processes, the last started first, and kills what does not end.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -43,15 +45,21 @@ func TestLinesCarryTheirProcess(t *testing.T) {
 	}
 }
 
-func TestOneThatDiesIsSaidAndTheRestIsStopped(t *testing.T) {
-	g := newGroup(&lines{})
-	for name, script := range map[string]string{"lives": "exec sleep 60", "dies": "exit 3"} {
+func TestOneThatDiesIsStartedAgainAndTheOthersGoOn(t *testing.T) {
+	out := &lines{}
+	g := newGroup(out)
+	for name, script := range map[string]string{"lives": "exec sleep 60", "dies": "echo here; exit 3"} {
 		if err := g.start(name, "/bin/sh", "-c", script); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := g.wait(t.Context()); err == nil || !strings.Contains(err.Error(), "dies ended (exit status 3)") {
-		t.Errorf("got %v", err)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if err := g.keep(ctx); err != nil {
+		t.Error(err)
+	}
+	if strings.Count(out.String(), "dies        | here") < 2 {
+		t.Errorf("it was not started again: %s", out)
 	}
 	g.stop()
 	for _, m := range g.members {
@@ -60,6 +68,32 @@ func TestOneThatDiesIsSaidAndTheRestIsStopped(t *testing.T) {
 		default:
 			t.Errorf("%s still runs", m.name)
 		}
+	}
+}
+
+func TestOnceSaysWhatFailed(t *testing.T) {
+	g := newGroup(&lines{}, "GREETING=hello")
+	if err := g.once(t.Context(), "good", "/bin/sh", "-c", `test "$GREETING" = hello`); err != nil {
+		t.Error(err)
+	}
+	if err := g.once(t.Context(), "bad", "/bin/sh", "-c", "exit 3"); err == nil || !strings.Contains(err.Error(), "bad ended (exit status 3)") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEnvironmentBeatsTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), ".env")
+	if err := os.WriteFile(path, []byte("ENVIRONMENT=demo\nGATEWAY_HTTP_ADDR='127.0.0.1:1' # not this\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("ENVIRONMENT", "")
+	t.Setenv("GATEWAY_HTTP_ADDR", "127.0.0.1:2")
+	found, err := readSettings(path)
+	if err != nil || found.environment() != "demo" || found.get("GATEWAY_HTTP_ADDR", "") != "127.0.0.1:2" {
+		t.Errorf("got %v, %v", found, err)
+	}
+	if found, err = readSettings(path + ".none"); err != nil || found.environment() != "dev" {
+		t.Errorf("without a file: %v, %v", found, err)
 	}
 }
 

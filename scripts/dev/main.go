@@ -1,6 +1,7 @@
 // Command dev runs the three processes on this machine as `make run` does: it
-// starts them in the order of their needs, puts the held-out employees into an
-// empty database, says where to look, and stops all when one ends or on Ctrl-C.
+// starts those of the environment in the order of their needs, puts the held-out
+// employees into an empty database, says where to look, starts again what ends by itself,
+// and stops all on Ctrl-C.
 //
 // It stands in for process-compose and its like, which a Go module proxy alone
 // cannot give.
@@ -43,15 +44,24 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find the repository: %w", err)
 	}
-	web := "http://" + address("GATEWAY_HTTP_ADDR", "127.0.0.1:8080")
-	services := []service{
-		{"persistence", "http://" + address("PERSISTENCE_ADMIN_ADDR", "127.0.0.1:9092") + "/readyz"},
-		{"inference", "http://" + address("INFERENCE_ADMIN_ADDR", "127.0.0.1:9091") + "/readyz"},
-		{"gateway", web + "/readyz"},
+	settings, err := readSettings(filepath.Join(root, ".env"))
+	if err != nil {
+		return err
 	}
-	group := newGroup(os.Stdout)
+	library, err := settings.runtime(ctx, root)
+	if err != nil {
+		return err
+	}
+	web := "http://" + settings.get("GATEWAY_HTTP_ADDR", "127.0.0.1:8080")
+	group := newGroup(os.Stdout, "ONNXRUNTIME_LIB="+library)
 	defer group.stop()
-	for _, s := range services {
+	if settings.environment() == "prod" {
+		// In prod the schema is not the business of whichever copy starts first.
+		if err := group.once(ctx, "migrate", filepath.Join(root, "bin/persistence"), "migrate"); err != nil {
+			return err
+		}
+	}
+	for _, s := range services(settings, web) {
 		if err := group.start(s.name, filepath.Join(root, "bin", s.name)); err != nil {
 			return err
 		}
@@ -59,18 +69,26 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := importHeldOut(ctx, web, filepath.Join(root, "scripts/training/data/X_test.csv")); err != nil {
-		return err
+	if settings.environment() == "dev" {
+		if err := importHeldOut(ctx, web, filepath.Join(root, "scripts/training/data/X_test.csv")); err != nil {
+			return err
+		}
 	}
-	sayf("ready: %s is the dashboard, %s/docs/ the API; Ctrl-C stops all", web, web)
-	return group.wait(ctx)
+	sayf("ready (%s): %s is the dashboard, %s/docs/ the API; Ctrl-C stops all", settings.environment(), web, web)
+	return group.keep(ctx)
 }
 
-func address(key, standard string) string {
-	if value := os.Getenv(key); value != "" {
-		return value
+// services are those of the environment, in the order of their needs.
+func services(settings settings, web string) []service {
+	all := []service{
+		{"persistence", "http://" + settings.get("PERSISTENCE_ADMIN_ADDR", "127.0.0.1:9092") + "/readyz"},
+		{"inference", "http://" + settings.get("INFERENCE_ADMIN_ADDR", "127.0.0.1:9091") + "/readyz"},
+		{"gateway", web + "/readyz"},
 	}
-	return standard
+	if settings.environment() == "demo" {
+		return all[1:] // no database
+	}
+	return all
 }
 
 func sayf(format string, args ...any) {

@@ -35,13 +35,26 @@ type settings struct {
 	GatewayRequestTimeout time.Duration `env:"GATEWAY_REQUEST_TIMEOUT" default:"30s" help:"How long a request may take; an import ten times as long."`
 	InferenceTarget       string        `env:"INFERENCE_TARGET" default:"127.0.0.1:9001" help:"Address of inference."`
 	PersistenceTarget     string        `env:"PERSISTENCE_TARGET" default:"127.0.0.1:9002" help:"Address of persistence; empty, or in the demo: there is no database."`
+
+	Serve  serveCommand  `cmd:"" default:"1" help:"Serve (the default)."`
+	Health healthCommand `cmd:"" help:"Ask the running program whether it is ready."`
 }
+
+type serveCommand struct{}
+
+// Run serves until a signal.
+func (serveCommand) Run(s *settings) error { return run(s) }
+
+type healthCommand struct{}
+
+// Run asks the program that runs with these settings whether it is ready.
+func (healthCommand) Run(s *settings) error { return telemetry.Probe(s.GatewayAdminAddr) } //nolint:wrapcheck // it says all there is to say
 
 func main() {
 	var s settings
-	_, err := config.Parse("gateway", "Serves REST, the dashboard and the documentation.", &s, os.Args[1:])
+	command, err := config.Parse("gateway", "Serves REST, the dashboard and the documentation.", &s, os.Args[1:])
 	if err == nil {
-		err = run(&s)
+		err = command.Run(&s)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gateway:", err)

@@ -37,6 +37,7 @@ type settings struct {
 	Serve serveCommand `cmd:"" default:"1" help:"Serve (the default)."`
 	Check checkCommand `cmd:"" help:"Judge a model package as it is judged before it may serve."`
 
+	Health healthCommand `cmd:"" help:"Ask the running program whether it is ready."`
 	Outbox outboxCommand `cmd:"" help:"Work on what the outbox set aside."`
 }
 

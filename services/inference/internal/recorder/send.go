@@ -130,6 +130,7 @@ func (c *call) settle(earlier map[string]*futurisysv1.Prediction, what futurisys
 		case sameQuestion(first, prediction):
 			c.predictions[i] = proto.CloneOf(first)
 			c.predictions[i].Recording = what
+			c.predictions[i].CommitSequence = 0 // the first answer did not have it yet
 		default:
 			c.reused = append(c.reused, i)
 		}

@@ -4,6 +4,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -117,6 +118,7 @@ func noAnswerError(version *registry.Version) *apierr.Error {
 // missingEmployees says which employees are not on record.
 func missingEmployees(ids []int32) *apierr.Error {
 	const shown = 20
+	slices.Sort(ids)
 	names := make([]string, 0, shown)
 	for _, id := range ids[:min(len(ids), shown)] {
 		names = append(names, strconv.Itoa(int(id)))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/futurisys/futurisys/services/persistence/internal/ingest"
 	"github.com/futurisys/futurisys/services/persistence/internal/server"
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
 	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
 )
 
@@ -45,6 +46,7 @@ type importCommand struct {
 	Eval         string `help:"The extract of the yearly reviews." type:"existingfile"`
 	Sondage      string `help:"The extract of the survey." type:"existingfile"`
 	ValidateOnly bool   `help:"Check and report, change nothing."`
+	OnlyIfEmpty  bool   `help:"Do nothing when anybody is on record."`
 }
 
 // Run imports and prints the report.
@@ -66,6 +68,16 @@ func (c importCommand) Run(s *settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
+	if c.OnlyIfEmpty {
+		found, err := rows.ListEmployees(ctx, store.EmployeeQuery{Limit: 1})
+		if err != nil {
+			return err //nolint:wrapcheck // it says what it was doing
+		}
+		if found.Total > 0 {
+			fmt.Printf("%d employees are on record: nothing is imported\n", found.Total)
+			return nil
+		}
+	}
 	employees, err := server.NewEmployee(rows)
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing

@@ -37,6 +37,7 @@ type settings struct {
 	Serve   serveCommand   `cmd:"" default:"1" help:"Serve (the default)."`
 	Migrate migrateCommand `cmd:"" help:"Bring the schema to the newest version, or take it back by one."`
 	Import  importCommand  `cmd:"" help:"Put employees on record from CSV files."`
+	Health  healthCommand  `cmd:"" help:"Ask the running program whether it is ready."`
 }
 
 func main() {

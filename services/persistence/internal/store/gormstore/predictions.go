@@ -88,9 +88,9 @@ type condition struct {
 // predictionFilters parts the query's filters.
 func (s *Store) predictionFilters(ctx context.Context, query store.PredictionQuery) (*filters, error) {
 	// Literals: the indexes are partial by them.
-	kind := condition{sql: "predictions.kind = 1"}
+	kind := condition{sql: "predictions.kind < 2"}
 	if query.Kind != 0 && query.Kind != store.Score {
-		kind.sql = fmt.Sprintf("predictions.kind <> 1 AND predictions.kind = %d", query.Kind)
+		kind.sql = fmt.Sprintf("predictions.kind >= 2 AND predictions.kind = %d", query.Kind)
 	}
 	f := &filters{conditions: []condition{kind}}
 	where := func(given bool, sql string, value any) {
@@ -105,7 +105,9 @@ func (s *Store) predictionFilters(ctx context.Context, query store.PredictionQue
 		if err != nil {
 			return nil, err
 		}
-		where(generation != 0, "employee_generation = ?", generation)
+		if generation != 0 {
+			f.pinned, f.values = append(f.pinned, "employee_generation"), append(f.values, generation)
+		}
 	case query.BatchID != "":
 		f.pinned, f.values = []string{"batch_id"}, []any{query.BatchID}
 	case query.RiskBand != "":
@@ -159,7 +161,7 @@ func (f *filters) rest(db *gorm.DB) *gorm.DB {
 }
 
 // gatherLimit is how many rows are gathered by a filter and then put into order.
-const gatherLimit = 10_000
+const gatherLimit = 5_000
 
 // ordered is the page in the query's order, one row longer than it may be. many: more
 // rows match than were counted.
@@ -238,7 +240,8 @@ type summaryRow struct {
 }
 
 // addPrevious adds the score of the same person before each: one seek in the index for
-// each, as an ordering with the employee before the time makes sure.
+// each, to the row just before. Whether that is hers is looked at then: as a condition of
+// the seek it would make a planner look for another way.
 func (s *Store) addPrevious(ctx context.Context, predictions []store.Prediction) error {
 	places := make(map[string]int, len(predictions))
 	ids := make([]string, 0, len(predictions))
@@ -252,10 +255,13 @@ func (s *Store) addPrevious(ctx context.Context, predictions []store.Prediction)
 		var rows []summaryRow
 		err := s.read.WithContext(ctx).Table("predictions AS shown").
 			Joins(`JOIN predictions AS previous ON previous.id = (
-				SELECT earlier.id FROM predictions AS earlier WHERE earlier.kind = 1 AND earlier.employee_generation = shown.employee_generation
-					AND earlier.employee_id >= shown.employee_id
-					AND (earlier.employee_id, earlier.create_time, earlier.id) < (shown.employee_id, shown.create_time, shown.id)
-				ORDER BY earlier.employee_id DESC, earlier.create_time DESC, earlier.id DESC LIMIT 1)`).
+				SELECT found.id FROM (
+					SELECT earlier.id, earlier.employee_id, earlier.employee_generation FROM predictions AS earlier
+					WHERE earlier.kind < 2 AND earlier.employee_id IS NOT NULL
+						AND (earlier.employee_id, earlier.employee_generation, earlier.create_time, earlier.id)
+							< (shown.employee_id, shown.employee_generation, shown.create_time, shown.id)
+					ORDER BY earlier.employee_id DESC, earlier.employee_generation DESC, earlier.create_time DESC, earlier.id DESC LIMIT 1
+				) AS found WHERE found.employee_id = shown.employee_id AND found.employee_generation = shown.employee_generation)`).
 			Select("previous.id, previous.model, previous.model_version, previous.probability, previous.positive, "+
 				"previous.risk_band, previous.create_time, shown.id AS next").
 			Where("shown.id IN ?", part).Find(&rows).Error

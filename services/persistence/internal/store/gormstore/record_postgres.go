@@ -105,7 +105,7 @@ added AS (
 	RETURNING id, employee_id, employee_generation, model, model_version, probability, positive, risk_band, create_time, kind
 ),
 newest AS (
-	SELECT DISTINCT ON (employee_id, employee_generation) * FROM added WHERE kind = 1 AND employee_id IS NOT NULL
+	SELECT DISTINCT ON (employee_id, employee_generation) * FROM added WHERE kind < 2 AND employee_id IS NOT NULL
 	ORDER BY employee_id, employee_generation, create_time DESC, id DESC
 ),
 locked AS MATERIALIZED (

@@ -46,7 +46,7 @@ func moveLatest(tx *gorm.DB, first int64) error {
 			probability = newest.probability, positive = newest.positive, risk_band = newest.risk_band, create_time = newest.create_time
 		FROM (
 			SELECT *, row_number() OVER (PARTITION BY employee_id, employee_generation ORDER BY create_time DESC, id DESC) AS place
-			FROM predictions WHERE commit_sequence >= ? AND kind = 1 AND employee_id IS NOT NULL
+			FROM predictions WHERE commit_sequence >= ? AND kind < 2 AND employee_id IS NOT NULL
 		) AS newest
 		WHERE newest.place = 1 AND latest_scores.employee_id = newest.employee_id AND latest_scores.generation = newest.employee_generation
 			AND (latest_scores.create_time IS NULL

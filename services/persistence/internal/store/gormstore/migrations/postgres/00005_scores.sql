@@ -58,12 +58,16 @@ FROM employees AS e LEFT JOIN (
 CREATE INDEX latest_scores_by_probability ON latest_scores (probability, employee_id);
 CREATE INDEX latest_scores_by_risk_band ON latest_scores (risk_band, employee_id);
 
+-- Scores are kind < 2, not kind = 1: of a table that it has not analysed a planner takes
+-- an equality for rare.
 DROP INDEX predictions_by_create_time;
-CREATE INDEX predictions_by_create_time ON predictions (create_time, id) WHERE kind = 1;
-CREATE INDEX predictions_by_risk_band ON predictions (risk_band, create_time, id) WHERE kind = 1;
-CREATE INDEX predictions_by_version ON predictions (model, model_version, create_time, id) WHERE kind = 1;
-CREATE INDEX predictions_by_probability ON predictions (probability, create_time, id) WHERE kind = 1;
-CREATE INDEX predictions_by_kind ON predictions (kind, create_time, id) WHERE kind <> 1;
+DROP INDEX predictions_by_employee;
+CREATE INDEX predictions_by_employee ON predictions (employee_id, employee_generation, create_time, id) WHERE employee_id IS NOT NULL;
+CREATE INDEX predictions_by_create_time ON predictions (create_time, id) WHERE kind < 2;
+CREATE INDEX predictions_by_risk_band ON predictions (risk_band, create_time, id) WHERE kind < 2;
+CREATE INDEX predictions_by_version ON predictions (model, model_version, create_time, id) WHERE kind < 2;
+CREATE INDEX predictions_by_probability ON predictions (probability, create_time, id) WHERE kind < 2;
+CREATE INDEX predictions_by_kind ON predictions (kind, create_time, id) WHERE kind >= 2;
 CREATE UNIQUE INDEX predictions_by_commit_sequence ON predictions (commit_sequence);
 
 -- Which version answers: all changes of each alias, in order. Copies of inference follow it.
@@ -117,6 +121,8 @@ DROP INDEX predictions_by_version;
 DROP INDEX predictions_by_risk_band;
 DROP INDEX predictions_by_create_time;
 CREATE INDEX predictions_by_create_time ON predictions (create_time, id);
+DROP INDEX predictions_by_employee;
+CREATE INDEX predictions_by_employee ON predictions (employee_id, create_time, id) WHERE employee_id IS NOT NULL;
 DROP TABLE latest_scores;
 ALTER TABLE predictions
     DROP COLUMN kind, DROP COLUMN profile_source, DROP COLUMN principal, DROP COLUMN employee_generation, DROP COLUMN row_number,

@@ -15,6 +15,8 @@ import urllib.request
 from programs import HELD_OUT, REPOSITORY, free_ports
 
 UP_SECONDS = 1200
+SCORED = [4, 5, 14, 21, 22]
+REASONS = 3
 PROJECT = f"futurisys-check-{secrets.token_hex(4)}"
 PORT = free_ports(1)[0].rsplit(":", 1)[1]
 WEB = f"http://127.0.0.1:{PORT}"
@@ -22,7 +24,12 @@ WEB = f"http://127.0.0.1:{PORT}"
 
 def compose(*arguments: str) -> str:
     """Run Compose on a project of its own and return what it prints."""
-    environment = {**os.environ, "GATEWAY_PORT": PORT, "DOCKER_BUILDKIT": "1", "COMPOSE_DOCKER_CLI_BUILD": "1"}
+    environment = {
+        **os.environ,
+        "GATEWAY_PORT": PORT,
+        "DOCKER_BUILDKIT": "1",
+        "COMPOSE_DOCKER_CLI_BUILD": "1",
+    }
     done = subprocess.run(
         ["docker", "compose", "--project-name", PROJECT, *arguments],
         cwd=REPOSITORY,
@@ -45,7 +52,7 @@ def call(path: str, body: dict | None = None) -> dict:
         return json.load(answer)
 
 
-def check(what: str, so: bool) -> None:
+def check(what: str, *, so: bool) -> None:
     """Stop when something is not so."""
     if not so:
         raise SystemExit(f"not so: {what}")
@@ -56,28 +63,31 @@ def check_hardening() -> None:
     """No program runs as root, may write to its root, or has a shell to fall back on."""
     for name in ("persistence", "inference", "gateway"):
         container = compose("ps", "--quiet", name).strip()
-        inspected = subprocess.run(["docker", "inspect", container], capture_output=True, text=True, check=True).stdout
+        inspected = subprocess.run(
+            ["docker", "inspect", container], capture_output=True, text=True, check=True
+        ).stdout
         found = json.loads(inspected)[0]
-        check(f"{name} runs as 65532", found["Config"]["User"] == "65532:65532")
-        check(f"{name} has a read-only root", found["HostConfig"]["ReadonlyRootfs"])
-        check(f"{name} is healthy", found["State"]["Health"]["Status"] == "healthy")
+        check(f"{name} runs as 65532", so=found["Config"]["User"] == "65532:65532")
+        check(f"{name} has a read-only root", so=found["HostConfig"]["ReadonlyRootfs"])
+        check(f"{name} is healthy", so=found["State"]["Health"]["Status"] == "healthy")
 
 
 def use() -> None:
     """Do what the README says, and find it again after a restart."""
     people = len(HELD_OUT.read_text(encoding="utf-8").splitlines()) - 1
-    check("the sample employees are on record", call("/v1/employees?pageSize=1")["totalSize"] == people)
+    check("the sample employees are on record", so=call("/v1/employees?pageSize=1")["totalSize"] == people)
     scored = call(
-        "/v1/models/attrition:predictEmployees", {"employeeIds": [4, 5, 14, 21, 22], "explain": {"top": 3}}
+        "/v1/models/attrition:predictEmployees", {"employeeIds": SCORED, "explain": {"top": REASONS}}
     )
     first = scored["results"][0]["prediction"]
-    check("five are scored and on record", scored["predictedCount"] == 5 and first["recording"] == "RECORDING_RECORDED")
-    check("with reasons", len(first["explanation"]["contributions"]) == 3)
+    check("all are scored", so=scored["predictedCount"] == len(SCORED))
+    check("and on record", so=first["recording"] == "RECORDING_RECORDED")
+    check("with reasons", so=len(first["explanation"]["contributions"]) == REASONS)
     compose("restart", "persistence", "inference", "gateway")
     compose("up", "--detach", "--wait")
     kept = call("/v1/predictions/" + first["id"])
-    check("after a restart it is there", kept["probability"] == first["probability"])
-    check("nobody was imported twice", call("/v1/employees?pageSize=1")["totalSize"] == people)
+    check("after a restart it is there", so=kept["probability"] == first["probability"])
+    check("nobody was imported twice", so=call("/v1/employees?pageSize=1")["totalSize"] == people)
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ func TestMistakesNameTheKey(t *testing.T) {
 	}{
 		"misspelt key":         {"DATABASE_ULR=x\n", nil, "unknown key DATABASE_ULR: did you mean DATABASE_URL?"},
 		"misspelt, of the Hub": {"HF_TOKN=x\n", nil, "did you mean HF_TOKEN?"},
-		"letters left out":     {"ENVIROMENT=demo\n", nil, "did you mean ENVIRONMENT?"},
+		"letters left out":     {"ENVIRNMENT=demo\n", nil, "did you mean ENVIRONMENT?"},
 		"looks like ours":      {"GATEWAY_COLOUR=x\n", nil, "unknown key GATEWAY_COLOUR"},
 		"bad value":            {"LOG_LEVEL=loud\n", nil, "LOG_LEVEL"},
 		"bad environment":      {"", []string{"--environment=test"}, "ENVIRONMENT"},

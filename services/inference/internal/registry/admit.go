@@ -52,7 +52,7 @@ func (r *Registry) check(ctx context.Context, candidate repository.Candidate) *V
 	if err == nil {
 		version.State = Ready
 		version.lease = newLease(func() { r.closeSession(version) })
-		r.findImportance(version)
+		r.findImportance(version) //nolint:contextcheck // it outlives the call
 		return version
 	}
 	version.State, version.Refusal = Refused, errors.Join(err, version.close())

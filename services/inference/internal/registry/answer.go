@@ -35,7 +35,7 @@ type probe struct {
 func (v *Version) checkAnswers(golden []float32) error {
 	width := v.Plan.Width()
 	count := len(golden) / width
-	var probes []probe
+	probes := make([]probe, 0, probedRows)
 	for i := range min(count, probedRows) {
 		at := i * count / min(count, probedRows) // spread over all
 		probes = append(probes, v.vary(golden[at*width:(at+1)*width])...)

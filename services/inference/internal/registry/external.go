@@ -18,7 +18,7 @@ var ErrExternal = errors.New("weights must be inside model.onnx")
 func checkInside(graph []byte) error {
 	var model onnx.ModelProto
 	if err := proto.Unmarshal(graph, &model); err != nil {
-		return nil // not ONNX: the engine says so
+		return nil //nolint:nilerr // not ONNX: the engine says so
 	}
 	if name, found := external(model.ProtoReflect()); found {
 		return fmt.Errorf("%w: tensor %q is in another file", ErrExternal, name)

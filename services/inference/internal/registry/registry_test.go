@@ -132,8 +132,8 @@ func spoiled() map[string]struct {
 			editGraph(t, v, func(m *onnx.ModelProto) {
 				m.GetGraph().GetOutput()[0].GetType().GetTensorType().ElemType = proto.Int32(int32(onnx.TensorProto_DOUBLE))
 				last := m.GetGraph().GetNode()[len(m.GetGraph().GetNode())-1]
-				wide := &onnx.NodeProto{OpType: proto.String("Cast"), Input: []string{"narrow"}, Output: last.GetOutput(), Attribute: []*onnx.AttributeProto{{
-					Name: proto.String("to"), Type: onnx.AttributeProto_INT.Enum(), I: proto.Int64(int64(onnx.TensorProto_DOUBLE)),
+				wide := &onnx.NodeProto{OpType: new("Cast"), Input: []string{"narrow"}, Output: last.GetOutput(), Attribute: []*onnx.AttributeProto{{
+					Name: new("to"), Type: onnx.AttributeProto_INT.Enum(), I: proto.Int64(int64(onnx.TensorProto_DOUBLE)),
 				}}}
 				last.Output = []string{"narrow"}
 				m.Graph.Node = append(m.Graph.Node, wide)
@@ -197,7 +197,7 @@ func weightsElsewhere(t *testing.T, version string) {
 	editGraph(t, version, func(m *onnx.ModelProto) {
 		tensor := m.GetGraph().GetInitializer()[0]
 		tensor.DataLocation = onnx.TensorProto_EXTERNAL.Enum()
-		tensor.ExternalData = []*onnx.StringStringEntryProto{{Key: proto.String("location"), Value: proto.String("weights.bin")}}
+		tensor.ExternalData = []*onnx.StringStringEntryProto{{Key: new("location"), Value: new("weights.bin")}}
 		tensor.RawData, tensor.FloatData = nil, nil
 	})
 }

@@ -87,23 +87,51 @@ type condition struct {
 
 // predictionFilters parts the query's filters.
 func (s *Store) predictionFilters(ctx context.Context, query store.PredictionQuery) (*filters, error) {
+	f := &filters{}
+	if err := s.pin(ctx, f, query); err != nil {
+		return nil, err
+	}
 	// Literals: the indexes are partial by them.
 	kind := condition{sql: "predictions.kind < 2"}
 	if query.Kind != 0 && query.Kind != store.Score {
 		kind.sql = fmt.Sprintf("predictions.kind >= 2 AND predictions.kind = %d", query.Kind)
 	}
-	f := &filters{conditions: []condition{kind}}
-	where := func(given bool, sql string, value any) {
-		if given {
-			f.conditions = append(f.conditions, condition{sql, []any{value}})
+	f.conditions = []condition{kind}
+	for _, c := range []struct {
+		given bool
+		sql   string
+		value any
+	}{
+		{query.BatchID != "" && !f.pins("batch_id"), "batch_id = ?", query.BatchID},
+		{query.RiskBand != "" && !f.pins("risk_band"), "risk_band = ?", query.RiskBand},
+		{query.Model != "" && !f.pins("model"), "model = ?", query.Model},
+		{query.ModelVersion != 0 && !f.pins("model"), "model_version = ?", query.ModelVersion},
+		{query.MinProbability > 0, "probability >= ?", query.MinProbability},
+		{!query.From.IsZero(), "create_time >= ?", at(query.From)},
+		{!query.To.IsZero(), "create_time < ?", at(query.To)},
+		{query.AfterCommit > 0, "commit_sequence > ?", query.AfterCommit},
+	} {
+		if c.given {
+			f.conditions = append(f.conditions, condition{c.sql, []any{c.value}})
 		}
 	}
+	if query.Order == store.ByCommitSequence && s.dialect == Postgres {
+		// A visible row whose transaction others still overlap may get a row before it. A
+		// number beyond the snapshot is that of another cluster, which was restored here.
+		f.conditions = append(f.conditions, condition{sql: "NOT (commit_transaction >= pg_snapshot_xmin(pg_current_snapshot()) " +
+			"AND commit_transaction < pg_snapshot_xmax(pg_current_snapshot()))"})
+	}
+	return f, nil
+}
+
+// pin fixes the columns of the filter that has an index of its own.
+func (s *Store) pin(ctx context.Context, f *filters, query store.PredictionQuery) error {
 	switch {
 	case query.EmployeeID != 0:
 		f.pinned, f.values = []string{"employee_id"}, []any{query.EmployeeID}
 		generation, err := s.generation(ctx, query.EmployeeID)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if generation != 0 {
 			f.pinned, f.values = append(f.pinned, "employee_generation"), append(f.values, generation)
@@ -115,21 +143,7 @@ func (s *Store) predictionFilters(ctx context.Context, query store.PredictionQue
 	case query.Model != "" && query.ModelVersion != 0:
 		f.pinned, f.values = []string{"model", "model_version"}, []any{query.Model, query.ModelVersion}
 	}
-	where(query.BatchID != "" && !f.pins("batch_id"), "batch_id = ?", query.BatchID)
-	where(query.RiskBand != "" && !f.pins("risk_band"), "risk_band = ?", query.RiskBand)
-	where(query.Model != "" && !f.pins("model"), "model = ?", query.Model)
-	where(query.ModelVersion != 0 && !f.pins("model"), "model_version = ?", query.ModelVersion)
-	where(query.MinProbability > 0, "probability >= ?", query.MinProbability)
-	where(!query.From.IsZero(), "create_time >= ?", at(query.From))
-	where(!query.To.IsZero(), "create_time < ?", at(query.To))
-	where(query.AfterCommit > 0, "commit_sequence > ?", query.AfterCommit)
-	if query.Order == store.ByCommitSequence && s.dialect == Postgres {
-		// A visible row whose transaction others still overlap may get a row before it. A
-		// number beyond the snapshot is that of another cluster, which was restored here.
-		f.conditions = append(f.conditions, condition{sql: "NOT (commit_transaction >= pg_snapshot_xmin(pg_current_snapshot()) " +
-			"AND commit_transaction < pg_snapshot_xmax(pg_current_snapshot()))"})
-	}
-	return f, nil
+	return nil
 }
 
 func (f *filters) pins(column string) bool { return slices.Contains(f.pinned, column) }
@@ -166,42 +180,33 @@ const gatherLimit = 5_000
 // ordered is the page in the query's order, one row longer than it may be. many: more
 // rows match than were counted.
 func (s *Store) ordered(ctx context.Context, query store.PredictionQuery, f *filters, many bool) (*gorm.DB, error) {
-	order, key := ordering{descending: !query.Ascending}, []any(nil)
+	var key []any
 	switch query.Order {
 	case store.ByCommitSequence:
 		// Nothing is pinned: a follower reads on from a place, whatever it asks for.
-		order = ordering{columns: []string{"commit_sequence"}}
 		if query.After != nil {
 			key = []any{query.After.CommitSequence}
 		}
-		return page(order, f.counted(s.predictions(ctx)), key, query.Limit), nil
+		return page(ordering{columns: []string{"commit_sequence"}}, f.counted(s.predictions(ctx)), key, query.Limit), nil
 	case store.ByRowNumber:
-		order = ordering{columns: []string{"row_number", "id"}}
 		if query.After != nil {
 			key = []any{query.After.RowNumber, query.After.ID}
 		}
-		return page(order, f.counted(s.predictions(ctx)), key, query.Limit), nil
+		return page(ordering{columns: []string{"row_number", "id"}}, f.counted(s.predictions(ctx)), key, query.Limit), nil
 	default:
 		if query.After != nil {
 			key = []any{at(query.After.CreateTime), query.After.ID}
 		}
 	}
-	timed := []string{"create_time", "id"}
-	if len(f.pinned) == 0 && (query.MinProbability > 0 || query.Model != "") {
-		few := !many
-		if many {
-			counted, err := s.countTo(f.counted(s.predictions(ctx)), gatherLimit)
-			if err != nil {
-				return nil, err
-			}
-			few = counted <= gatherLimit
-		}
-		if few {
-			order.columns = timed
-			return s.gathered(ctx, query, f, order, key), nil
-		}
+	order := ordering{columns: []string{"create_time", "id"}, descending: !query.Ascending}
+	few, err := s.few(ctx, query, f, many)
+	if err != nil {
+		return nil, err
 	}
-	order.columns = slices.Concat(f.pinned, timed)
+	if few {
+		return s.gathered(ctx, query, f, order, key), nil
+	}
+	order.columns = slices.Concat(f.pinned, order.columns)
 	listed := f.rest(s.predictions(ctx))
 	if len(f.pinned) > 0 {
 		listed = order.atMost(order.atLeast(listed, f.values), f.values)
@@ -210,6 +215,19 @@ func (s *Store) ordered(ctx context.Context, query store.PredictionQuery, f *fil
 		key = slices.Concat(f.values, key)
 	}
 	return page(order, listed, key, query.Limit), nil
+}
+
+// few says whether a filter without an index in the order of time has so few rows that
+// they are better gathered.
+func (s *Store) few(ctx context.Context, query store.PredictionQuery, f *filters, many bool) (bool, error) {
+	if len(f.pinned) > 0 || query.MinProbability == 0 && query.Model == "" {
+		return false, nil
+	}
+	if !many {
+		return true, nil
+	}
+	counted, err := s.countTo(f.counted(s.predictions(ctx)), gatherLimit)
+	return counted <= gatherLimit, err
 }
 
 // gathered reads the few rows of a filter that has no index in the order of time, puts

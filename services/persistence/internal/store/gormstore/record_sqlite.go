@@ -45,7 +45,8 @@ func moveLatest(tx *gorm.DB, first int64) error {
 	err := tx.Exec(`UPDATE latest_scores SET prediction_id = newest.id, model = newest.model, model_version = newest.model_version,
 			probability = newest.probability, positive = newest.positive, risk_band = newest.risk_band, create_time = newest.create_time
 		FROM (
-			SELECT *, row_number() OVER (PARTITION BY employee_id, employee_generation ORDER BY create_time DESC, id DESC) AS place
+			SELECT id, employee_id, employee_generation, model, model_version, probability, positive, risk_band, create_time,
+				row_number() OVER (PARTITION BY employee_id, employee_generation ORDER BY create_time DESC, id DESC) AS place
 			FROM predictions WHERE commit_sequence >= ? AND kind < 2 AND employee_id IS NOT NULL
 		) AS newest
 		WHERE newest.place = 1 AND latest_scores.employee_id = newest.employee_id AND latest_scores.generation = newest.employee_generation

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"gorm.io/gorm/clause"
@@ -48,7 +49,7 @@ func (s *Store) searched(text string) clause.Expr {
 // words says whether a text has only letters and digits, as the index of words does.
 func words(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool {
-		return r != ' ' && r < utf8.RuneSelf && !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z')
+		return r != ' ' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
 	})
 }
 

@@ -26,13 +26,11 @@ type copyOfInference struct {
 	predictions futurisysv1.PredictionServiceClient
 }
 
-func (s *stack) launchCopy(t *testing.T, more ...string) *copyOfInference {
+func (s *stack) launchCopy(t *testing.T) *copyOfInference {
 	t.Helper()
 	ports := freePorts(t, 2)
-	own := append([]string{
-		"INFERENCE_GRPC_ADDR=" + ports[0], "INFERENCE_ADMIN_ADDR=" + ports[1], "MODEL_STATE_DIR=" + t.TempDir(), "OUTBOX_DIR=" + t.TempDir(),
-	}, more...)
-	p := s.launch("inference", "http://"+ports[1], own...)
+	p := s.launch("inference", "http://"+ports[1], "INFERENCE_GRPC_ADDR="+ports[0], "INFERENCE_ADMIN_ADDR="+ports[1],
+		"MODEL_STATE_DIR="+t.TempDir(), "OUTBOX_DIR="+t.TempDir())
 	connection, err := grpc.NewClient(ports[0], grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)

@@ -34,7 +34,7 @@ def test_file_is_checked_scored_and_found_again(open_page, programs, tmp_path):
     expect(page.locator(".failure")).to_contain_text("Ligne 4")
     page.get_by_role("link", name="Voir les résultats").click()
     expect(page.locator("tbody tr")).to_have_count(17)
-    expect(page.locator("tbody tr").first).to_contain_text("profil sans fiche")
+    expect(page.locator("tbody tr").first).to_contain_text("Ligne 2 (n° ")
     batch = re.search(r"/ui/batches/([0-9a-f-]+)", page.url).group(1)
     page.goto(f"/ui/history?batch={batch}")
     expect(page.get_by_text("17 scores")).to_be_visible()

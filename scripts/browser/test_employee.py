@@ -52,8 +52,9 @@ def test_what_if_is_kept_when_asked(open_page, programs, scripted):
     page.wait_for_url("**/ui/predictions/*")
     expect(page.get_by_role("heading", level=1)).to_have_text("Score enregistré")
     expect(page.locator("dt:has-text('Heures supplémentaires') + dd")).to_have_text("Oui")
-    # It is not the employee's score.
-    expect(page.get_by_role("link", name="Voir le salarié")).to_have_count(0)
+    # It is about the employee, and not her score.
+    expect(page.get_by_text("Une simulation avec d'autres valeurs que celles du dossier")).to_be_visible()
+    expect(page.get_by_role("link", name="Voir le salarié")).to_be_visible()
     page.goto("/ui/employees/70")
     expect(page.get_by_text("Aucun score n'a encore été calculé pour cette personne")).to_be_visible()
 

@@ -42,7 +42,6 @@ func TestWhatProtojsonTakesIsTaken(t *testing.T) {
 		`{"profile": null}`,
 		`{"alias": "\\ud83d"}`,
 		`{"kind": "PREDICTION_KIND_SIMULATION"}`,
-		`{"kind": 2}`,
 	} {
 		got, want := &futurisysv1.PredictRequest{}, &futurisysv1.PredictRequest{}
 		if problems := decode(t, text, got); problems != nil {

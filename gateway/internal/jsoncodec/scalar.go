@@ -82,37 +82,36 @@ func (r *reading) long() (protoreflect.Value, bool, error) {
 	return protoreflect.ValueOfInt64(value), err == nil, nil
 }
 
-// enum reads the name of a value, or its number.
+// enum reads the name of a value. Numbers, which protojson takes, are not in the document.
 func (r *reading) enum(field *fieldPlan) (protoreflect.Value, bool, error) {
-	values := field.descriptor.Enum().Values()
-	var found protoreflect.EnumValueDescriptor
-	switch r.source.Next() {
-	case jx.Number:
-		number, err := r.source.Num()
-		if err != nil {
-			return protoreflect.Value{}, false, err //nolint:wrapcheck // what is wrong with the JSON
-		}
-		if value, problem := whole(string(number)); problem == "" {
-			found = values.ByNumber(protoreflect.EnumNumber(value))
-		}
-	case jx.String:
-		name, err := r.source.Str()
-		if err != nil {
-			return protoreflect.Value{}, false, err //nolint:wrapcheck // what is wrong with the JSON
-		}
-		found = values.ByName(protoreflect.Name(name))
-	default:
-		return protoreflect.Value{}, false, r.skip("must be the name of a value")
+	if r.source.Next() != jx.String {
+		return protoreflect.Value{}, false, r.skip(EnumProblem(field.descriptor))
 	}
+	name, err := r.source.Str()
+	if err != nil {
+		return protoreflect.Value{}, false, err //nolint:wrapcheck // what is wrong with the JSON
+	}
+	found := EnumValue(field.descriptor, name)
 	if found == nil {
-		names := make([]string, values.Len())
-		for i := range names {
-			names[i] = string(values.Get(i).Name())
-		}
-		r.problem("must be one of " + strings.Join(names, ", "))
+		r.problem(EnumProblem(field.descriptor))
 		return protoreflect.Value{}, false, nil
 	}
 	return protoreflect.ValueOfEnum(found.Number()), true, nil
+}
+
+// EnumValue is the value of a field's enum by its name; nil: there is none.
+func EnumValue(field protoreflect.FieldDescriptor, name string) protoreflect.EnumValueDescriptor {
+	return field.Enum().Values().ByName(protoreflect.Name(name))
+}
+
+// EnumProblem says which names a field takes.
+func EnumProblem(field protoreflect.FieldDescriptor) string {
+	values := field.Enum().Values()
+	names := make([]string, values.Len())
+	for i := range names {
+		names[i] = string(values.Get(i).Name())
+	}
+	return "must be one of " + strings.Join(names, ", ")
 }
 
 // whole reads an int32. 30.0 and 3e1 are whole numbers to JSON too.

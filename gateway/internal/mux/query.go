@@ -24,8 +24,14 @@ type queryParser struct {
 func (p *queryParser) Parse(into proto.Message, values url.Values, filter *utilities.DoubleArray) error {
 	var unknown []jsoncodec.Problem
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if !takes(into.ProtoReflect().Descriptor(), name) {
+		field := fieldOf(into.ProtoReflect().Descriptor(), name)
+		if field == nil {
 			unknown = append(unknown, jsoncodec.Problem{Field: name, Description: "unknown parameter"})
+			continue
+		}
+		// grpc-gateway takes the number of an enum's value, too; the document has names.
+		if field.Enum() != nil && !slices.ContainsFunc(values[name], func(text string) bool { return jsoncodec.EnumValue(field, text) != nil }) {
+			unknown = append(unknown, jsoncodec.Problem{Field: name, Description: jsoncodec.EnumProblem(field)})
 		}
 	}
 	if len(unknown) > 0 {
@@ -34,15 +40,18 @@ func (p *queryParser) Parse(into proto.Message, values url.Values, filter *utili
 	return p.DefaultQueryParser.Parse(into, values, filter) //nolint:wrapcheck // explain reads it
 }
 
-// takes says whether a dotted parameter name leads to a field.
-func takes(message protoreflect.MessageDescriptor, name string) bool {
+// fieldOf is the field that a dotted parameter name leads to; nil: there is none.
+func fieldOf(message protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
 	first, rest, nested := strings.Cut(name, ".")
 	field := message.Fields().ByJSONName(first)
 	if field == nil {
 		field = message.Fields().ByName(protoreflect.Name(first))
 	}
 	if field == nil || !nested {
-		return field != nil
+		return field
 	}
-	return field.Message() != nil && takes(field.Message(), rest)
+	if field.Message() == nil {
+		return nil
+	}
+	return fieldOf(field.Message(), rest)
 }

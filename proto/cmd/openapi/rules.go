@@ -164,7 +164,7 @@ func addNumbers(out object, rules *validate.FieldRules) {
 			out["maximum"] = number.GetLte()
 		}
 	}
-	if number := rules.GetDouble(); number != nil {
+	if number := rules.GetDouble(); number != nil && number.GreaterThan != nil { // or only finite, as all JSON is
 		out["minimum"], out["maximum"] = number.GetGte(), number.GetLte()
 	}
 }

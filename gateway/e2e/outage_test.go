@@ -2,6 +2,10 @@ package e2e
 
 import (
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -110,4 +114,69 @@ func TestDemoHasNoDatabase(t *testing.T) {
 	if len(status.GetServices()) != 2 {
 		t.Errorf("got %v", &status)
 	}
+}
+
+// An outbox that was set aside, whole or not, is counted until its rows were put on record
+// by hand; to do so twice changes nothing.
+func TestSetAsideOutboxIsTakenIn(t *testing.T) {
+	s := start(t, options{database: sqliteURL(t)})
+	profile := `{"profile": ` + exampleJSON(t, s) + `}`
+	s.persistence.stop()
+	var ids []string
+	for range 5 {
+		var queued futurisysv1.Prediction
+		s.call(http.MethodPost, "/v1/models/attrition:predict", profile).into(t, &queued)
+		if queued.GetRecording() != futurisysv1.Recording_RECORDING_QUEUED {
+			t.Fatalf("got %v", &queued)
+		}
+		ids = append(ids, queued.GetId())
+	}
+	s.inference.stop()
+	folder := ""
+	for _, variable := range s.environment {
+		if value, ok := strings.CutPrefix(variable, "OUTBOX_DIR="); ok {
+			folder = value
+		}
+	}
+	aside := filepath.Join(folder, "outbox.db.damaged-20261125T100000Z")
+	if err := os.Rename(filepath.Join(folder, "outbox.db"), aside); err != nil {
+		t.Fatal(err)
+	}
+	s.persistence.start()
+	s.inference.start()
+	said := func() bool {
+		return strings.Contains(string(s.call(http.MethodGet, "/v1/status", nil).body), "0 rows that the record refused, 1 files")
+	}
+	s.eventually("the status says that a file is set aside", said)
+	for _, want := range []string{"5 put on record, 0 there already", "0 put on record, 5 there already"} {
+		command := exec.CommandContext(t.Context(), filepath.Join(binaries, "inference"), "outbox", "import", aside)
+		command.Env = s.environment
+		out, err := command.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Fatalf("got %v: %s", err, out)
+		}
+		imported, err := filepath.Glob(aside + ".imported*")
+		if err != nil || len(imported) != 1 {
+			t.Fatalf("got %v, %v", imported, err)
+		}
+		aside = imported[0]
+	}
+	for _, id := range ids {
+		s.call(http.MethodGet, "/v1/predictions/"+id, nil).into(t, &futurisysv1.Prediction{})
+	}
+	s.inference.stop()
+	s.inference.start()
+	s.eventually("it does not count any more", func() bool { return !said() })
+}
+
+// Who is away is named by the service that misses it, not guessed by the page.
+func TestPageBlamesTheServiceThatIsAway(t *testing.T) {
+	s := start(t, options{database: sqliteURL(t)})
+	s.upload("", heldOut(), nil).into(t, &futurisysv1.ImportReport{})
+	s.persistence.stop()
+	page := s.send(http.MethodPost, "/ui/employees/4/score", "application/x-www-form-urlencoded", strings.NewReader("request_id=x"))
+	if page.code != http.StatusServiceUnavailable || !strings.Contains(string(page.body), "La base des salariés est indisponible") {
+		t.Errorf("got %d: %s", page.code, page.body)
+	}
+	s.persistence.start()
 }

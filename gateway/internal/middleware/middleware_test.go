@@ -106,6 +106,13 @@ func TestRequestHasADeadline(t *testing.T) {
 			t.Errorf("%s: %s are left", path, left)
 		}
 	}
+	bounded := false
+	handler = middleware.Chain(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, bounded = r.Context().Deadline()
+	}), middleware.Deadline(time.Minute, middleware.Work{Export: []string{"/ui/history.csv"}}))
+	if serve(t, handler, http.MethodGet, "/ui/history.csv", "", ""); bounded {
+		t.Error("an export has an end in time, and would be cut")
+	}
 }
 
 func TestFirstMiddlewareSeesARequestFirst(t *testing.T) {

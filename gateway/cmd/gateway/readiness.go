@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -14,6 +15,15 @@ import (
 type peer struct {
 	name       string
 	connection *grpc.ClientConn
+}
+
+// peerTimeout bounds how long one service is waited for.
+const peerTimeout = 500 * time.Millisecond
+
+func (p peer) health(ctx context.Context) (*grpc_health_v1.HealthCheckResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, peerTimeout)
+	defer cancel()
+	return grpc_health_v1.NewHealthClient(p.connection).Check(ctx, &grpc_health_v1.HealthCheckRequest{}) //nolint:wrapcheck // a status
 }
 
 // readiness says whether the gateway can do its job: at the start when all
@@ -37,7 +47,7 @@ func (r *readiness) check(ctx context.Context) error {
 	}
 	var failed []error
 	for _, p := range r.peers {
-		answer, err := grpc_health_v1.NewHealthClient(p.connection).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+		answer, err := p.health(ctx)
 		switch {
 		case err != nil:
 			failed = append(failed, fmt.Errorf("%s does not answer", p.name))

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"regexp"
@@ -109,8 +110,11 @@ func loadFile(args []string) error {
 		path = DotEnv
 	}
 	values, err := godotenv.Read(path)
-	if err != nil {
-		return fmt.Errorf("CONFIG_FILE: %s: %w", path, err)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("CONFIG_FILE: %w", err)
+	}
+	if err != nil { // what is wrong would show what stands there, a token perhaps
+		return fmt.Errorf("CONFIG_FILE: %s is not of lines KEY=value: a = or a quote is missing", path)
 	}
 	for key, value := range values {
 		if meant, ours := misspelt(key); ours {

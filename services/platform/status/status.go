@@ -13,6 +13,10 @@ import (
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
+// readyTimeout bounds how long what a service needs is waited for: a status is asked for
+// when something hangs.
+const readyTimeout = time.Second
+
 // Server serves StatusService.
 type Server struct {
 	futurisysv1.UnimplementedStatusServiceServer
@@ -38,6 +42,8 @@ func New(service, environment string, details func() map[string]string, ready fu
 func (s *Server) GetStatus(ctx context.Context, _ *futurisysv1.GetStatusRequest) (*futurisysv1.Status, error) {
 	now := proto.CloneOf(s.fixed)
 	now.Ready, now.Details = true, s.details()
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
 	if err := s.ready(ctx); err != nil {
 		now.Ready, now.Reason = false, err.Error()
 	}

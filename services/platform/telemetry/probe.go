@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -27,7 +26,7 @@ func Probe(adminAddr string) error {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return errors.New("it does not answer")
+		return fmt.Errorf("nobody answers at %s", request.URL.Host)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {

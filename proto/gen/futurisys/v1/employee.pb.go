@@ -28,7 +28,8 @@ const (
 type Employee struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The company's own employee number (column id_employee of the HR extract),
-	// from 1. On creation 0 or nothing means: the next number, which nobody ever had.
+	// from 1. On creation 0 or nothing means: the next number, which nobody ever had
+	// (after 2147483647 was given, the first that nobody has now).
 	Id int32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	// A name to show. Optional; never an input of a model and never in a log.
 	// At most 200 characters.

@@ -250,7 +250,7 @@ type Prediction struct {
 	// Who asked for it; empty while there is no access control.
 	Principal string `protobuf:"bytes,21,opt,name=principal,proto3" json:"principal,omitempty"`
 	// Its place in the order in which predictions became visible in the record, from 1;
-	// 0 until it is there. One that waited in an outbox comes late and has a late place,
+	// 0 until it is there, and in the answer of the call that made it. One that waited in an outbox comes late and has a late place,
 	// so that a reader who has followed up to a place misses nothing.
 	CommitSequence int64 `protobuf:"varint,22,opt,name=commit_sequence,json=commitSequence,proto3" json:"commit_sequence,omitempty"`
 	// Which of the persons who had this employee number one after the other: the

@@ -149,7 +149,8 @@ type BatchPredictRequest struct {
 	// The rows to score, 1 to 10,000. Each is checked on its own.
 	Profiles []*EmployeeProfile `protobuf:"bytes,4,rep,name=profiles,proto3" json:"profiles,omitempty"`
 	// Makes a retry safe: the same request_id with the same rows gives the
-	// first answer again; with other rows, version or alias it is refused with 409. At most 200
+	// first answer again; each row that is another, or is asked of
+	// another version or alias, is refused (REQUEST_ID_REUSED). At most 200
 	// characters; over REST the header Idempotency-Key says the same.
 	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Asks for the reasons of each score: they are answered and put on record with it.
@@ -409,7 +410,8 @@ type PredictEmployeesRequest struct {
 	// Ids of the employees to score, 1 to 10,000, none twice.
 	EmployeeIds []int32 `protobuf:"varint,4,rep,packed,name=employee_ids,json=employeeIds,proto3" json:"employee_ids,omitempty"`
 	// Makes a retry safe: the same request_id with the same ids gives the
-	// first answer again; with other ids, version or alias it is refused with 409. At most 200
+	// first answer again; each row that is another, or is asked of
+	// another version or alias, is refused (REQUEST_ID_REUSED). At most 200
 	// characters; over REST the header Idempotency-Key says the same.
 	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Asks for the reasons of each score: they are answered and put on record with it.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Names of files that were taken in.
@@ -81,11 +82,18 @@ func eachLine(path string, use func(line []byte) error) error {
 }
 
 func eachValue(path string, use func(value []byte) error) (err error) {
-	if _, err := os.Stat(path); err != nil {
+	info, err := os.Stat(path)
+	if err != nil {
 		return err //nolint:wrapcheck // it names the file
+	}
+	if info.Size() == 0 {
+		return fmt.Errorf("%s: %w: it is empty", filepath.Base(path), errDamaged)
 	}
 	// A process whose outbox this is holds a lock: then it is none that was set aside.
 	database, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: lockTimeout})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return fmt.Errorf("%s: %w", filepath.Base(path), ErrInUse)
+	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", filepath.Base(path), err)
 	}
@@ -95,11 +103,15 @@ func eachValue(path string, use func(value []byte) error) (err error) {
 			err = fmt.Errorf("the rest of %s does not read: %v", filepath.Base(path), panicked)
 		}
 	}()
-	return database.View(func(tx *bbolt.Tx) error { //nolint:wrapcheck // it is our own
+	err = database.View(func(tx *bbolt.Tx) error {
 		rows := tx.Bucket(rowsBucket)
 		if rows == nil {
 			return fmt.Errorf("%s is no outbox", filepath.Base(path))
 		}
 		return rows.ForEach(func(_, value []byte) error { return use(value) })
 	})
+	if err != nil {
+		return err //nolint:wrapcheck // it is our own
+	}
+	return whole(database, path) // it may hold more than could be read
 }

@@ -139,13 +139,15 @@ func (c *call) settle(earlier map[string]*futurisysv1.Prediction, what futurisys
 
 // sameQuestion says whether two predictions answer the same question: the same row for
 // the same version or alias. Of an employee's record the id is the row: the record may
-// have changed between two tries. first may be from before kinds, sources and what was
+// have changed between two tries, but not the person. first may be from before kinds, sources and what was
 // asked for were kept.
 func sameQuestion(first, again *futurisysv1.Prediction) bool {
 	if first.GetModel() != again.GetModel() || (first.EmployeeId == nil) != (again.EmployeeId == nil) ||
 		first.GetEmployeeId() != again.GetEmployeeId() ||
 		first.GetKind() != 0 && first.GetKind() != again.GetKind() ||
 		first.GetProfileSource() != 0 && first.GetProfileSource() != again.GetProfileSource() ||
+		first.GetEmployeeGeneration() != 0 && first.GetEmployeeGeneration() != again.GetEmployeeGeneration() ||
+		first.GetRowNumber() != again.GetRowNumber() || first.GetRowId() != again.GetRowId() ||
 		first.RequestedVersion != nil && first.GetRequestedVersion() != again.GetRequestedVersion() {
 		return false
 	}

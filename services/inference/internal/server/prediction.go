@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -165,14 +166,20 @@ func (s *Prediction) employeeRows(ctx context.Context, ids []int32) ([]scoring.R
 	return rows, nil
 }
 
+// readTimeout bounds how long persistence may take to read the employees of a call.
+const readTimeout = 5 * time.Second
+
 // readEmployees reads those of the employees that are on record.
 func (s *Prediction) readEmployees(ctx context.Context, ids []int32) (map[int32]*futurisysv1.Employee, error) {
 	if s.employees == nil {
 		return nil, apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_NO_DATABASE,
 			"this environment has no employees on record")
 	}
-	answer, err := s.employees.BatchGetEmployees(ctx, &futurisysv1.BatchGetEmployeesRequest{EmployeeIds: ids})
-	if status.Code(err) == codes.Unavailable {
+	// A persistence that hangs is as good as one that is away: the caller can try again.
+	inTime, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	answer, err := s.employees.BatchGetEmployees(inTime, &futurisysv1.BatchGetEmployeesRequest{EmployeeIds: ids})
+	if code := status.Code(err); code == codes.Unavailable || code == codes.DeadlineExceeded && ctx.Err() == nil {
 		return nil, fmt.Errorf("%w: %w", unavailablePersistence(), err)
 	}
 	if err != nil {
@@ -269,6 +276,7 @@ func (s *Prediction) scoreBatch(ctx context.Context, version *registry.Version, 
 		out.results[i] = rowResult(int32(i), outcome, version)
 		if outcome.Prediction != nil {
 			out.predicted++
+			out.id = outcome.Prediction.GetBatchId() // of a retry that of the first answer
 		} else {
 			out.failed++
 		}

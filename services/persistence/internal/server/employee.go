@@ -43,7 +43,7 @@ func (s *Employee) GetEmployee(ctx context.Context, request *futurisysv1.GetEmpl
 // ListEmployees lists employees.
 func (s *Employee) ListEmployees(ctx context.Context, request *futurisysv1.ListEmployeesRequest) (*futurisysv1.ListEmployeesResponse, error) {
 	query := store.EmployeeQuery{
-		Department: request.GetDepartment(), JobTitle: request.GetJobTitle(), Search: request.GetSearch(),
+		Department: request.GetDepartment(), JobTitle: request.GetJobTitle(), Search: strings.TrimSpace(request.GetSearch()),
 		RiskBand: request.GetRiskBand(), Order: orderOf(request.GetOrderBy()),
 		Descending: strings.HasSuffix(request.GetOrderBy(), " desc"),
 	}

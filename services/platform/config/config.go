@@ -116,6 +116,11 @@ func loadFile(args []string) error {
 	if err != nil { // what is wrong would show what stands there, a token perhaps
 		return fmt.Errorf("CONFIG_FILE: %s is not of lines KEY=value: a = or a quote is missing", path)
 	}
+	return setUnset(path, values)
+}
+
+// setUnset puts values of a file into the environment, where they are not set yet.
+func setUnset(path string, values map[string]string) error {
 	for key, value := range values {
 		if meant, ours := misspelt(key); ours {
 			return fmt.Errorf("%s: unknown key %s: did you mean %s?", path, key, meant)

@@ -82,7 +82,7 @@ func TestMistakesNameTheKey(t *testing.T) {
 		"misspelt, of the Hub": {"HF_TOKN=x\n", nil, "did you mean HF_TOKEN?"},
 		"letters left out":     {"ENVIRNMENT=demo\n", nil, "did you mean ENVIRONMENT?"},
 		"looks like ours":      {"GATEWAY_COLOUR=x\n", nil, "unknown key GATEWAY_COLOUR"},
-		"a = is missing":        {"HF_TOKEN hf_geheim\nLOG_LEVEL=info\n", nil, "not of lines KEY=value"},
+		"a = is missing":       {"HF_TOKEN hf_geheim\nLOG_LEVEL=info\n", nil, "not of lines KEY=value"},
 		"bad value":            {"LOG_LEVEL=loud\n", nil, "LOG_LEVEL"},
 		"bad environment":      {"", []string{"--environment=test"}, "ENVIRONMENT"},
 		"unknown flag":         {"", []string{"--nothing"}, "--nothing"},

@@ -133,6 +133,7 @@ func (serveCommand) Run(s *settings) error {
 	group.AddGRPC(grpcServer.Server, grpcListener)
 	group.AddHTTP(telemetry.AdminHandler(rows.Ping, metrics), adminListener)
 	group.AddLoop(func(ctx context.Context) { grpcServer.FollowReady(ctx, rows.Ping) })
+	group.AddLoop(func(ctx context.Context) { rows.KeepAnalysed(ctx, log) })
 	log.Info("serving", "grpc", s.PersistenceGRPCAddr, "admin", s.PersistenceAdminAddr,
 		"database", rows.Dialect(), "version", buildinfo.Version())
 	return group.Run() //nolint:wrapcheck // it says what it was doing

@@ -29,8 +29,9 @@ var (
 // How far rows are counted; beyond it a size is an estimate. A company and a batch, which
 // people compare with what they know, are counted further than a record of millions.
 const (
-	CountLimit      = 1_000
-	SmallCountLimit = 10_000
+	CountLimit         = 1_000
+	EmployeeCountLimit = 5_000
+	BatchCountLimit    = 10_000
 )
 
 // Employee is a person on record.

@@ -16,6 +16,12 @@ func (s *Store) count(filtered *gorm.DB, table, number string, limit int) (total
 	if err != nil || counted <= limit {
 		return counted, false, err
 	}
+	total, err = s.estimate(filtered, table, number)
+	return max(total, counted), true, err
+}
+
+// estimate says how many rows a filtered table may have.
+func (s *Store) estimate(filtered *gorm.DB, table, number string) (total int, err error) {
 	fresh := s.read.WithContext(filtered.Statement.Context)
 	if s.dialect == Postgres {
 		total, err = planned(fresh, filtered)
@@ -23,16 +29,20 @@ func (s *Store) count(filtered *gorm.DB, table, number string, limit int) (total
 		total, err = sampled(fresh, filtered, table, number)
 	}
 	if err != nil {
-		return 0, false, fmt.Errorf("estimate the size of %s: %w", table, err)
+		return 0, fmt.Errorf("estimate the size of %s: %w", table, err)
 	}
-	return max(total, counted), true, nil
+	return total, nil
 }
 
 // countTo counts rows up to one more than the limit.
 func (s *Store) countTo(filtered *gorm.DB, limit int) (int, error) {
+	return countIn(s.read.WithContext(filtered.Statement.Context), filtered, limit)
+}
+
+func countIn(fresh, filtered *gorm.DB, limit int) (int, error) {
 	var counted int64
 	bounded := filtered.Select("1").Limit(limit + 1)
-	if err := s.read.WithContext(filtered.Statement.Context).Table("(?) AS bounded", bounded).Count(&counted).Error; err != nil {
+	if err := fresh.Table("(?) AS bounded", bounded).Count(&counted).Error; err != nil {
 		return 0, fmt.Errorf("count: %w", err)
 	}
 	return int(counted), nil

@@ -59,15 +59,26 @@ func (s *Store) Employee(ctx context.Context, id int32) (*store.Employee, error)
 
 // ListEmployees reads a page; see store.Employees.
 func (s *Store) ListEmployees(ctx context.Context, query store.EmployeeQuery) (*store.Page[store.Employee], error) {
-	filtered := s.filterEmployees(joinLatest(s.read.WithContext(ctx)), query)
 	page := &store.Page[store.Employee]{}
-	var err error
-	if page.Total, page.Estimated, err = s.count(filtered, "employees", "id", store.SmallCountLimit); err != nil {
+	if err := s.countEmployees(ctx, query, page); err != nil {
 		return nil, err
 	}
 	var rows []listed
-	if err := orderEmployees(filtered, query).Select(listedColumns).Limit(query.Limit + 1).Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("list employees: %w", err)
+	read := func(db *gorm.DB, indexed bool) error {
+		filtered := s.filterEmployees(joinLatest(db), query, indexed)
+		if err := orderEmployees(filtered, query).Select(listedColumns).Limit(query.Limit + 1).Find(&rows).Error; err != nil {
+			return fmt.Errorf("list employees: %w", err)
+		}
+		return nil
+	}
+	var err error
+	if query.Search != "" && !page.Estimated {
+		err = s.withIndex(ctx, func(tx *gorm.DB) error { return read(tx, true) })
+	} else { // of many the first in the order are soon found without the index of a search
+		err = read(s.read.WithContext(ctx), false)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if page.More = len(rows) > query.Limit; page.More {
 		rows = rows[:query.Limit]
@@ -76,6 +87,52 @@ func (s *Store) ListEmployees(ctx context.Context, query store.EmployeeQuery) (*
 		page.Rows = append(page.Rows, rows[i].employee())
 	}
 	return page, nil
+}
+
+// countEmployees says on the page how many employees there are.
+func (s *Store) countEmployees(ctx context.Context, query store.EmployeeQuery, page *store.Page[store.Employee]) error {
+	from := s.read.WithContext(ctx).Table("employees")
+	if query.RiskBand != "" {
+		from = joinLatest(s.read.WithContext(ctx))
+	}
+	var err error
+	if query.Search == "" {
+		page.Total, page.Estimated, err = s.count(s.filterEmployees(from, query, true), "employees", "id", store.EmployeeCountLimit)
+		return err
+	}
+	// An index of substrings finds all before it counts the first: what many have is told
+	// by the first employees instead.
+	const first, many = 3_000, 100
+	sample := s.filterEmployees(from, query, false).Where("employees.id IN (SELECT id FROM employees ORDER BY id LIMIT ?)", first)
+	found, err := s.countTo(sample, many)
+	if err != nil {
+		return err
+	}
+	if found > many {
+		page.Estimated = true
+		page.Total, err = s.estimate(s.filterEmployees(from, query, false), "employees", "id")
+		page.Total = max(page.Total, found)
+		return err
+	}
+	return s.withIndex(ctx, func(tx *gorm.DB) error {
+		page.Total, err = countIn(tx, s.filterEmployees(from, query, true), store.CountLimit)
+		page.Estimated = page.Total > store.CountLimit
+		return err
+	})
+}
+
+// withIndex reads with the index of the search: PostgreSQL, which knows nothing of a text
+// before it looks for it, may read all employees instead.
+func (s *Store) withIndex(ctx context.Context, read func(*gorm.DB) error) error {
+	if s.dialect != Postgres {
+		return read(s.read.WithContext(ctx))
+	}
+	return s.read.WithContext(ctx).Transaction(func(tx *gorm.DB) error { //nolint:wrapcheck // said inside
+		if err := tx.Exec("SET LOCAL enable_seqscan = off").Error; err != nil {
+			return fmt.Errorf("choose the index of the search: %w", err)
+		}
+		return read(tx)
+	})
 }
 
 // EmployeesByID reads several; see store.Employees.
@@ -224,8 +281,8 @@ func employeesByID(db *gorm.DB, ids []int32) ([]store.Employee, error) {
 	return out, nil
 }
 
-// filterEmployees applies the query's filters.
-func (s *Store) filterEmployees(db *gorm.DB, query store.EmployeeQuery) *gorm.DB {
+// filterEmployees applies the query's filters, a search with its index or by reading.
+func (s *Store) filterEmployees(db *gorm.DB, query store.EmployeeQuery, indexed bool) *gorm.DB {
 	if query.Department != "" {
 		db = db.Where("employees.department = ?", query.Department)
 	}
@@ -233,7 +290,7 @@ func (s *Store) filterEmployees(db *gorm.DB, query store.EmployeeQuery) *gorm.DB
 		db = db.Where("employees.job_title = ?", query.JobTitle)
 	}
 	if query.Search != "" {
-		db = db.Where(s.searched(query.Search))
+		db = db.Where(s.searched(query.Search, indexed))
 	}
 	if query.RiskBand != "" {
 		db = db.Where("latest.risk_band = ?", query.RiskBand)

@@ -228,3 +228,30 @@ func TestFullDiskIsAway(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A table that was filled and never analysed is analysed, once.
+func TestFilledTablesAreAnalysed(t *testing.T) {
+	url := postgresURL(t)
+	rows := openMigrated(t, url)
+	fill(t, rows, 15_000)
+	database, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer database.Close()
+	analysed := func() (count int) {
+		if err := database.QueryRow("SELECT count(*) FROM pg_stat_user_tables WHERE last_analyze IS NOT NULL OR last_autoanalyze IS NOT NULL").Scan(&count); err != nil {
+			t.Fatal(err)
+		}
+		return count
+	}
+	// The server counts rows with a delay.
+	for deadline := time.Now().Add(20 * time.Second); analysed() < 3; time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d tables are analysed", analysed())
+		}
+		if err := rows.AnalyseNew(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -36,9 +36,9 @@ func (s *Store) ListPredictions(ctx context.Context, query store.PredictionQuery
 	page := &store.Page[store.Prediction]{}
 	limit := store.CountLimit
 	if filters.pins("batch_id") {
-		limit = store.SmallCountLimit
+		limit = store.BatchCountLimit
 	}
-	if page.Total, page.Estimated, err = s.count(filters.counted(s.predictions(ctx)), "predictions", "commit_sequence", limit); err != nil {
+	if page.Total, page.Estimated, err = s.count(filters.countable(s.predictions(ctx)), "predictions", "commit_sequence", limit); err != nil {
 		return nil, err
 	}
 	listed, err := s.ordered(ctx, query, filters, page.Estimated)
@@ -96,7 +96,7 @@ func (s *Store) predictionFilters(ctx context.Context, query store.PredictionQue
 	if query.Kind != 0 && query.Kind != store.Score {
 		kind.sql = fmt.Sprintf("predictions.kind >= 2 AND predictions.kind = %d", query.Kind)
 	}
-	f.conditions = []condition{kind}
+	f.conditions = append(f.conditions, kind)
 	for _, c := range []struct {
 		given bool
 		sql   string
@@ -104,9 +104,9 @@ func (s *Store) predictionFilters(ctx context.Context, query store.PredictionQue
 	}{
 		{query.BatchID != "" && !f.pins("batch_id"), "batch_id = ?", query.BatchID},
 		{query.RiskBand != "" && !f.pins("risk_band"), "risk_band = ?", query.RiskBand},
-		{query.Model != "" && !f.pins("model"), "model = ?", query.Model},
+		{query.Model != "" && !f.pins("model"), modelIs, query.Model},
 		{query.ModelVersion != 0 && !f.pins("model"), "model_version = ?", query.ModelVersion},
-		{query.MinProbability > 0, "probability >= ?", query.MinProbability},
+		{query.MinProbability > 0, probabilityFrom, query.MinProbability},
 		{!query.From.IsZero(), "create_time >= ?", at(query.From)},
 		{!query.To.IsZero(), "create_time < ?", at(query.To)},
 		{query.AfterCommit > 0, "commit_sequence > ?", query.AfterCommit},
@@ -136,6 +136,8 @@ func (s *Store) pin(ctx context.Context, f *filters, query store.PredictionQuery
 		if generation != 0 {
 			f.pinned, f.values = append(f.pinned, "employee_generation"), append(f.values, generation)
 		}
+		// What the index is partial by: it does not follow from a comparison of rows.
+		f.conditions = append(f.conditions, condition{sql: "predictions.employee_id IS NOT NULL"})
 	case query.BatchID != "":
 		f.pinned, f.values = []string{"batch_id"}, []any{query.BatchID}
 	case query.RiskBand != "":
@@ -166,6 +168,25 @@ func (f *filters) counted(db *gorm.DB) *gorm.DB {
 	return f.rest(db)
 }
 
+// countable applies all conditions, in the order of the index that has the filter, so that
+// it is taken whatever the planner knows of the table.
+func (f *filters) countable(db *gorm.DB) *gorm.DB {
+	if len(f.pinned) > 0 {
+		order := ordering{columns: append(slices.Clone(f.pinned), "create_time", "id")}
+		return order.by(order.atMost(order.atLeast(f.rest(db), f.values), f.values)).Session(&gorm.Session{})
+	}
+	db = f.counted(db)
+	for _, c := range f.conditions {
+		switch c.sql {
+		case probabilityFrom:
+			return db.Order("probability DESC").Session(&gorm.Session{})
+		case modelIs:
+			return db.Order("model, model_version").Session(&gorm.Session{})
+		}
+	}
+	return db
+}
+
 // rest applies those that are not pinned.
 func (f *filters) rest(db *gorm.DB) *gorm.DB {
 	for _, c := range f.conditions {
@@ -175,7 +196,7 @@ func (f *filters) rest(db *gorm.DB) *gorm.DB {
 }
 
 // gatherLimit is how many rows are gathered by a filter and then put into order.
-const gatherLimit = 5_000
+const gatherLimit = 2_000
 
 // ordered is the page in the query's order, one row longer than it may be. many: more
 // rows match than were counted.
@@ -207,7 +228,7 @@ func (s *Store) ordered(ctx context.Context, query store.PredictionQuery, f *fil
 		return s.gathered(ctx, query, f, order, key), nil
 	}
 	order.columns = slices.Concat(f.pinned, order.columns)
-	listed := f.rest(s.predictions(ctx))
+	listed := f.unindexed().rest(s.predictions(ctx))
 	if len(f.pinned) > 0 {
 		listed = order.atMost(order.atLeast(listed, f.values), f.values)
 	}
@@ -216,6 +237,27 @@ func (s *Store) ordered(ctx context.Context, query store.PredictionQuery, f *fil
 	}
 	return page(order, listed, key, query.Limit), nil
 }
+
+// unindexed are the same filters, of which none leads to an index of its own: the order's
+// is to be taken.
+func (f *filters) unindexed() *filters {
+	out := &filters{pinned: f.pinned, values: f.values, conditions: slices.Clone(f.conditions)}
+	for i := range out.conditions {
+		switch out.conditions[i].sql {
+		case modelIs:
+			out.conditions[i].sql = "model || '' = ?"
+		case probabilityFrom:
+			out.conditions[i].sql = "probability + 0 >= ?"
+		}
+	}
+	return out
+}
+
+// Conditions that have an index, though not one in the order of time.
+const (
+	modelIs         = "model = ?"
+	probabilityFrom = "probability >= ?"
+)
 
 // few says whether a filter without an index in the order of time has so few rows that
 // they are better gathered.
@@ -226,14 +268,14 @@ func (s *Store) few(ctx context.Context, query store.PredictionQuery, f *filters
 	if !many {
 		return true, nil
 	}
-	counted, err := s.countTo(f.counted(s.predictions(ctx)), gatherLimit)
+	counted, err := s.countTo(f.countable(s.predictions(ctx)), gatherLimit)
 	return counted <= gatherLimit, err
 }
 
 // gathered reads the few rows of a filter that has no index in the order of time, puts
 // them into order, and reads on only what is on the page.
 func (s *Store) gathered(ctx context.Context, query store.PredictionQuery, f *filters, order ordering, key []any) *gorm.DB {
-	found := f.counted(s.predictions(ctx)).Select("id", "create_time")
+	found := f.countable(s.predictions(ctx)).Select("id", "create_time").Limit(gatherLimit + 1)
 	places := page(order, s.read.WithContext(ctx).Table("found"), key, query.Limit).Select("id")
 	return order.by(s.predictions(ctx).Where("id IN (WITH found AS MATERIALIZED (?) ?)", found, places))
 }

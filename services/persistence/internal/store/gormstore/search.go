@@ -16,11 +16,16 @@ import (
 // of words.
 const trigram = 3
 
-// searched is the condition of a search: see store.EmployeeQuery.
-func (s *Store) searched(text string) clause.Expr {
+// searched is the condition of a search, by an index or by reading: see
+// store.EmployeeQuery.
+func (s *Store) searched(text string, indexed bool) clause.Expr {
 	folded := store.Fold(text)
 	like := func(before string) clause.Expr {
-		return clause.Expr{SQL: "employees.search_text LIKE ? ESCAPE '!'", Vars: []any{before + likeEscaper().Replace(folded) + "%"}}
+		column := "employees.search_text"
+		if !indexed {
+			column += " || ''"
+		}
+		return clause.Expr{SQL: column + " LIKE ? ESCAPE '!'", Vars: []any{before + likeEscaper().Replace(folded) + "%"}}
 	}
 	match := func(table, expression string) clause.Expr {
 		return clause.Expr{SQL: "employees.id IN (SELECT rowid FROM " + table + " WHERE " + table + " MATCH ?)", Vars: []any{expression}}
@@ -30,9 +35,9 @@ func (s *Store) searched(text string) clause.Expr {
 	switch {
 	case folded == "":
 		found = clause.Expr{SQL: "1 = 0"}
-	case s.dialect == Postgres && short && words(folded):
+	case (s.dialect == Postgres || !indexed) && short && words(folded):
 		found = like("% ")
-	case s.dialect == Postgres || short && !words(folded): // an index of words has no signs
+	case s.dialect == Postgres || !indexed || short && !words(folded): // an index of words has no signs
 		found = like("%")
 	case short:
 		found = match("employee_words", quoted(folded)+" *")

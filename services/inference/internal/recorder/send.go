@@ -142,16 +142,21 @@ func (c *call) settle(earlier map[string]*futurisysv1.Prediction, what futurisys
 // have changed between two tries, but not the person. first may be from before kinds, sources and what was
 // asked for were kept.
 func sameQuestion(first, again *futurisysv1.Prediction) bool {
-	if first.GetModel() != again.GetModel() || (first.EmployeeId == nil) != (again.EmployeeId == nil) ||
-		first.GetEmployeeId() != again.GetEmployeeId() ||
-		first.GetKind() != 0 && first.GetKind() != again.GetKind() ||
-		first.GetProfileSource() != 0 && first.GetProfileSource() != again.GetProfileSource() ||
-		first.GetEmployeeGeneration() != 0 && first.GetEmployeeGeneration() != again.GetEmployeeGeneration() ||
-		first.GetRowNumber() != again.GetRowNumber() || first.GetRowId() != again.GetRowId() ||
-		first.RequestedVersion != nil && first.GetRequestedVersion() != again.GetRequestedVersion() {
+	switch {
+	case first.GetModel() != again.GetModel(),
+		!samePerson(first, again),
+		first.GetKind() != 0 && first.GetKind() != again.GetKind(),
+		first.GetProfileSource() != 0 && first.GetProfileSource() != again.GetProfileSource(),
+		first.GetRowNumber() != again.GetRowNumber() || first.GetRowId() != again.GetRowId(),
+		first.RequestedVersion != nil && first.GetRequestedVersion() != again.GetRequestedVersion():
 		return false
 	}
 	return again.GetProfileSource() == futurisysv1.ProfileSource_PROFILE_SOURCE_RECORD || proto.Equal(first.GetProfile(), again.GetProfile())
+}
+
+func samePerson(first, again *futurisysv1.Prediction) bool {
+	return (first.EmployeeId == nil) == (again.EmployeeId == nil) && first.GetEmployeeId() == again.GetEmployeeId() &&
+		(first.GetEmployeeGeneration() == 0 || first.GetEmployeeGeneration() == again.GetEmployeeGeneration())
 }
 
 // keep does what the mode says with rows that persistence did not take. err is why;

@@ -44,6 +44,11 @@ func (s *Store) searched(text string, indexed bool) clause.Expr {
 	default:
 		found = match("employee_search", quoted(folded))
 	}
+	return orID(found, text)
+}
+
+// orID finds also whoever has the text for a number.
+func orID(found clause.Expr, text string) clause.Expr {
 	id, err := strconv.ParseInt(strings.TrimSpace(text), 10, 32)
 	if err != nil || id < 1 || id > math.MaxInt32 {
 		return found

@@ -103,7 +103,7 @@ func (s *Store) countEmployees(ctx context.Context, query store.EmployeeQuery, p
 	// An index of substrings finds all before it counts the first: what many have is told
 	// by the first employees instead.
 	const first, many = 3_000, 100
-	sample := s.filterEmployees(from, query, false).Where("employees.id IN (SELECT id FROM employees ORDER BY id LIMIT ?)", first)
+	sample := s.filterEmployees(from, query, false).Where("employees.id <= (SELECT max(id) FROM (SELECT id FROM employees ORDER BY id LIMIT ?) AS first)", first)
 	found, err := s.countTo(sample, many)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -88,7 +89,7 @@ type condition struct {
 // predictionFilters parts the query's filters.
 func (s *Store) predictionFilters(ctx context.Context, query store.PredictionQuery) (*filters, error) {
 	f := &filters{}
-	if err := s.pin(ctx, f, query); err != nil {
+	if err := s.pinned(ctx, f, query); err != nil {
 		return nil, err
 	}
 	// Literals: the indexes are partial by them.
@@ -124,8 +125,8 @@ func (s *Store) predictionFilters(ctx context.Context, query store.PredictionQue
 	return f, nil
 }
 
-// pin fixes the columns of the filter that has an index of its own.
-func (s *Store) pin(ctx context.Context, f *filters, query store.PredictionQuery) error {
+// pinned fixes the columns of the filter that has an index of its own.
+func (s *Store) pinned(ctx context.Context, f *filters, query store.PredictionQuery) error {
 	switch {
 	case query.EmployeeID != 0:
 		f.pinned, f.values = []string{"employee_id"}, []any{query.EmployeeID}
@@ -173,18 +174,20 @@ func (f *filters) counted(db *gorm.DB) *gorm.DB {
 func (f *filters) countable(db *gorm.DB) *gorm.DB {
 	if len(f.pinned) > 0 {
 		order := ordering{columns: append(slices.Clone(f.pinned), "create_time", "id")}
-		return order.by(order.atMost(order.atLeast(f.rest(db), f.values), f.values)).Session(&gorm.Session{})
+		return order.by(f.pin(order, f.rest(db), true)).Session(&gorm.Session{})
 	}
-	db = f.counted(db)
-	for _, c := range f.conditions {
+	for i, c := range f.conditions {
 		switch c.sql {
 		case probabilityFrom:
-			return db.Order("probability DESC").Session(&gorm.Session{})
+			return f.rest(db).Order("probability DESC").Session(&gorm.Session{})
 		case modelIs:
-			return db.Order("model, model_version").Session(&gorm.Session{})
+			order := ordering{columns: []string{"model", "model_version"}}
+			others := &filters{conditions: slices.Delete(slices.Clone(f.conditions), i, i+1)}
+			from := order.atLeast(others.rest(db), []any{c.values[0], 0})
+			return order.by(order.atMost(from, c.values)).Session(&gorm.Session{})
 		}
 	}
-	return db
+	return f.rest(db)
 }
 
 // rest applies those that are not pinned.
@@ -228,14 +231,32 @@ func (s *Store) ordered(ctx context.Context, query store.PredictionQuery, f *fil
 		return s.gathered(ctx, query, f, order, key), nil
 	}
 	order.columns = slices.Concat(f.pinned, order.columns)
-	listed := f.unindexed().rest(s.predictions(ctx))
-	if len(f.pinned) > 0 {
-		listed = order.atMost(order.atLeast(listed, f.values), f.values)
-	}
+	listed := f.pin(order, f.unindexed().rest(s.predictions(ctx)), key == nil)
 	if key != nil {
 		key = slices.Concat(f.values, key)
 	}
 	return page(order, listed, key, query.Limit), nil
+}
+
+// pin bounds the pinned columns: a page bounds the end that it starts from by its key, and
+// the first page by all times. Of a column between a value and itself a planner that has
+// not analysed the table expects next to nothing.
+func (f *filters) pin(order ordering, listed *gorm.DB, first bool) *gorm.DB {
+	if len(f.pinned) == 0 {
+		return listed
+	}
+	if order.descending {
+		listed = order.atLeast(listed, f.values)
+		if first {
+			listed = order.atMost(listed, append(slices.Clone(f.values), at(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC))))
+		}
+		return listed
+	}
+	listed = order.atMost(listed, f.values)
+	if first {
+		listed = order.atLeast(listed, append(slices.Clone(f.values), at(time.Time{}.AddDate(1, 0, 0))))
+	}
+	return listed
 }
 
 // unindexed are the same filters, of which none leads to an index of its own: the order's
@@ -245,7 +266,7 @@ func (f *filters) unindexed() *filters {
 	for i := range out.conditions {
 		switch out.conditions[i].sql {
 		case modelIs:
-			out.conditions[i].sql = "model || '' = ?"
+			out.conditions[i].sql = "CASE WHEN model = ? THEN TRUE ELSE FALSE END" // a half of all, to a planner
 		case probabilityFrom:
 			out.conditions[i].sql = "probability + 0 >= ?"
 		}

@@ -15,20 +15,12 @@ const (
 )
 
 // findImportance finds the mean absolute contribution of each feature over the background
-// rows, beside everything else: nobody waits for it, and it ends with the registry. It
-// uses the version as a call does.
+// rows. Where that is exact it is soon done; an estimate is made beside everything else:
+// nobody waits for it, it uses the version as a call does, and it ends with the registry.
 func (r *Registry) findImportance(v *Version) {
-	rows := v.background
+	rows, width := v.background, v.Plan.Width()
 	v.background = nil
-	width := v.Plan.Width()
-	if v.Explainer.Method() == explain.Permutation {
-		rows = rows[:min(len(rows), estimatedRows*width)]
-	}
-	if !v.Acquire() {
-		return
-	}
-	r.works.Go(func() {
-		defer v.Release()
+	find := func() {
 		ctx, cancel := context.WithTimeout(r.lifetime, importanceTime)
 		defer cancel()
 		found, err := explain.Importance(ctx, v.Explainer, rows, width)
@@ -37,7 +29,18 @@ func (r *Registry) findImportance(v *Version) {
 			return
 		}
 		v.importance.Store(&found)
-	})
+	}
+	if v.Explainer.Method() != explain.Permutation {
+		find()
+		return
+	}
+	rows = rows[:min(len(rows), estimatedRows*width)]
+	if v.Acquire() {
+		r.works.Go(func() {
+			defer v.Release()
+			find()
+		})
+	}
 }
 
 // Importance is the mean absolute contribution of each feature over the background rows,

@@ -288,8 +288,8 @@ func (r *Registry) Follow(ctx context.Context) error {
 		if err != nil {
 			return err //nolint:wrapcheck // it says all there is to say
 		}
-		if len(changes) == model.Applied && len(model.Changes) == len(changes) {
-			continue
+		if len(changes) == 0 || len(changes) == model.Applied && len(model.Changes) == len(changes) {
+			continue // nothing is decided, or nothing is new
 		}
 		if err := r.apply(ctx, model.Name, changes); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("model %s: %w", model.Name, err))

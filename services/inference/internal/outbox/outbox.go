@@ -260,9 +260,13 @@ func (o *Outbox) Stats() Stats {
 		return out
 	}
 	_ = o.database.View(func(tx *bbolt.Tx) error { // a View fails only when it is closed
-		if key, _ := tx.Bucket(rowsBucket).Cursor().First(); key != nil {
-			out.Oldest = time.UnixMicro(int64(binary.BigEndian.Uint64(key))).UTC()
+		key, _ := tx.Bucket(rowsBucket).Cursor().First()
+		if key == nil {
+			// The last rows were deleted since they were counted.
+			out.Rows, out.Bytes = 0, 0
+			return nil
 		}
+		out.Oldest = time.UnixMicro(int64(binary.BigEndian.Uint64(key))).UTC()
 		return nil
 	})
 	return out

@@ -133,6 +133,35 @@ func TestFullRefusesAllOrNone(t *testing.T) {
 	}
 }
 
+// A row that has no time yet or no longer would count as older than any age, and the
+// outbox as full.
+func TestStatsAgreeWhileRowsComeAndGo(t *testing.T) {
+	box := open(t, t.TempDir(), large)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for n := range 300 {
+			e := entry(n)
+			_, err := box.Put([]outbox.Entry{e})
+			if err := errors.Join(err, box.Delete([]outbox.Entry{e})); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for {
+		if stats := box.Stats(); (stats.Rows == 0) != stats.Oldest.IsZero() {
+			t.Errorf("%d rows, the oldest of %s", stats.Rows, stats.Oldest)
+			<-done
+			return
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
+}
+
 func TestOneProcessHasTheFolder(t *testing.T) {
 	folder := t.TempDir()
 	open(t, folder, large)

@@ -9,8 +9,8 @@ import (
 
 // count returns how many rows a filtered table has, exactly up to a limit, so
 // that a page never costs a count of a million rows. Beyond it PostgreSQL's planner
-// estimates, and on SQLite, which has none, a sample does. number is the table's column
-// of ascending whole numbers.
+// estimates, and on SQLite, which has none, a sample does. number is a column of the
+// table's ascending whole numbers, with the table's name or alias before it.
 func (s *Store) count(filtered *gorm.DB, table, number string, limit int) (total int, estimated bool, err error) {
 	counted, err := s.countTo(filtered, limit)
 	if err != nil || counted <= limit {
@@ -70,7 +70,9 @@ func planned(fresh, filtered *gorm.DB) (int, error) {
 func sampled(fresh, filtered *gorm.DB, table, number string) (int, error) {
 	const samples = 1000
 	var span struct{ Low, High int64 }
-	if err := scan(fresh.Table(table).Select("min("+number+") AS low, max("+number+") AS high"), &span); err != nil {
+	// Each by itself: SQLite reads all rows for the two of one query.
+	low, high := fresh.Table(table).Select("min("+number+")"), fresh.Table(table).Select("max("+number+")")
+	if err := scan(fresh.Raw("SELECT (?) AS low, (?) AS high", low, high), &span); err != nil {
 		return 0, err //nolint:wrapcheck // the caller says what it was doing
 	}
 	step := max((span.High-span.Low)/samples, 1)
@@ -78,7 +80,7 @@ func sampled(fresh, filtered *gorm.DB, table, number string) (int, error) {
 	err := scan(fresh.Raw(`WITH RECURSIVE sample(n) AS (SELECT ? UNION ALL SELECT n + ? FROM sample WHERE n + ? <= ?)
 		SELECT (SELECT count(*) FROM sample) AS looked, (SELECT count(*) FROM (?)) AS matched`,
 		span.Low+step/2, step, step, span.High, //nolint:mnd // from the middle of the first step
-		filtered.Where(table+"."+number+" IN (SELECT n FROM sample)").Select("1")), &found)
+		filtered.Where(number+" IN (SELECT n FROM sample)").Select("1")), &found)
 	if err != nil {
 		return 0, err //nolint:wrapcheck // the caller says what it was doing
 	}

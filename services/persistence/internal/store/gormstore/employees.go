@@ -91,15 +91,32 @@ func (s *Store) ListEmployees(ctx context.Context, query store.EmployeeQuery) (*
 
 // countEmployees says on the page how many employees there are.
 func (s *Store) countEmployees(ctx context.Context, query store.EmployeeQuery, page *store.Page[store.Employee]) error {
-	from := s.read.WithContext(ctx).Table("employees")
-	if query.RiskBand != "" {
-		from = joinLatest(s.read.WithContext(ctx))
-	}
 	var err error
-	if query.Search == "" {
-		page.Total, page.Estimated, err = s.count(s.filterEmployees(from, query, true), "employees", "id", store.EmployeeCountLimit)
+	switch {
+	case query.RiskBand != "" && query.Department == "" && query.JobTitle == "" && query.Search == "":
+		// An employee has one row of latest_scores, and the index of its bands counts them.
+		bands := inBand(s.read.WithContext(ctx).Table("latest_scores AS latest"), query.RiskBand)
+		page.Total, page.Estimated, err = s.count(bands, "latest_scores AS latest", "latest.employee_id", store.EmployeeCountLimit)
+		return err
+	case query.Search == "":
+		all := s.filterEmployees(s.employeesFor(ctx, query), query, true)
+		page.Total, page.Estimated, err = s.count(all, "employees", "employees.id", store.EmployeeCountLimit)
 		return err
 	}
+	return s.countFound(ctx, query, page)
+}
+
+// employeesFor joins the newest scores only where a filter needs them.
+func (s *Store) employeesFor(ctx context.Context, query store.EmployeeQuery) *gorm.DB {
+	if query.RiskBand != "" {
+		return inBand(joinLatest(s.read.WithContext(ctx)), query.RiskBand)
+	}
+	return s.read.WithContext(ctx).Table("employees")
+}
+
+// countFound says on the page how many employees a search finds.
+func (s *Store) countFound(ctx context.Context, query store.EmployeeQuery, page *store.Page[store.Employee]) error {
+	from := s.employeesFor(ctx, query)
 	// An index of substrings finds all before it counts the first: what many have is told
 	// by the first employees instead.
 	const first, many = 3_000, 100
@@ -110,7 +127,7 @@ func (s *Store) countEmployees(ctx context.Context, query store.EmployeeQuery, p
 	}
 	if found > many {
 		page.Estimated = true
-		page.Total, err = s.estimate(s.filterEmployees(from, query, false), "employees", "id")
+		page.Total, err = s.estimate(s.filterEmployees(from, query, false), "employees", "employees.id")
 		page.Total = max(page.Total, found)
 		return err
 	}
@@ -292,13 +309,16 @@ func (s *Store) filterEmployees(db *gorm.DB, query store.EmployeeQuery, indexed 
 	if query.Search != "" {
 		db = db.Where(s.searched(query.Search, indexed))
 	}
-	if query.RiskBand != "" {
-		db = db.Where("latest.risk_band = ?", query.RiskBand)
-	}
 	return db.Session(&gorm.Session{})
 }
 
-// orderEmployees puts filtered employees into the query's order, from where it starts.
+// inBand keeps those whose newest score is of a band.
+func inBand(db *gorm.DB, band string) *gorm.DB {
+	return db.Where("latest.risk_band = ?", band).Session(&gorm.Session{})
+}
+
+// orderEmployees puts filtered employees into the query's order, from where it starts,
+// and keeps those of its band.
 func orderEmployees(db *gorm.DB, query store.EmployeeQuery) *gorm.DB {
 	// The keys are those of the table that has the order's index: employees.id and
 	// latest.employee_id are the same number.
@@ -318,8 +338,20 @@ func orderEmployees(db *gorm.DB, query store.EmployeeQuery) *gorm.DB {
 	default:
 	}
 	order := ordering{descending: query.Descending}
-	if by != "" {
+	switch {
+	case by != "":
 		order.columns = []string{by}
+		if query.RiskBand != "" {
+			db = inBand(db, query.RiskBand)
+		}
+	case query.RiskBand != "":
+		// In the order of the index of bands, as ordering says.
+		id, order.columns = "latest.employee_id", []string{"latest.risk_band"}
+		band := []any{query.RiskBand}
+		db = order.atMost(order.atLeast(db, band), band)
+		if query.After != nil {
+			after = band
+		}
 	}
 	order.columns = append(order.columns, id)
 	if query.After != nil {

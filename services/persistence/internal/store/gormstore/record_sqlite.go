@@ -40,14 +40,15 @@ func (s *Store) insertSQLite(ctx context.Context, rows []predictionRow) (int, er
 }
 
 // moveLatest lets the newest score of each person among the rows from a place in the
-// order of commits take the place of an older one.
+// order of commits take the place of an older one. The index is named, or SQLite may read
+// all predictions in the order of their employees.
 func moveLatest(tx *gorm.DB, first int64) error {
 	err := tx.Exec(`UPDATE latest_scores SET prediction_id = newest.id, model = newest.model, model_version = newest.model_version,
 			probability = newest.probability, positive = newest.positive, risk_band = newest.risk_band, create_time = newest.create_time
 		FROM (
 			SELECT id, employee_id, employee_generation, model, model_version, probability, positive, risk_band, create_time,
 				row_number() OVER (PARTITION BY employee_id, employee_generation ORDER BY create_time DESC, id DESC) AS place
-			FROM predictions WHERE commit_sequence >= ? AND kind < 2 AND employee_id IS NOT NULL
+			FROM predictions INDEXED BY predictions_by_commit_sequence WHERE commit_sequence >= ? AND kind < 2 AND employee_id IS NOT NULL
 		) AS newest
 		WHERE newest.place = 1 AND latest_scores.employee_id = newest.employee_id AND latest_scores.generation = newest.employee_generation
 			AND (latest_scores.create_time IS NULL

@@ -39,7 +39,7 @@ func (s *Store) ListPredictions(ctx context.Context, query store.PredictionQuery
 	if filters.pins("batch_id") {
 		limit = store.BatchCountLimit
 	}
-	if page.Total, page.Estimated, err = s.count(filters.countable(s.predictions(ctx)), "predictions", "commit_sequence", limit); err != nil {
+	if page.Total, page.Estimated, err = s.count(filters.countable(s.predictions(ctx)), "predictions", "predictions.commit_sequence", limit); err != nil {
 		return nil, err
 	}
 	listed, err := s.ordered(ctx, query, filters, page.Estimated)
@@ -117,8 +117,9 @@ func (s *Store) predictionFilters(ctx context.Context, query store.PredictionQue
 		}
 	}
 	if query.Order == store.ByCommitSequence && s.dialect == Postgres {
-		// A visible row whose transaction others still overlap may get a row before it. A
-		// number beyond the snapshot is that of another cluster, which was restored here.
+		// A visible row whose transaction others still overlap may get a row before it;
+		// begin_commit gives places in the order of the transactions. A number beyond the
+		// snapshot is that of another cluster, which was restored here.
 		f.conditions = append(f.conditions, condition{sql: "NOT (commit_transaction >= pg_snapshot_xmin(pg_current_snapshot()) " +
 			"AND commit_transaction < pg_snapshot_xmax(pg_current_snapshot()))"})
 	}

@@ -84,10 +84,9 @@ func predictionColumns() []column {
 // insertStatement adds any number of rows in one statement of one text; a row of values
 // for each would be another text for each number of rows, and of forty parameters a row.
 //
-// The transaction gets its number before any row gets its place, so that a follower who
-// waits for all transactions before some number misses none. Of what was added the newest
-// score of each person takes the place of an older one, with the rows locked in one order
-// for all.
+// The places of the rows in the sequence of commits come from begin_commit, in the order
+// of the transactions. Of what was added the newest score of each person takes the place of
+// an older one, with the rows locked in one order for all.
 func insertStatement(columns []column) string {
 	names, arrays, values := make([]string, len(columns)), make([]string, len(columns)), make([]string, len(columns))
 	for i, c := range columns {
@@ -96,11 +95,11 @@ func insertStatement(columns []column) string {
 		values[i] = "new." + c.name + c.cast
 	}
 	list := strings.Join(names, ", ")
-	return `WITH started AS MATERIALIZED (SELECT pg_current_xact_id() AS transaction),
+	return `WITH started AS MATERIALIZED (SELECT first_place, transaction FROM begin_commit(` + fmt.Sprintf("$%d", len(columns)+1) + `)),
 added AS (
 	INSERT INTO predictions (` + list + `, commit_sequence, commit_transaction)
-	SELECT ` + strings.Join(values, ", ") + `, nextval('prediction_commits'), started.transaction
-	FROM started CROSS JOIN unnest(` + strings.Join(arrays, ", ") + `) AS new (` + list + `)
+	SELECT ` + strings.Join(values, ", ") + `, started.first_place + new.place - 1, started.transaction
+	FROM started CROSS JOIN unnest(` + strings.Join(arrays, ", ") + `) WITH ORDINALITY AS new (` + list + `, place)
 	ON CONFLICT (id) DO NOTHING
 	RETURNING id, employee_id, employee_generation, model, model_version, probability, positive, risk_band, create_time, kind
 ),
@@ -129,10 +128,11 @@ func (s *Store) insertPostgres(ctx context.Context, rows []predictionRow) (int, 
 	if err != nil {
 		return 0, fmt.Errorf("reach the database: %w", err)
 	}
-	arguments := make([]any, len(s.columns))
-	for i, c := range s.columns {
-		arguments[i] = c.of(rows)
+	arguments := make([]any, 0, len(s.columns)+1)
+	for _, c := range s.columns {
+		arguments = append(arguments, c.of(rows))
 	}
+	arguments = append(arguments, len(rows))
 	var added int
 	if err := database.QueryRowContext(ctx, s.insert, arguments...).Scan(&added); err != nil {
 		return 0, fmt.Errorf("record %d predictions: %w", len(rows), classify(err, err))

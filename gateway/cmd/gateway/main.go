@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -16,6 +17,8 @@ import (
 	"github.com/futurisys/futurisys/gateway/internal/docs"
 	"github.com/futurisys/futurisys/gateway/internal/middleware"
 	"github.com/futurisys/futurisys/gateway/internal/mux"
+	"github.com/futurisys/futurisys/gateway/internal/routes"
+	"github.com/futurisys/futurisys/proto/policy"
 	"github.com/futurisys/futurisys/services/platform/buildinfo"
 	"github.com/futurisys/futurisys/services/platform/config"
 	"github.com/futurisys/futurisys/services/platform/grpcclient"
@@ -32,7 +35,7 @@ type settings struct {
 
 	GatewayHTTPAddr       string        `name:"gateway-http-addr" env:"GATEWAY_HTTP_ADDR" default:"127.0.0.1:8080" help:"Address of REST, the dashboard and the documentation."`
 	GatewayAdminAddr      string        `env:"GATEWAY_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of health, metrics and pprof."`
-	GatewayRequestTimeout time.Duration `env:"GATEWAY_REQUEST_TIMEOUT" default:"30s" help:"How long a request may take; an import ten times as long."`
+	GatewayRequestTimeout time.Duration `env:"GATEWAY_REQUEST_TIMEOUT" default:"30s" help:"How long a request may take; imports and batches ten times as long."`
 	InferenceTarget       string        `env:"INFERENCE_TARGET" default:"127.0.0.1:9001" help:"Address of inference."`
 	PersistenceTarget     string        `env:"PERSISTENCE_TARGET" default:"127.0.0.1:9002" help:"Address of persistence; empty, or in the demo: there is no database."`
 
@@ -101,11 +104,19 @@ func run(s *settings) error {
 	ready := newReadiness(peers)
 
 	joined := joinedStatus(s.Environment, peers, ready.check)
-	api, err := mux.New(context.Background(), mux.Services{Inference: inference, Persistence: persistence, Status: joined})
+	policies, err := policy.Load()
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
-	screens, err := dashboard.New(dashboard.Options{Inference: inference, Persistence: persistence, Status: joined, Logger: log})
+	table, err := routes.New(policies)
+	if err != nil {
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+	api, err := mux.New(context.Background(), mux.Services{Inference: inference, Persistence: persistence, Status: joined}, table)
+	if err != nil {
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+	screens, err := dashboard.New(dashboard.Options{Inference: inference, Persistence: persistence, Status: joined, Policies: policies, Logger: log})
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
@@ -117,18 +128,21 @@ func run(s *settings) error {
 	if err := docs.Register(pages, futurisysv1.NewModelServiceClient(inference), log); err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
-	work := middleware.Work{
-		Import: []string{mux.ImportPath, dashboard.ImportPath}, Batch: dashboard.BatchPaths(), Export: dashboard.ExportPaths(), Forms: dashboard.Prefix,
-	}
 	handler := middleware.Chain(pages,
+		middleware.Route(func(r *http.Request) (routes.Route, bool) {
+			if strings.HasPrefix(r.URL.Path, dashboard.Prefix) {
+				return screens.Route(r), true
+			}
+			return table.Find(r)
+		}),
 		middleware.Headers,
 		middleware.Metrics(metrics),
 		middleware.Guard(log, mux.WriteError),
 		middleware.URLText(mux.WriteError),
 		middleware.IdempotencyKey(mux.WriteError),
 		middleware.Origin(mux.WriteError),
-		middleware.Body(middleware.DefaultLimits(), work, mux.WriteError),
-		middleware.Deadline(s.GatewayRequestTimeout, work),
+		middleware.Body(mux.WriteError),
+		middleware.Deadline(s.GatewayRequestTimeout),
 	)
 
 	httpListener, err := net.Listen("tcp", s.GatewayHTTPAddr)

@@ -7,34 +7,27 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"path"
+	"strings"
 
 	"github.com/klauspost/compress/gzhttp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/texts"
+	"github.com/futurisys/futurisys/gateway/internal/routes"
+	"github.com/futurisys/futurisys/proto/policy"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // Prefix is where all of its paths begin.
 const Prefix = "/ui/"
-
-// ImportPath takes the form of an import.
-const ImportPath = Prefix + "import"
-
-// BatchPaths take files of many rows, or work through many.
-func BatchPaths() []string {
-	return []string{Prefix + "batch/check", Prefix + "batch/score", Prefix + "employees/score"}
-}
-
-// ExportPaths answer with files of any length.
-func ExportPaths() []string { return []string{Prefix + "history.csv", Prefix + "employees.csv"} }
 
 //go:embed static
 var static embed.FS
@@ -44,6 +37,7 @@ type Options struct {
 	Inference   *grpc.ClientConn
 	Persistence *grpc.ClientConn // nil: there is no database, and no screen that needs it
 	Status      futurisysv1.StatusServiceServer
+	Policies    policy.Policies // of the methods that the screens call
 	Logger      *slog.Logger
 }
 
@@ -60,10 +54,15 @@ type Dashboard struct {
 	assets      map[string]string // name to path with the digest
 	said        []said
 	log         *slog.Logger
+
+	// pages and streams are the screens by pattern; what streams is not compressed.
+	pages, streams *http.ServeMux
+	compressed     http.Handler
+	routes         map[string]routes.Route // by pattern
 }
 
-// New returns the handler of everything below Prefix.
-func New(options Options) (http.Handler, error) {
+// New returns the dashboard.
+func New(options Options) (*Dashboard, error) {
 	catalogue, err := texts.Load()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
@@ -73,6 +72,7 @@ func New(options Options) (http.Handler, error) {
 		models:      &models{client: futurisysv1.NewModelServiceClient(options.Inference)},
 		health:      map[string]grpc_health_v1.HealthClient{inference: grpc_health_v1.NewHealthClient(options.Inference)},
 		status:      options.Status, texts: catalogue, fields: profileFields(), said: serviceWords(), log: options.Logger,
+		pages: http.NewServeMux(), streams: http.NewServeMux(), routes: map[string]routes.Route{},
 	}
 	if options.Persistence != nil {
 		d.employees = futurisysv1.NewEmployeeServiceClient(options.Persistence)
@@ -82,67 +82,97 @@ func New(options Options) (http.Handler, error) {
 	if d.assets, err = digests(); err != nil {
 		return nil, err
 	}
-	return d.routes()
+	return d, d.addRoutes(options.Policies)
 }
 
 func (d *Dashboard) hasDatabase() bool { return d.employees != nil }
 
-// routes are the pages. What streams its progress is not compressed.
-func (d *Dashboard) routes() (http.Handler, error) {
-	pages, streams := http.NewServeMux(), http.NewServeMux()
-	page := func(pattern string, handle func(*view, http.ResponseWriter, *http.Request)) {
-		pages.Handle(pattern, d.withView(handle))
+// ServeHTTP answers everything below Prefix.
+func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Security-Policy", pagePolicy)
+	if _, pattern := d.streams.Handler(r); pattern != "" {
+		d.streams.ServeHTTP(w, r)
+		return
 	}
-	stream := func(pattern string, handle func(*view, http.ResponseWriter, *http.Request)) {
-		streams.Handle(pattern, d.withView(handle))
+	d.compressed.ServeHTTP(w, r)
+}
+
+// Route is the route of a request for a screen, with the policy of what it calls.
+func (d *Dashboard) Route(r *http.Request) routes.Route {
+	for _, screens := range []*http.ServeMux{d.streams, d.pages} {
+		if _, pattern := screens.Handler(r); pattern != "" {
+			return d.routes[pattern]
+		}
 	}
-	page("GET /ui/{$}", d.home)
-	page("POST /ui/settings", d.changeSettings)
-	page("GET /ui/alive", d.alive)
-	page("GET /ui/simulate", d.simulateForm)
-	page("POST /ui/simulate", d.simulate)
-	page("GET /ui/batch", d.batchForm)
-	page("POST /ui/batch/check", d.batchCheck)
-	stream("POST /ui/batch/score", d.batchScore)
-	page("GET /ui/model", d.modelPage)
-	page("GET /ui/model/threshold", d.thresholdPart)
-	page("GET /ui/model/curve", d.curvePage)
-	page("GET /ui/model/alias", d.aliasConfirm)
-	page("POST /ui/model/alias", d.aliasChange)
+	return d.routes[Prefix]
+}
+
+type handle = func(*view, http.ResponseWriter, *http.Request)
+
+// addRoutes says which screens there are, and which method of the API each is a form of:
+// its policy is the screen's.
+func (d *Dashboard) addRoutes(policies policy.Policies) error {
+	var missing error
+	add := func(to *http.ServeMux, pattern, method string, route routes.Route, handle handle) {
+		policy, ok := policies[method]
+		if !ok {
+			missing = errors.Join(missing, fmt.Errorf("screen %s: no policy for %s", pattern, method))
+		}
+		route.Pattern, route.Policy, route.Form = pattern[strings.Index(pattern, "/"):], policy, true
+		d.routes[pattern] = route
+		to.Handle(pattern, d.withView(handle))
+	}
+	page := func(pattern, method string, handle handle) { add(d.pages, pattern, method, routes.Route{}, handle) }
+	stream := func(pattern, method string, handle handle) {
+		add(d.streams, pattern, method, routes.Route{}, handle)
+	}
+	export := func(pattern, method string, handle handle) {
+		add(d.streams, pattern, method, routes.Route{Unbounded: true}, handle)
+	}
+	page("GET /ui/{$}", healthCheck, d.home)
+	page("POST /ui/settings", healthCheck, d.changeSettings)
+	page("GET /ui/alive", healthCheck, d.alive)
+	page("GET /ui/simulate", futurisysv1.ModelService_GetModel_FullMethodName, d.simulateForm)
+	page("POST /ui/simulate", futurisysv1.PredictionService_Predict_FullMethodName, d.simulate)
+	page("GET /ui/batch", futurisysv1.ModelService_GetModel_FullMethodName, d.batchForm)
+	page("POST /ui/batch/check", futurisysv1.PredictionService_BatchPredict_FullMethodName, d.batchCheck)
+	stream("POST /ui/batch/score", futurisysv1.PredictionService_BatchPredict_FullMethodName, d.batchScore)
+	page("GET /ui/model", futurisysv1.ModelService_GetModel_FullMethodName, d.modelPage)
+	page("GET /ui/model/threshold", futurisysv1.ModelService_GetModelVersion_FullMethodName, d.thresholdPart)
+	page("GET /ui/model/curve", futurisysv1.ModelService_ListFeatureCurves_FullMethodName, d.curvePage)
+	page("GET /ui/model/alias", futurisysv1.ModelService_SetModelAlias_FullMethodName, d.aliasConfirm)
+	page("POST /ui/model/alias", futurisysv1.ModelService_SetModelAlias_FullMethodName, d.aliasChange)
 	if d.hasDatabase() {
-		page("GET /ui/employees", d.employeesPage)
-		stream("GET /ui/employees.csv", d.employeesCSV)
-		stream("POST /ui/employees/score", d.employeesScore)
-		page("GET /ui/employees/{id}", d.employeePage)
-		page("POST /ui/employees/{id}/score", d.employeeScore)
-		page("POST /ui/employees/{id}/what-if", d.whatIf)
-		page("GET /ui/employees/{id}/edit", d.editForm)
-		page("POST /ui/employees/{id}/edit", d.edit)
-		page("GET /ui/import", d.importForm)
-		stream("POST /ui/import", d.importFiles)
-		page("GET /ui/history", d.historyPage)
-		stream("GET /ui/history.csv", d.historyCSV)
-		page("GET /ui/batches/{batch}", d.resultsPage)
-		page("GET /ui/predictions/{id}", d.predictionPage)
-		page("GET /ui/health", d.healthPage)
+		page("GET /ui/employees", futurisysv1.EmployeeService_ListEmployees_FullMethodName, d.employeesPage)
+		export("GET /ui/employees.csv", futurisysv1.EmployeeService_ListEmployees_FullMethodName, d.employeesCSV)
+		stream("POST /ui/employees/score", futurisysv1.PredictionService_PredictEmployees_FullMethodName, d.employeesScore)
+		page("GET /ui/employees/{id}", futurisysv1.EmployeeService_GetEmployee_FullMethodName, d.employeePage)
+		page("POST /ui/employees/{id}/score", futurisysv1.PredictionService_PredictEmployees_FullMethodName, d.employeeScore)
+		page("POST /ui/employees/{id}/what-if", futurisysv1.PredictionService_Explain_FullMethodName, d.whatIf)
+		page("GET /ui/employees/{id}/edit", futurisysv1.EmployeeService_UpdateEmployee_FullMethodName, d.editForm)
+		page("POST /ui/employees/{id}/edit", futurisysv1.EmployeeService_UpdateEmployee_FullMethodName, d.edit)
+		page("GET /ui/import", futurisysv1.EmployeeService_ImportEmployees_FullMethodName, d.importForm)
+		stream("POST /ui/import", futurisysv1.EmployeeService_ImportEmployees_FullMethodName, d.importFiles)
+		page("GET /ui/history", futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName, d.historyPage)
+		export("GET /ui/history.csv", futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName, d.historyCSV)
+		page("GET /ui/batches/{batch}", futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName, d.resultsPage)
+		page("GET /ui/predictions/{id}", futurisysv1.PredictionHistoryService_GetPrediction_FullMethodName, d.predictionPage)
+		page("GET /ui/health", futurisysv1.StatusService_GetStatus_FullMethodName, d.healthPage)
 	}
-	page("/ui/", d.notFound)
+	page(Prefix, healthCheck, d.notFound)
+	page("GET /ui/static/{$}", healthCheck, d.notFound) // no list of files
 	files, err := fs.Sub(static, "static")
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the folder is embedded above
+		return err //nolint:wrapcheck // the folder is embedded above
 	}
-	page("GET /ui/static/{$}", d.notFound) // no list of files
-	pages.Handle("GET /ui/static/", cacheForever(http.StripPrefix("/ui/static/", http.FileServerFS(files))))
-	compressed := gzhttp.GzipHandler(pages)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", pagePolicy)
-		if _, pattern := streams.Handler(r); pattern != "" {
-			streams.ServeHTTP(w, r)
-			return
-		}
-		compressed.ServeHTTP(w, r)
-	}), nil
+	d.pages.Handle("GET /ui/static/", cacheForever(http.StripPrefix("/ui/static/", http.FileServerFS(files))))
+	d.routes["GET /ui/static/"] = routes.Route{Pattern: "/ui/static/", Policy: policies[healthCheck]}
+	d.compressed = gzhttp.GzipHandler(d.pages)
+	return missing
 }
+
+// healthCheck is the method whose policy screens without data have: anybody may see them.
+const healthCheck = "/grpc.health.v1.Health/Check"
 
 // pagePolicy lets a page load its own script, style and pictures, and nothing else.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +

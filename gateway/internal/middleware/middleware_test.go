@@ -9,17 +9,30 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	"github.com/futurisys/futurisys/gateway/internal/middleware"
+	"github.com/futurisys/futurisys/gateway/internal/routes"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-const (
-	importPath = "/v1/employees:import"
-	batchPath  = "/ui/batch/score"
-)
+const importPath = "/v1/employees:import"
 
-// work is what the paths of these tests are.
-func work() middleware.Work {
-	return middleware.Work{Import: []string{importPath}, Batch: []string{batchPath}, Forms: "/ui/"}
+// byPath gives requests the routes of these tests.
+func byPath(t *testing.T) middleware.Middleware {
+	t.Helper()
+	all := map[string]routes.Route{
+		"/v1/batch":  {Policy: &futurisysv1.Policy{MaxRequestBytes: 20}},
+		importPath:   {Policy: &futurisysv1.Policy{MaxRequestBytes: 30, Deadline: durationpb.New(300 * time.Second)}, Form: true},
+		"/v1/x":      {Policy: &futurisysv1.Policy{MaxRequestBytes: 10}},
+		"/ui/x":      {Policy: &futurisysv1.Policy{MaxRequestBytes: 10}, Form: true},
+		"/ui/export": {Policy: &futurisysv1.Policy{}, Unbounded: true},
+	}
+	return middleware.Route(func(r *http.Request) (routes.Route, bool) {
+		route, ok := all[r.URL.Path]
+		return route, ok
+	})
 }
 
 // fail notes the error where a test can read it.
@@ -45,25 +58,24 @@ func TestBodyIsBoundedByRoute(t *testing.T) {
 			fail(w, err)
 		}
 	})
-	handler := middleware.Chain(read, middleware.Body(middleware.Limits{JSON: 10, Batch: 20, Import: 30}, work(), fail))
+	handler := middleware.Chain(read, byPath(t), middleware.Body(fail))
 	for name, test := range map[string]struct {
 		path, contentType string
 		size, want        int
 	}{
-		"JSON at its limit":      {"/v1/x", "application/json", 10, 200},
-		"JSON over it":           {"/v1/x", "application/json", 11, 418},
-		"batch at its limit":     {"/v1/models/m:batchPredict", "application/json", 20, 200},
-		"batch over it":          {"/v1/models/m:batchPredict", "application/json", 21, 418},
-		"form at its limit":      {importPath, "multipart/form-data; boundary=x", 30, 200},
-		"form over it":           {importPath, "multipart/form-data; boundary=x", 31, 418},
-		"JSON with its charset":  {"/v1/x", "application/json; charset=UTF-8", 5, 200},
-		"JSON in another one":    {"/v1/x", "application/json; charset=latin1", 5, 418},
-		"a form where JSON goes": {"/v1/x", "application/x-www-form-urlencoded", 5, 418},
-		"a form below its place": {"/ui/x", "application/x-www-form-urlencoded", 10, 200},
-		"a long form there":      {"/ui/x", "application/x-www-form-urlencoded", 11, 418},
-		"a file of many rows":    {batchPath, "multipart/form-data; boundary=x", 20, 200},
-		"a longer one":           {batchPath, "multipart/form-data; boundary=x", 21, 418},
-		"no type":                {"/v1/x", "", 5, 200},
+		"JSON at its limit":       {"/v1/x", "application/json", 10, 200},
+		"JSON over it":            {"/v1/x", "application/json", 11, 418},
+		"batch at its limit":      {"/v1/batch", "application/json", 20, 200},
+		"batch over it":           {"/v1/batch", "application/json", 21, 418},
+		"form at its limit":       {importPath, "multipart/form-data; boundary=x", 30, 200},
+		"form over it":            {importPath, "multipart/form-data; boundary=x", 31, 418},
+		"JSON with its charset":   {"/v1/x", "application/json; charset=UTF-8", 5, 200},
+		"JSON in another one":     {"/v1/x", "application/json; charset=latin1", 5, 418},
+		"a form where JSON goes":  {"/v1/x", "application/x-www-form-urlencoded", 5, 418},
+		"a form below its place":  {"/ui/x", "application/x-www-form-urlencoded", 10, 200},
+		"a long form there":       {"/ui/x", "application/x-www-form-urlencoded", 11, 418},
+		"a path that is nobody's": {"/elsewhere", "application/json", 1<<20 + 1, 418},
+		"no type":                 {"/v1/x", "", 5, 200},
 	} {
 		if got := serve(t, handler, http.MethodPost, test.path, test.contentType, strings.Repeat("x", test.size)); got.Code != test.want {
 			t.Errorf("%s: got %d %s", name, got.Code, got.Body)
@@ -99,8 +111,8 @@ func TestRequestHasADeadline(t *testing.T) {
 	handler := middleware.Chain(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		deadline, _ := r.Context().Deadline()
 		left = time.Until(deadline)
-	}), middleware.Deadline(time.Minute, work()))
-	for path, most := range map[string]time.Duration{"/v1/x": time.Minute, importPath: 10 * time.Minute} {
+	}), byPath(t), middleware.Deadline(time.Minute))
+	for path, most := range map[string]time.Duration{"/v1/x": time.Minute, "/elsewhere": time.Minute, importPath: 10 * time.Minute} {
 		serve(t, handler, http.MethodGet, path, "", "")
 		if left > most || left < most-time.Minute/2 {
 			t.Errorf("%s: %s are left", path, left)
@@ -109,8 +121,8 @@ func TestRequestHasADeadline(t *testing.T) {
 	bounded := false
 	handler = middleware.Chain(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, bounded = r.Context().Deadline()
-	}), middleware.Deadline(time.Minute, middleware.Work{Export: []string{"/ui/history.csv"}}))
-	if serve(t, handler, http.MethodGet, "/ui/history.csv", "", ""); bounded {
+	}), byPath(t), middleware.Deadline(time.Minute))
+	if serve(t, handler, http.MethodGet, "/ui/export", "", ""); bounded {
 		t.Error("an export has an end in time, and would be cut")
 	}
 }

@@ -143,21 +143,3 @@ func camelCase(path string) string {
 func errorHandler(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
 	WriteError(w, err)
 }
-
-// routingErrorHandler answers for a path or a method that is not served.
-func (m methods) routingErrorHandler(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
-	switch code {
-	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		m.refuseMethod(w, r)
-	case http.StatusBadRequest:
-		WriteError(w, apierr.New(codes.InvalidArgument, futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, "the path cannot be read"))
-	default:
-		WriteError(w, apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_ROUTE_NOT_FOUND, "no such route"))
-	}
-}
-
-// refuseMethod says which methods the path takes.
-func (m methods) refuseMethod(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Allow", m.allow(r))
-	WriteError(w, apierr.New(codes.Unimplemented, futurisysv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED, "this route does not take %s", r.Method))
-}

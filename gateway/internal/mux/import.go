@@ -19,7 +19,7 @@ import (
 // importHandler passes the files of a form on to persistence, piece by piece.
 type importHandler struct {
 	employees futurisysv1.EmployeeServiceClient
-	methods   methods
+	routing   routing
 }
 
 // partKinds are the form's parts.
@@ -35,7 +35,7 @@ func partKinds() map[string]futurisysv1.ImportFileKind {
 // ServeHTTP answers POST ImportPath.
 func (h importHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
-		h.methods.refuseMethod(w, r)
+		h.routing.refuseMethod(w, r)
 		return
 	}
 	report, err := h.run(r)

@@ -10,10 +10,9 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 
 	"github.com/futurisys/futurisys/gateway/internal/middleware"
-	"github.com/futurisys/futurisys/services/platform/apierr"
+	"github.com/futurisys/futurisys/gateway/internal/routes"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -28,13 +27,13 @@ type Services struct {
 	Status      futurisysv1.StatusServiceServer
 }
 
-// New returns the handler of /v1/.
-func New(ctx context.Context, services Services) (http.Handler, error) {
-	known, err := readMethods()
-	if err != nil {
-		return nil, err
+// New returns the handler of /v1/, whose routes are those of the table.
+func New(ctx context.Context, services Services, table *routes.Table) (http.Handler, error) {
+	known := routing{table}
+	if err := table.Add("POST "+ImportPath, futurisysv1.EmployeeService_ImportEmployees_FullMethodName, routes.Route{Form: true}); err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was doing
 	}
-	routes := runtime.NewServeMux(
+	served := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
 		runtime.WithErrorHandler(errorHandler),
 		runtime.WithRoutingErrorHandler(known.routingErrorHandler),
@@ -44,15 +43,15 @@ func New(ctx context.Context, services Services) (http.Handler, error) {
 		runtime.WithDisableHTTPMethodOverride(),
 	)
 	register := []func() error{
-		func() error { return futurisysv1.RegisterPredictionServiceHandler(ctx, routes, services.Inference) },
-		func() error { return futurisysv1.RegisterModelServiceHandler(ctx, routes, services.Inference) },
-		func() error { return futurisysv1.RegisterStatusServiceHandlerServer(ctx, routes, services.Status) },
+		func() error { return futurisysv1.RegisterPredictionServiceHandler(ctx, served, services.Inference) },
+		func() error { return futurisysv1.RegisterModelServiceHandler(ctx, served, services.Inference) },
+		func() error { return futurisysv1.RegisterStatusServiceHandlerServer(ctx, served, services.Status) },
 	}
 	if services.Persistence != nil {
 		register = append(register,
-			func() error { return futurisysv1.RegisterEmployeeServiceHandler(ctx, routes, services.Persistence) },
+			func() error { return futurisysv1.RegisterEmployeeServiceHandler(ctx, served, services.Persistence) },
 			func() error {
-				return futurisysv1.RegisterPredictionHistoryServiceHandler(ctx, routes, services.Persistence)
+				return futurisysv1.RegisterPredictionHistoryServiceHandler(ctx, served, services.Persistence)
 			},
 		)
 	}
@@ -62,9 +61,9 @@ func New(ctx context.Context, services Services) (http.Handler, error) {
 		}
 	}
 	if services.Persistence == nil {
-		return withoutDatabase(known.guardVerbs(routes)), nil
+		return known.withoutDatabase(known.guardVerbs(served)), nil
 	}
-	return withImport(known.guardVerbs(routes), importHandler{employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), methods: known}), nil
+	return withImport(known.guardVerbs(served), importHandler{employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), routing: known}), nil
 }
 
 // forwardHeader says which headers reach the services: a closed list. A cookie, or
@@ -73,26 +72,12 @@ func forwardHeader(name string) (string, bool) {
 	return strings.ToLower(name), name == middleware.IdempotencyKeyHeader
 }
 
-// withoutDatabase says on the routes of a database that there is none.
-func withoutDatabase(routes http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, resource := range []string{"/v1/employees", "/v1/predictions", "/v1/predictionConflicts"} {
-			if rest, ok := strings.CutPrefix(r.URL.Path, resource); ok && (rest == "" || rest[0] == '/' || rest[0] == ':') {
-				WriteError(w, apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_NO_DATABASE,
-					"this environment keeps no employees and no predictions"))
-				return
-			}
-		}
-		routes.ServeHTTP(w, r)
-	})
-}
-
-func withImport(routes, importer http.Handler) http.Handler {
+func withImport(others, importer http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == ImportPath {
 			importer.ServeHTTP(w, r)
 			return
 		}
-		routes.ServeHTTP(w, r)
+		others.ServeHTTP(w, r)
 	})
 }

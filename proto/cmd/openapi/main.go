@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+
+	"github.com/futurisys/futurisys/proto/policy"
 )
 
 // object is a JSON object.
@@ -61,9 +63,14 @@ func finish(document object) error {
 		return err
 	}
 	addImport(document)
-	addIdempotencyKey(document)
-	addErrors(document)
-	return nil
+	policies, err := policy.Load()
+	if err != nil {
+		return err //nolint:wrapcheck // it says all there is to say
+	}
+	if err := addIdempotencyKey(document, policies); err != nil {
+		return err
+	}
+	return addErrors(document, policies)
 }
 
 // joinPaths moves the operations of one path to another that differs only in its

@@ -1,8 +1,15 @@
 package main
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/futurisys/futurisys/proto/catalogue"
+	"github.com/futurisys/futurisys/proto/policy"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // statusSchema is google.rpc.Status as the gateway writes it.
@@ -32,19 +39,19 @@ func failures() map[string]string {
 	return map[string]string{
 		"400": "The request is not right: BadRequest lists every field that is wrong.",
 		"403": "A browser sent it on behalf of another site's page.",
-		"404": "There is no such thing.",
-		"409": "It exists already, or is in a state that does not allow this.",
+		"404": "Not found.",
+		"409": "It already exists, or is in a state that does not allow this.",
 		"412": "The record changed since it was read.",
-		"413": "The body is larger than is taken.",
-		"415": "The body is of a type that is not taken.",
-		"500": "A fault of the service; its log says more.",
-		"503": "Something that the call needs is away for now; Retry-After says when to try again.",
-		"504": "The call took longer than it may.",
+		"413": "Request body too large.",
+		"415": "Unsupported media type.",
+		"500": "Internal error; the log says more.",
+		"503": "Something that the call needs is temporarily unavailable; Retry-After says when to try again.",
+		"504": "Deadline exceeded.",
 	}
 }
 
 // addErrors lists with each operation the errors that it can answer.
-func addErrors(document object) {
+func addErrors(document object, policies policy.Policies) error {
 	components := child(document, "components")
 	child(components, "schemas")["google.rpc.Status"] = statusSchema()
 	responses := child(components, "responses")
@@ -61,44 +68,58 @@ func addErrors(document object) {
 		responses["Error"+code] = response
 	}
 	for _, item := range child(document, "paths") {
-		for _, one := range item.(object) {
+		for httpMethod, one := range item.(object) {
 			operation := one.(object)
-			for _, code := range codesOf(operation) {
+			method, err := policyOf(policies, operation)
+			if err != nil {
+				return err
+			}
+			for _, code := range codesOf(httpMethod, operation, method) {
 				child(operation, "responses")[code] = object{"$ref": "#/components/responses/Error" + code}
 			}
 		}
 	}
+	return nil
 }
 
-// codesOf are the errors of an operation: those that any has, and those of what
-// it does.
-func codesOf(operation object) []string {
-	codes := []string{"400", "404", "500", "503", "504"}
+// codesOf are the HTTP codes of an operation's errors: those of any call, those of a body,
+// and those that its method's policy lists.
+func codesOf(httpMethod string, operation object, method *futurisysv1.Policy) []string {
+	codes := []string{"400", "500", "503", "504"}
 	if operation["requestBody"] != nil {
-		codes = append(codes, "403", "413", "415")
+		codes = append(codes, "413", "415")
 	}
-	id := operation["operationId"].(string)
-	if strings.HasSuffix(id, "_DeleteEmployee") {
+	if httpMethod != "get" {
 		codes = append(codes, "403")
 	}
-	switch {
-	case strings.HasSuffix(id, "_CreateEmployee"), strings.HasSuffix(id, "_LoadModelVersion"), strings.HasSuffix(id, "_UnloadModelVersion"),
-		strings.HasSuffix(id, "ModelAlias"), strings.HasPrefix(id, "PredictionService_"):
-		codes = append(codes, "409")
-	case strings.HasSuffix(id, "_UpdateEmployee"), strings.HasSuffix(id, "_DeleteEmployee"), strings.HasSuffix(id, "_ImportEmployees"):
-		codes = append(codes, "412")
-	case strings.HasSuffix(id, "_GetStatus"):
-		codes = slices.DeleteFunc(codes, func(code string) bool { return code == "404" })
+	for _, reason := range method.GetErrors() {
+		codes = append(codes, strconv.Itoa(int(catalogue.Code(reason).GetHttp())))
 	}
-	return codes
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+// policyOf is the policy of the method that an operation is of, by its id.
+func policyOf(policies policy.Policies, operation object) (*futurisysv1.Policy, error) {
+	// Service_Method, and Service_Method_1 of the method's second path.
+	parts := strings.Split(operation["operationId"].(string), "_")
+	found, ok := policies["/futurisys.v1."+parts[0]+"/"+parts[1]]
+	if !ok {
+		return nil, fmt.Errorf("no policy for the operation %s", operation["operationId"])
+	}
+	return found, nil
 }
 
 // addIdempotencyKey describes the header that says what request_id says.
-func addIdempotencyKey(document object) {
+func addIdempotencyKey(document object, policies policy.Policies) error {
 	for _, item := range child(document, "paths") {
 		for _, one := range item.(object) {
 			operation := one.(object)
-			if !strings.HasPrefix(operation["operationId"].(string), "PredictionService_") {
+			method, err := policyOf(policies, operation)
+			if err != nil {
+				return err
+			}
+			if !method.GetRetryByRequestId() {
 				continue
 			}
 			parameters, _ := operation["parameters"].([]any)
@@ -108,6 +129,7 @@ func addIdempotencyKey(document object) {
 			})
 		}
 	}
+	return nil
 }
 
 // addImport describes the upload of an import.

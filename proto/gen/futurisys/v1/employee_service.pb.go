@@ -1079,7 +1079,7 @@ var File_futurisys_v1_employee_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_employee_service_proto_rawDesc = "" +
 	"\n" +
-	"#futurisys/v1/employee_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1bfuturisys/v1/employee.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"9\n" +
+	"#futurisys/v1/employee_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1bfuturisys/v1/employee.proto\x1a\x19futurisys/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"9\n" +
 	"\x12GetEmployeeRequest\x12#\n" +
 	"\bemployee\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\bemployee\"\x88\x03\n" +
 	"\x14ListEmployeesRequest\x12$\n" +
@@ -1149,15 +1149,18 @@ const file_futurisys_v1_employee_service_proto_rawDesc = "" +
 	"\x17IMPORT_FILE_KIND_JOINED\x10\x01\x12\x19\n" +
 	"\x15IMPORT_FILE_KIND_SIRH\x10\x02\x12\x19\n" +
 	"\x15IMPORT_FILE_KIND_EVAL\x10\x03\x12\x1c\n" +
-	"\x18IMPORT_FILE_KIND_SONDAGE\x10\x042\x96\x06\n" +
-	"\x0fEmployeeService\x12i\n" +
-	"\vGetEmployee\x12 .futurisys.v1.GetEmployeeRequest\x1a\x16.futurisys.v1.Employee\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/employees/{employee}\x12o\n" +
-	"\rListEmployees\x12\".futurisys.v1.ListEmployeesRequest\x1a#.futurisys.v1.ListEmployeesResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/employees\x12n\n" +
-	"\x0eCreateEmployee\x12#.futurisys.v1.CreateEmployeeRequest\x1a\x16.futurisys.v1.Employee\"\x1f\x82\xd3\xe4\x93\x02\x19:\bemployee\"\r/v1/employees\x12|\n" +
-	"\x0eUpdateEmployee\x12#.futurisys.v1.UpdateEmployeeRequest\x1a\x16.futurisys.v1.Employee\"-\x82\xd3\xe4\x93\x02':\bemployee2\x1b/v1/employees/{employee.id}\x12o\n" +
-	"\x0eDeleteEmployee\x12#.futurisys.v1.DeleteEmployeeRequest\x1a\x16.google.protobuf.Empty\" \x82\xd3\xe4\x93\x02\x1a*\x18/v1/employees/{employee}\x12d\n" +
-	"\x11BatchGetEmployees\x12&.futurisys.v1.BatchGetEmployeesRequest\x1a'.futurisys.v1.BatchGetEmployeesResponse\x12b\n" +
-	"\x0fImportEmployees\x12$.futurisys.v1.ImportEmployeesRequest\x1a%.futurisys.v1.ImportEmployeesResponse(\x010\x01BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\x18IMPORT_FILE_KIND_SONDAGE\x10\x042\xfb\x06\n" +
+	"\x0fEmployeeService\x12u\n" +
+	"\vGetEmployee\x12 .futurisys.v1.GetEmployeeRequest\x1a\x16.futurisys.v1.Employee\",\xca\xf3\x18\b\b\x05\x18\x01:\x02\a\f\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/employees/{employee}\x12{\n" +
+	"\rListEmployees\x12\".futurisys.v1.ListEmployeesRequest\x1a#.futurisys.v1.ListEmployeesResponse\"!\xca\xf3\x18\b\b\x05\x18\x01:\x02\x03\f\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/employees\x12z\n" +
+	"\x0eCreateEmployee\x12#.futurisys.v1.CreateEmployeeRequest\x1a\x16.futurisys.v1.Employee\"+\xca\xf3\x18\b\b\a\x18\x01:\x02\t\f\x82\xd3\xe4\x93\x02\x19:\bemployee\"\r/v1/employees\x12\x89\x01\n" +
+	"\x0eUpdateEmployee\x12#.futurisys.v1.UpdateEmployeeRequest\x1a\x16.futurisys.v1.Employee\":\xca\xf3\x18\t\b\a\x18\x01:\x03\a\n" +
+	"\f\x82\xd3\xe4\x93\x02':\bemployee2\x1b/v1/employees/{employee.id}\x12|\n" +
+	"\x0eDeleteEmployee\x12#.futurisys.v1.DeleteEmployeeRequest\x1a\x16.google.protobuf.Empty\"-\xca\xf3\x18\t\b\a\x18\x01:\x03\a\n" +
+	"\f\x82\xd3\xe4\x93\x02\x1a*\x18/v1/employees/{employee}\x12q\n" +
+	"\x11BatchGetEmployees\x12&.futurisys.v1.BatchGetEmployeesRequest\x1a'.futurisys.v1.BatchGetEmployeesResponse\"\v\xca\xf3\x18\a\b\x05\x18\x01:\x01\f\x12{\n" +
+	"\x0fImportEmployees\x12$.futurisys.v1.ImportEmployeesRequest\x1a%.futurisys.v1.ImportEmployeesResponse\"\x17\xca\xf3\x18\x13\b\a\x18\x01*\x03\b\xac\x020\x80\x80\xc0 :\x03\x04\n" +
+	"\f(\x010\x01BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_employee_service_proto_rawDescOnce sync.Once
@@ -1234,6 +1237,7 @@ func file_futurisys_v1_employee_service_proto_init() {
 		return
 	}
 	file_futurisys_v1_employee_proto_init()
+	file_futurisys_v1_policy_proto_init()
 	file_futurisys_v1_employee_service_proto_msgTypes[8].OneofWrappers = []any{
 		(*ImportEmployeesRequest_Options)(nil),
 		(*ImportEmployeesRequest_Chunk)(nil),

@@ -21,64 +21,66 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// The reason in the google.rpc.ErrorInfo of every error, domain "futurisys".
+// The reason in the google.rpc.ErrorInfo of every error, domain "futurisys". The parameters
+// of its sentence are the metadata.
 type ErrorReason int32
 
 const (
 	// Never sent.
 	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
-	// The request breaks rules of the API; every violation is listed. HTTP 400.
+	// The request breaks rules of the API; every violation is listed.
 	ErrorReason_ERROR_REASON_INVALID_ARGUMENT ErrorReason = 1
-	// The row breaks rules of the API or of the model's version; every violation is listed. HTTP 400.
+	// The row breaks rules of the API or of the model's version; every violation is listed.
 	ErrorReason_ERROR_REASON_INVALID_PROFILE ErrorReason = 2
-	// The page token is not one that this list gave, or filters or order changed. HTTP 400.
+	// The page token is not one that this list gave, or filters or order changed.
 	ErrorReason_ERROR_REASON_INVALID_PAGE_TOKEN ErrorReason = 3
-	// The files of an import are not right; every problem is listed. HTTP 400.
+	// The files of an import are not right; every problem is listed.
 	ErrorReason_ERROR_REASON_INVALID_IMPORT ErrorReason = 4
-	// No such model. HTTP 404.
+	// No such model.
 	ErrorReason_ERROR_REASON_MODEL_NOT_FOUND ErrorReason = 5
-	// No such version or alias of the model, or it is refused. HTTP 404.
+	// No such version or alias of the model, or it is refused.
 	ErrorReason_ERROR_REASON_MODEL_VERSION_NOT_FOUND ErrorReason = 6
-	// No such employee. HTTP 404.
+	// No such employee.
 	ErrorReason_ERROR_REASON_EMPLOYEE_NOT_FOUND ErrorReason = 7
-	// No such prediction. HTTP 404.
+	// No such prediction.
 	ErrorReason_ERROR_REASON_PREDICTION_NOT_FOUND ErrorReason = 8
-	// The id is taken. HTTP 409.
+	// The id is taken.
 	ErrorReason_ERROR_REASON_EMPLOYEE_ALREADY_EXISTS ErrorReason = 9
-	// The record changed since it was read. HTTP 412.
+	// The record changed since it was read.
 	ErrorReason_ERROR_REASON_ETAG_MISMATCH ErrorReason = 10
-	// Something that the call needs is away for now. HTTP 503.
+	// Something that the call needs is temporarily unavailable; the metadata key `resource` says what,
+	// and `service` which service, where it is another one than that which answers.
 	ErrorReason_ERROR_REASON_UNAVAILABLE ErrorReason = 11
-	// This environment has no database. HTTP 404.
+	// This environment has no database.
 	ErrorReason_ERROR_REASON_NO_DATABASE ErrorReason = 12
-	// The request is larger than is taken. HTTP 413.
+	// Request body too large.
 	ErrorReason_ERROR_REASON_TOO_LARGE ErrorReason = 13
-	// The body is of a type that is not taken. HTTP 415.
+	// Unsupported media type.
 	ErrorReason_ERROR_REASON_UNSUPPORTED_MEDIA_TYPE ErrorReason = 14
-	// No such route. HTTP 404.
+	// No such route.
 	ErrorReason_ERROR_REASON_ROUTE_NOT_FOUND ErrorReason = 15
-	// The route does not take this method. HTTP 405.
+	// The route does not take this method.
 	ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED ErrorReason = 16
-	// The time that the caller gave is over. HTTP 504.
+	// Deadline exceeded.
 	ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED ErrorReason = 17
-	// The caller went away. HTTP 499.
+	// The caller cancelled the request.
 	ErrorReason_ERROR_REASON_CANCELLED ErrorReason = 18
-	// A fault of the service; its log says more. HTTP 500.
+	// Internal error; the log says more.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 19
-	// The version's package failed a check; the message says which. HTTP 409.
+	// The version's package failed a check; the message says which.
 	ErrorReason_ERROR_REASON_MODEL_VERSION_REFUSED ErrorReason = 20
-	// An alias stands for the version. HTTP 409.
+	// An alias stands for the version.
 	ErrorReason_ERROR_REASON_MODEL_VERSION_IN_USE ErrorReason = 21
-	// The version takes or answers something else than the champion. HTTP 409.
+	// The version takes or answers something else than the champion.
 	ErrorReason_ERROR_REASON_MODEL_SCHEMA_CHANGED ErrorReason = 22
-	// The alias stood for nothing before. HTTP 409.
+	// The alias stood for nothing before.
 	ErrorReason_ERROR_REASON_NO_EARLIER_VERSION ErrorReason = 23
-	// The request_id was used for another row, version or alias. HTTP 409.
+	// The request_id was used for another row, version or alias.
 	ErrorReason_ERROR_REASON_REQUEST_ID_REUSED ErrorReason = 24
-	// A browser sent it on behalf of another site's page. HTTP 403.
+	// A browser sent it on behalf of another site's page.
 	ErrorReason_ERROR_REASON_CROSS_ORIGIN ErrorReason = 25
 	// The version gave no probability for this row: what it answered is not a number from
-	// 0 to 1. Other rows are not affected. HTTP 500.
+	// 0 to 1. Other rows are not affected.
 	ErrorReason_ERROR_REASON_INVALID_MODEL_ANSWER ErrorReason = 26
 )
 
@@ -175,36 +177,63 @@ var File_futurisys_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1*\xc0\a\n" +
+	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1\x1a\x1cfuturisys/v1/catalogue.proto*\x94\x1d\n" +
 	"\vErrorReason\x12\x1c\n" +
-	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12!\n" +
-	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x12 \n" +
-	"\x1cERROR_REASON_INVALID_PROFILE\x10\x02\x12#\n" +
-	"\x1fERROR_REASON_INVALID_PAGE_TOKEN\x10\x03\x12\x1f\n" +
-	"\x1bERROR_REASON_INVALID_IMPORT\x10\x04\x12 \n" +
-	"\x1cERROR_REASON_MODEL_NOT_FOUND\x10\x05\x12(\n" +
-	"$ERROR_REASON_MODEL_VERSION_NOT_FOUND\x10\x06\x12#\n" +
-	"\x1fERROR_REASON_EMPLOYEE_NOT_FOUND\x10\a\x12%\n" +
-	"!ERROR_REASON_PREDICTION_NOT_FOUND\x10\b\x12(\n" +
-	"$ERROR_REASON_EMPLOYEE_ALREADY_EXISTS\x10\t\x12\x1e\n" +
+	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x85\x01\n" +
+	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x1ab\xca\xf3\x18U\n" +
+	"\x16the request is invalid\x12;La demande contient des valeurs qui ne sont pas acceptées.\xd2\xf3\x18\x05\b\x03\x10\x90\x03\x12y\n" +
+	"\x1cERROR_REASON_INVALID_PROFILE\x10\x02\x1aW\xca\xf3\x18J\n" +
+	"\x16the profile is invalid\x120Certaines valeurs ne conviennent pas au modèle.\xd2\xf3\x18\x05\b\x03\x10\x90\x03\x12\xd3\x01\n" +
+	"\x1fERROR_REASON_INVALID_PAGE_TOKEN\x10\x03\x1a\xad\x01\xca\xf3\x18\x9f\x01\n" +
+	"Xpage_token is not one that this list gave, or filters or order are not those of its page\x12CCette page de la liste n'existe plus. Revenez à la première page.\xd2\xf3\x18\x05\b\x03\x10\x90\x03\x12i\n" +
+	"\x1bERROR_REASON_INVALID_IMPORT\x10\x04\x1aH\xca\xf3\x18;\n" +
+	"\x15the files are invalid\x12\"Les fichiers ne sont pas corrects.\xd2\xf3\x18\x05\b\x03\x10\x90\x03\x12r\n" +
+	"\x1cERROR_REASON_MODEL_NOT_FOUND\x10\x05\x1aP\xca\xf3\x18C\n" +
+	"\x19model \"{model}\" not found\x12&Le modèle « {model} » n'existe pas.\xd2\xf3\x18\x05\b\x05\x10\x94\x03\x12\x97\x01\n" +
+	"$ERROR_REASON_MODEL_VERSION_NOT_FOUND\x10\x06\x1am\xca\xf3\x18`\n" +
+	"6model \"{model}\" has no {version} that can be asked for\x12&Cette version du modèle n'existe pas.\xd2\xf3\x18\x05\b\x05\x10\x94\x03\x12\x8b\x01\n" +
+	"\x1fERROR_REASON_EMPLOYEE_NOT_FOUND\x10\a\x1af\xca\xf3\x18Y\n" +
+	"$not on record: employees {employees}\x121Aucun salarié ne porte ce numéro : {employees}.\xd2\xf3\x18\x05\b\x05\x10\x94\x03\x12~\n" +
+	"!ERROR_REASON_PREDICTION_NOT_FOUND\x10\b\x1aW\xca\xf3\x18J\n" +
+	"!prediction {prediction} not found\x12%Aucun score ne porte cet identifiant.\xd2\xf3\x18\x05\b\x05\x10\x94\x03\x12\x91\x01\n" +
+	"$ERROR_REASON_EMPLOYEE_ALREADY_EXISTS\x10\t\x1ag\xca\xf3\x18Z\n" +
+	"(employee {employee} is already on record\x12.Le salarié {employee} est déjà enregistré.\xd2\xf3\x18\x05\b\x06\x10\x99\x03\x12\x89\x01\n" +
 	"\x1aERROR_REASON_ETAG_MISMATCH\x10\n" +
-	"\x12\x1c\n" +
-	"\x18ERROR_REASON_UNAVAILABLE\x10\v\x12\x1c\n" +
-	"\x18ERROR_REASON_NO_DATABASE\x10\f\x12\x1a\n" +
-	"\x16ERROR_REASON_TOO_LARGE\x10\r\x12'\n" +
-	"#ERROR_REASON_UNSUPPORTED_MEDIA_TYPE\x10\x0e\x12 \n" +
-	"\x1cERROR_REASON_ROUTE_NOT_FOUND\x10\x0f\x12#\n" +
-	"\x1fERROR_REASON_METHOD_NOT_ALLOWED\x10\x10\x12\"\n" +
-	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x10\x11\x12\x1a\n" +
-	"\x16ERROR_REASON_CANCELLED\x10\x12\x12\x19\n" +
-	"\x15ERROR_REASON_INTERNAL\x10\x13\x12&\n" +
-	"\"ERROR_REASON_MODEL_VERSION_REFUSED\x10\x14\x12%\n" +
-	"!ERROR_REASON_MODEL_VERSION_IN_USE\x10\x15\x12%\n" +
-	"!ERROR_REASON_MODEL_SCHEMA_CHANGED\x10\x16\x12#\n" +
-	"\x1fERROR_REASON_NO_EARLIER_VERSION\x10\x17\x12\"\n" +
-	"\x1eERROR_REASON_REQUEST_ID_REUSED\x10\x18\x12\x1d\n" +
-	"\x19ERROR_REASON_CROSS_ORIGIN\x10\x19\x12%\n" +
-	"!ERROR_REASON_INVALID_MODEL_ANSWER\x10\x1aBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\x1ai\xca\xf3\x18\\\n" +
+	"3{resource} changed since it was read: read it again\x12%La fiche a changé depuis sa lecture.\xd2\xf3\x18\x05\b\n" +
+	"\x10\x9c\x03\x12\x93\x01\n" +
+	"\x18ERROR_REASON_UNAVAILABLE\x10\v\x1au\xca\xf3\x18h\n" +
+	".{resource}: temporarily unavailable; try again\x126Indisponible pour le moment ({resource}) : réessayez.\xd2\xf3\x18\x05\b\x0e\x10\xf7\x03\x12\xd6\x01\n" +
+	"\x18ERROR_REASON_NO_DATABASE\x10\f\x1a\xb7\x01\xca\xf3\x18\xa9\x01\n" +
+	"Jthis environment has no database: no employees and no predictions are kept\x12[Cet environnement n'a pas de base de données : ni salariés ni scores n'y sont conservés.\xd2\xf3\x18\x05\b\x05\x10\x94\x03\x12t\n" +
+	"\x16ERROR_REASON_TOO_LARGE\x10\r\x1aX\xca\xf3\x18K\n" +
+	"+request body too large: at most {max} bytes\x12\x1cL'envoi est trop volumineux.\xd2\xf3\x18\x05\b\b\x10\x9d\x03\x12\xa7\x01\n" +
+	"#ERROR_REASON_UNSUPPORTED_MEDIA_TYPE\x10\x0e\x1a~\xca\xf3\x18q\n" +
+	"3unsupported media type: the body must be {expected}\x12:Le contenu envoyé n'est pas du type attendu ({expected}).\xd2\xf3\x18\x05\b\x03\x10\x9f\x03\x12[\n" +
+	"\x1cERROR_REASON_ROUTE_NOT_FOUND\x10\x0f\x1a9\xca\xf3\x18,\n" +
+	"\rno such route\x12\x1bCette adresse n'existe pas.\xd2\xf3\x18\x05\b\x05\x10\x94\x03\x12~\n" +
+	"\x1fERROR_REASON_METHOD_NOT_ALLOWED\x10\x10\x1aY\xca\xf3\x18L\n" +
+	"\x1bmethod {method} not allowed\x12-Cette adresse ne se demande pas par {method}.\xd2\xf3\x18\x05\b\f\x10\x95\x03\x12s\n" +
+	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x10\x11\x1aO\xca\xf3\x18B\n" +
+	"\x11deadline exceeded\x12-La réponse a pris trop de temps. Réessayez.\xd2\xf3\x18\x05\b\x04\x10\xf8\x03\x12]\n" +
+	"\x16ERROR_REASON_CANCELLED\x10\x12\x1aA\xca\xf3\x184\n" +
+	"\x11request cancelled\x12\x1fLa demande a été interrompue.\xd2\xf3\x18\x05\b\x01\x10\xf3\x03\x12\x8c\x01\n" +
+	"\x15ERROR_REASON_INTERNAL\x10\x13\x1aq\xca\xf3\x18d\n" +
+	"\x0einternal error\x12RUne erreur interne s'est produite. Elle est consignée dans le journal du service.\xd2\xf3\x18\x05\b\r\x10\xf4\x03\x12\x7f\n" +
+	"\"ERROR_REASON_MODEL_VERSION_REFUSED\x10\x14\x1aW\xca\xf3\x18J\n" +
+	"\a{cause}\x12?Cette version a échoué à un contrôle et ne peut pas servir.\xd2\xf3\x18\x05\b\t\x10\x99\x03\x12_\n" +
+	"!ERROR_REASON_MODEL_VERSION_IN_USE\x10\x15\x1a8\xca\xf3\x18+\n" +
+	"\a{cause}\x12 Un alias désigne cette version.\xd2\xf3\x18\x05\b\t\x10\x99\x03\x12\xa6\x01\n" +
+	"!ERROR_REASON_MODEL_SCHEMA_CHANGED\x10\x16\x1a\x7f\xca\xf3\x18r\n" +
+	"\a{cause}\x12gCette version n'attend pas les mêmes données, ou ne répond pas la même chose, que celle en service.\xd2\xf3\x18\x05\b\t\x10\x99\x03\x12u\n" +
+	"\x1fERROR_REASON_NO_EARLIER_VERSION\x10\x17\x1aP\xca\xf3\x18C\n" +
+	"\a{cause}\x128Il n'y a pas de version antérieure à laquelle revenir.\xd2\xf3\x18\x05\b\t\x10\x99\x03\x12\xd0\x01\n" +
+	"\x1eERROR_REASON_REQUEST_ID_REUSED\x10\x18\x1a\xab\x01\xca\xf3\x18\x9d\x01\n" +
+	"=request_id was already used for another row, version or alias\x12\\Ce formulaire a déjà été envoyé avec d'autres valeurs. Rechargez la page et réessayez.\xd2\xf3\x18\x05\b\x06\x10\x99\x03\x12{\n" +
+	"\x19ERROR_REASON_CROSS_ORIGIN\x10\x19\x1a\\\xca\xf3\x18O\n" +
+	"\x1ccross-origin request refused\x12/Cette demande vient de la page d'un autre site.\xd2\xf3\x18\x05\b\a\x10\x93\x03\x12\xc5\x01\n" +
+	"!ERROR_REASON_INVALID_MODEL_ANSWER\x10\x1a\x1a\x9d\x01\xca\xf3\x18\x8f\x01\n" +
+	"Cversion {version} of model {model} gave no probability for this row\x12HLa version {version} du modèle n'a donné aucun score pour cette ligne.\xd2\xf3\x18\x05\b\r\x10\xf4\x03BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_error_reason_proto_rawDescOnce sync.Once
@@ -235,6 +264,7 @@ func file_futurisys_v1_error_reason_proto_init() {
 	if File_futurisys_v1_error_reason_proto != nil {
 		return
 	}
+	file_futurisys_v1_catalogue_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

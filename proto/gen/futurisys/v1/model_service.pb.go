@@ -852,7 +852,7 @@ var File_futurisys_v1_model_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_model_service_proto_rawDesc = "" +
 	"\n" +
-	" futurisys/v1/model_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18futurisys/v1/model.proto\x1a\x1cgoogle/api/annotations.proto\"b\n" +
+	" futurisys/v1/model_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18futurisys/v1/model.proto\x1a\x19futurisys/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\"b\n" +
 	"\x11ListModelsRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
@@ -906,21 +906,20 @@ const file_futurisys_v1_model_service_proto_rawDesc = "" +
 	"\x19ListFeatureCurvesResponse\x12A\n" +
 	"\x0efeature_curves\x18\x01 \x03(\v2\x1a.futurisys.v1.FeatureCurveR\rfeatureCurves\x12%\n" +
 	"\x0eexplain_method\x18\x02 \x01(\tR\rexplainMethod\x12\x14\n" +
-	"\x05space\x18\x03 \x01(\tR\x05space2\x94\n" +
+	"\x05space\x18\x03 \x01(\tR\x05space2\x8f\v\n" +
+	"\fModelService\x12l\n" +
 	"\n" +
-	"\fModelService\x12c\n" +
-	"\n" +
-	"ListModels\x12\x1f.futurisys.v1.ListModelsRequest\x1a .futurisys.v1.ListModelsResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/models\x12Z\n" +
-	"\bGetModel\x12\x1d.futurisys.v1.GetModelRequest\x1a\x13.futurisys.v1.Model\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/models/{model}\x12\x89\x01\n" +
-	"\x11ListModelVersions\x12&.futurisys.v1.ListModelVersionsRequest\x1a'.futurisys.v1.ListModelVersionsResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/models/{model}/versions\x12\x82\x01\n" +
-	"\x0fGetModelVersion\x12$.futurisys.v1.GetModelVersionRequest\x1a\x1a.futurisys.v1.ModelVersion\"-\x82\xd3\xe4\x93\x02'\x12%/v1/models/{model}/versions/{version}\x12\xa1\x01\n" +
-	"\x11ListFeatureCurves\x12&.futurisys.v1.ListFeatureCurvesRequest\x1a'.futurisys.v1.ListFeatureCurvesResponse\";\x82\xd3\xe4\x93\x025\x123/v1/models/{model}/versions/{version}/featureCurves\x12w\n" +
-	"\rRefreshModels\x12\".futurisys.v1.RefreshModelsRequest\x1a#.futurisys.v1.RefreshModelsResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/models:refresh\x12\x8c\x01\n" +
-	"\x10LoadModelVersion\x12%.futurisys.v1.LoadModelVersionRequest\x1a\x1a.futurisys.v1.ModelVersion\"5\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/models/{model}/versions/{version}:load\x12\x92\x01\n" +
-	"\x12UnloadModelVersion\x12'.futurisys.v1.UnloadModelVersionRequest\x1a\x1a.futurisys.v1.ModelVersion\"7\x82\xd3\xe4\x93\x021:\x01*\",/v1/models/{model}/versions/{version}:unload\x12p\n" +
-	"\rSetModelAlias\x12\".futurisys.v1.SetModelAliasRequest\x1a\x13.futurisys.v1.Model\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/models/{model}:setAlias\x12\x7f\n" +
-	"\x12RollbackModelAlias\x12'.futurisys.v1.RollbackModelAliasRequest\x1a\x13.futurisys.v1.Model\"+\x82\xd3\xe4\x93\x02%:\x01*\" /v1/models/{model}:rollbackAliasBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"ListModels\x12\x1f.futurisys.v1.ListModelsRequest\x1a .futurisys.v1.ListModelsResponse\"\x1b\xca\xf3\x18\x05\b\x02:\x01\x03\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/models\x12c\n" +
+	"\bGetModel\x12\x1d.futurisys.v1.GetModelRequest\x1a\x13.futurisys.v1.Model\"#\xca\xf3\x18\x05\b\x02:\x01\x05\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/models/{model}\x12\x93\x01\n" +
+	"\x11ListModelVersions\x12&.futurisys.v1.ListModelVersionsRequest\x1a'.futurisys.v1.ListModelVersionsResponse\"-\xca\xf3\x18\x06\b\x02:\x02\x05\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/models/{model}/versions\x12\x8c\x01\n" +
+	"\x0fGetModelVersion\x12$.futurisys.v1.GetModelVersionRequest\x1a\x1a.futurisys.v1.ModelVersion\"7\xca\xf3\x18\x06\b\x02:\x02\x05\x06\x82\xd3\xe4\x93\x02'\x12%/v1/models/{model}/versions/{version}\x12\xab\x01\n" +
+	"\x11ListFeatureCurves\x12&.futurisys.v1.ListFeatureCurvesRequest\x1a'.futurisys.v1.ListFeatureCurvesResponse\"E\xca\xf3\x18\x06\b\x02:\x02\x05\x06\x82\xd3\xe4\x93\x025\x123/v1/models/{model}/versions/{version}/featureCurves\x12\x82\x01\n" +
+	"\rRefreshModels\x12\".futurisys.v1.RefreshModelsRequest\x1a#.futurisys.v1.RefreshModelsResponse\"(\xca\xf3\x18\a\b\b*\x03\b\xac\x02\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/models:refresh\x12\x9c\x01\n" +
+	"\x10LoadModelVersion\x12%.futurisys.v1.LoadModelVersionRequest\x1a\x1a.futurisys.v1.ModelVersion\"E\xca\xf3\x18\f\b\b*\x03\b\xac\x02:\x03\x05\x06\x14\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/models/{model}/versions/{version}:load\x12\x9d\x01\n" +
+	"\x12UnloadModelVersion\x12'.futurisys.v1.UnloadModelVersionRequest\x1a\x1a.futurisys.v1.ModelVersion\"B\xca\xf3\x18\a\b\b:\x03\x05\x06\x15\x82\xd3\xe4\x93\x021:\x01*\",/v1/models/{model}/versions/{version}:unload\x12\x81\x01\n" +
+	"\rSetModelAlias\x12\".futurisys.v1.SetModelAliasRequest\x1a\x13.futurisys.v1.Model\"7\xca\xf3\x18\r\b\b*\x03\b\xac\x02:\x04\x05\x06\x14\x16\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/models/{model}:setAlias\x12\x90\x01\n" +
+	"\x12RollbackModelAlias\x12'.futurisys.v1.RollbackModelAliasRequest\x1a\x13.futurisys.v1.Model\"<\xca\xf3\x18\r\b\b*\x03\b\xac\x02:\x04\x05\x06\x14\x17\x82\xd3\xe4\x93\x02%:\x01*\" /v1/models/{model}:rollbackAliasBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_model_service_proto_rawDescOnce sync.Once
@@ -992,6 +991,7 @@ func file_futurisys_v1_model_service_proto_init() {
 		return
 	}
 	file_futurisys_v1_model_proto_init()
+	file_futurisys_v1_policy_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -443,7 +443,7 @@ var File_futurisys_v1_prediction_history_service_proto protoreflect.FileDescript
 
 const file_futurisys_v1_prediction_history_service_proto_rawDesc = "" +
 	"\n" +
-	"-futurisys/v1/prediction_history_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfuturisys/v1/prediction.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"@\n" +
+	"-futurisys/v1/prediction_history_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19futurisys/v1/policy.proto\x1a\x1dfuturisys/v1/prediction.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"@\n" +
 	"\x14GetPredictionRequest\x12(\n" +
 	"\n" +
 	"prediction\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\n" +
@@ -482,11 +482,11 @@ const file_futurisys_v1_prediction_history_service_proto_rawDesc = "" +
 	"\tconflicts\x18\x01 \x03(\v2 .futurisys.v1.PredictionConflictR\tconflicts\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
-	"total_size\x18\x03 \x01(\x05R\ttotalSize2\xcb\x03\n" +
-	"\x18PredictionHistoryService\x12s\n" +
-	"\rGetPrediction\x12\".futurisys.v1.GetPredictionRequest\x1a\x18.futurisys.v1.Prediction\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/predictions/{prediction}\x12\x9f\x01\n" +
-	"\x0fListPredictions\x12$.futurisys.v1.ListPredictionsRequest\x1a%.futurisys.v1.ListPredictionsResponse\"?\x82\xd3\xe4\x93\x029Z&\x12$/v1/employees/{employee}/predictions\x12\x0f/v1/predictions\x12\x97\x01\n" +
-	"\x17ListPredictionConflicts\x12,.futurisys.v1.ListPredictionConflictsRequest\x1a-.futurisys.v1.ListPredictionConflictsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/predictionConflictsBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"total_size\x18\x03 \x01(\x05R\ttotalSize2\xf0\x03\n" +
+	"\x18PredictionHistoryService\x12\x7f\n" +
+	"\rGetPrediction\x12\".futurisys.v1.GetPredictionRequest\x1a\x18.futurisys.v1.Prediction\"0\xca\xf3\x18\b\b\x06\x18\x01:\x02\b\f\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/predictions/{prediction}\x12\xac\x01\n" +
+	"\x0fListPredictions\x12$.futurisys.v1.ListPredictionsRequest\x1a%.futurisys.v1.ListPredictionsResponse\"L\xca\xf3\x18\t\b\x06\x18\x01:\x03\x03\a\f\x82\xd3\xe4\x93\x029Z&\x12$/v1/employees/{employee}/predictions\x12\x0f/v1/predictions\x12\xa3\x01\n" +
+	"\x17ListPredictionConflicts\x12,.futurisys.v1.ListPredictionConflictsRequest\x1a-.futurisys.v1.ListPredictionConflictsResponse\"+\xca\xf3\x18\b\b\t\x18\x01:\x02\x03\f\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/predictionConflictsBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_prediction_history_service_proto_rawDescOnce sync.Once
@@ -536,6 +536,7 @@ func file_futurisys_v1_prediction_history_service_proto_init() {
 	if File_futurisys_v1_prediction_history_service_proto != nil {
 		return
 	}
+	file_futurisys_v1_policy_proto_init()
 	file_futurisys_v1_prediction_proto_init()
 	file_futurisys_v1_prediction_history_service_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}

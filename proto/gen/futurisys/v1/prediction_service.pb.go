@@ -1171,7 +1171,7 @@ var File_futurisys_v1_prediction_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"\n" +
-	"%futurisys/v1/prediction_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1efuturisys/v1/explanation.proto\x1a\x1dfuturisys/v1/prediction.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1cgoogle/api/annotations.proto\"\x98\x03\n" +
+	"%futurisys/v1/prediction_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1efuturisys/v1/explanation.proto\x1a\x19futurisys/v1/policy.proto\x1a\x1dfuturisys/v1/prediction.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1cgoogle/api/annotations.proto\"\x98\x03\n" +
 	"\x0ePredictRequest\x12\x1f\n" +
 	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
 	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x1d\n" +
@@ -1270,13 +1270,17 @@ const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"\x10field_violations\x18\x03 \x03(\v2\x1c.futurisys.v1.FieldViolationR\x0ffieldViolations\"H\n" +
 	"\x0eFieldViolation\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12 \n" +
-	"\vdescription\x18\x02 \x01(\tR\vdescription2\xe2\x04\n" +
-	"\x11PredictionService\x12h\n" +
-	"\aPredict\x12\x1c.futurisys.v1.PredictRequest\x1a\x18.futurisys.v1.Prediction\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/models/{model}:predict\x12\x81\x01\n" +
-	"\fBatchPredict\x12!.futurisys.v1.BatchPredictRequest\x1a\".futurisys.v1.BatchPredictResponse\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/models/{model}:batchPredict\x12\x91\x01\n" +
-	"\x10PredictEmployees\x12%.futurisys.v1.PredictEmployeesRequest\x1a&.futurisys.v1.PredictEmployeesResponse\".\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/models/{model}:predictEmployees\x12m\n" +
-	"\aExplain\x12\x1c.futurisys.v1.ExplainRequest\x1a\x1d.futurisys.v1.ExplainResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/models/{model}:explain\x12\\\n" +
-	"\rStreamPredict\x12\".futurisys.v1.StreamPredictRequest\x1a#.futurisys.v1.StreamPredictResponse(\x010\x01BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\vdescription\x18\x02 \x01(\tR\vdescription2\xfa\x05\n" +
+	"\x11PredictionService\x12\x8a\x01\n" +
+	"\aPredict\x12\x1c.futurisys.v1.PredictRequest\x1a\x18.futurisys.v1.Prediction\"G\xca\xf3\x18\x1e\b\x03\x12\x0f\n" +
+	"\vemployee_id\x10\x04 \x01:\a\x05\x06\x02\x18\x1a\a\f\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/models/{model}:predict\x12\xab\x01\n" +
+	"\fBatchPredict\x12!.futurisys.v1.BatchPredictRequest\x1a\".futurisys.v1.BatchPredictResponse\"T\xca\xf3\x18&\b\x03\x12\x0e\n" +
+	"\n" +
+	"references\x10\x04 \x01*\x03\b\xac\x020\x80\x80\x80\b:\x06\x05\x06\x02\x18\x1a\f\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/models/{model}:batchPredict\x12\xa9\x01\n" +
+	"\x10PredictEmployees\x12%.futurisys.v1.PredictEmployeesRequest\x1a&.futurisys.v1.PredictEmployeesResponse\"F\xca\xf3\x18\x14\b\x04\x18\x01 \x01*\x03\b\xac\x02:\a\x05\x06\x02\x18\x1a\a\f\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/models/{model}:predictEmployees\x12\x8c\x01\n" +
+	"\aExplain\x12\x1c.futurisys.v1.ExplainRequest\x1a\x1d.futurisys.v1.ExplainResponse\"D\xca\xf3\x18\x1b\b\x03\x12\x0f\n" +
+	"\vemployee_id\x10\x05:\x06\x05\x06\x02\x1a\a\f\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/models/{model}:explain\x12o\n" +
+	"\rStreamPredict\x12\".futurisys.v1.StreamPredictRequest\x1a#.futurisys.v1.StreamPredictResponse\"\x11\xca\xf3\x18\r\b\x03 \x01:\a\x05\x06\x02\x18\x1a\a\f(\x010\x01BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_prediction_service_proto_rawDescOnce sync.Once
@@ -1359,6 +1363,7 @@ func file_futurisys_v1_prediction_service_proto_init() {
 		return
 	}
 	file_futurisys_v1_explanation_proto_init()
+	file_futurisys_v1_policy_proto_init()
 	file_futurisys_v1_prediction_proto_init()
 	file_futurisys_v1_profile_proto_init()
 	file_futurisys_v1_prediction_service_proto_msgTypes[0].OneofWrappers = []any{}

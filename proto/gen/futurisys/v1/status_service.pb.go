@@ -211,7 +211,7 @@ var File_futurisys_v1_status_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_status_service_proto_rawDesc = "" +
 	"\n" +
-	"!futurisys/v1/status_service.proto\x12\ffuturisys.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
+	"!futurisys/v1/status_service.proto\x12\ffuturisys.v1\x1a\x19futurisys/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n" +
 	"\x10GetStatusRequest\"A\n" +
 	"\x06Status\x127\n" +
 	"\bservices\x18\x01 \x03(\v2\x1b.futurisys.v1.ServiceStatusR\bservices\"\xce\x02\n" +
@@ -226,9 +226,9 @@ const file_futurisys_v1_status_service_proto_rawDesc = "" +
 	"\adetails\x18\a \x03(\v2(.futurisys.v1.ServiceStatus.DetailsEntryR\adetails\x1a:\n" +
 	"\fDetailsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012f\n" +
-	"\rStatusService\x12U\n" +
-	"\tGetStatus\x12\x1e.futurisys.v1.GetStatusRequest\x1a\x14.futurisys.v1.Status\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012l\n" +
+	"\rStatusService\x12[\n" +
+	"\tGetStatus\x12\x1e.futurisys.v1.GetStatusRequest\x1a\x14.futurisys.v1.Status\"\x18\xca\xf3\x18\x02\b\x02\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/statusBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
@@ -269,6 +269,7 @@ func file_futurisys_v1_status_service_proto_init() {
 	if File_futurisys_v1_status_service_proto != nil {
 		return
 	}
+	file_futurisys_v1_policy_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -413,7 +413,7 @@ var File_futurisys_internal_v1_alias_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_internal_v1_alias_service_proto_rawDesc = "" +
 	"\n" +
-	")futurisys/internal/v1/alias_service.proto\x12\x15futurisys.internal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18futurisys/v1/model.proto\"\xd9\x01\n" +
+	")futurisys/internal/v1/alias_service.proto\x12\x15futurisys.internal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18futurisys/v1/model.proto\x1a\x19futurisys/v1/policy.proto\"\xd9\x01\n" +
 	"\x18AppendAliasChangeRequest\x12.\n" +
 	"\n" +
 	"repository\x18\x01 \x01(\tB\x0e\xbaH\vr\t\x10\x01\x18\xf4\x03\xba\x01\x01\x00R\n" +
@@ -457,10 +457,13 @@ const file_futurisys_internal_v1_alias_service_proto_rawDesc = "" +
 	"\x0fapplied_entries\x18\x02 \x03(\v28.futurisys.internal.v1.AliasFollower.AppliedEntriesEntryR\x0eappliedEntries\x1aA\n" +
 	"\x13AppliedEntriesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x012\x81\x02\n" +
-	"\fAliasService\x12v\n" +
-	"\x11AppendAliasChange\x12/.futurisys.internal.v1.AppendAliasChangeRequest\x1a0.futurisys.internal.v1.AppendAliasChangeResponse\x12y\n" +
-	"\x12FollowAliasChanges\x120.futurisys.internal.v1.FollowAliasChangesRequest\x1a1.futurisys.internal.v1.FollowAliasChangesResponseBNZLgithub.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1;internalv1b\x06proto3"
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x012\x9a\x02\n" +
+	"\fAliasService\x12\x83\x01\n" +
+	"\x11AppendAliasChange\x12/.futurisys.internal.v1.AppendAliasChangeRequest\x1a0.futurisys.internal.v1.AppendAliasChangeResponse\"\v\xca\xf3\x18\a\b\n" +
+	"\x18\x01:\x01\n" +
+	"\x12\x83\x01\n" +
+	"\x12FollowAliasChanges\x120.futurisys.internal.v1.FollowAliasChangesRequest\x1a1.futurisys.internal.v1.FollowAliasChangesResponse\"\b\xca\xf3\x18\x04\b\n" +
+	"\x18\x01BNZLgithub.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1;internalv1b\x06proto3"
 
 var (
 	file_futurisys_internal_v1_alias_service_proto_rawDescOnce sync.Once

@@ -140,16 +140,17 @@ var File_futurisys_internal_v1_recording_service_proto protoreflect.FileDescript
 
 const file_futurisys_internal_v1_recording_service_proto_rawDesc = "" +
 	"\n" +
-	"-futurisys/internal/v1/recording_service.proto\x12\x15futurisys.internal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1dfuturisys/v1/prediction.proto\"\x7f\n" +
+	"-futurisys/internal/v1/recording_service.proto\x12\x15futurisys.internal.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19futurisys/v1/policy.proto\x1a\x1dfuturisys/v1/prediction.proto\"\x7f\n" +
 	"\x18RecordPredictionsRequest\x12G\n" +
 	"\vpredictions\x18\x01 \x03(\v2\x18.futurisys.v1.PredictionB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\vpredictions\x12\x1a\n" +
 	"\banswered\x18\x02 \x01(\bR\banswered\"p\n" +
 	"\x19RecordPredictionsResponse\x12\x1f\n" +
 	"\vadded_count\x18\x01 \x01(\x05R\n" +
 	"addedCount\x122\n" +
-	"\aearlier\x18\x02 \x03(\v2\x18.futurisys.v1.PredictionR\aearlier2\x8a\x01\n" +
-	"\x10RecordingService\x12v\n" +
-	"\x11RecordPredictions\x12/.futurisys.internal.v1.RecordPredictionsRequest\x1a0.futurisys.internal.v1.RecordPredictionsResponseBNZLgithub.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1;internalv1b\x06proto3"
+	"\aearlier\x18\x02 \x03(\v2\x18.futurisys.v1.PredictionR\aearlier2\x9a\x01\n" +
+	"\x10RecordingService\x12\x85\x01\n" +
+	"\x11RecordPredictions\x12/.futurisys.internal.v1.RecordPredictionsRequest\x1a0.futurisys.internal.v1.RecordPredictionsResponse\"\r\xca\xf3\x18\t\b\n" +
+	"\x18\x010\x80\x80\x80 BNZLgithub.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1;internalv1b\x06proto3"
 
 var (
 	file_futurisys_internal_v1_recording_service_proto_rawDescOnce sync.Once

@@ -1,0 +1,66 @@
+package mux
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc/codes"
+
+	"github.com/futurisys/futurisys/gateway/internal/routes"
+	"github.com/futurisys/futurisys/services/platform/apierr"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// routing answers for paths and methods that are not served, where grpc-gateway does not
+// know enough: an answer 405 must name the methods of the path (RFC 9110).
+type routing struct {
+	table *routes.Table
+}
+
+// guardVerbs answers a method that a custom verb (...:load) does not take.
+// grpc-gateway would take the verb for a part of the last parameter where another
+// method has a route without it.
+func (m routing) guardVerbs(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:], ":") {
+			if _, served := m.table.Find(r); !served && m.table.Allow(r.URL.Path) != "" {
+				m.refuseMethod(w, r)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// withoutDatabase says on the routes that need a database that there is none.
+func (m routing) withoutDatabase(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if m.table.NeedsDatabase(r.URL.Path) {
+			WriteError(w, apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_NO_DATABASE,
+				"this environment keeps no employees and no predictions"))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// routingErrorHandler answers for a path or a method that is not served.
+func (m routing) routingErrorHandler(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
+	switch code {
+	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		m.refuseMethod(w, r)
+	case http.StatusBadRequest:
+		WriteError(w, apierr.New(codes.InvalidArgument, futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, "the path cannot be read"))
+	default:
+		WriteError(w, apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_ROUTE_NOT_FOUND, "no such route"))
+	}
+}
+
+// refuseMethod says which methods the path takes.
+func (m routing) refuseMethod(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Allow", m.table.Allow(r.URL.Path))
+	WriteError(w, apierr.New(codes.Unimplemented, futurisysv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED, "this route does not take %s", r.Method))
+}

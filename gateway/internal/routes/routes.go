@@ -1,0 +1,196 @@
+// Package routes knows which method of the API each path of the gateway serves, and with
+// it that method's policy: from the contract's HTTP options, not from a list of its own.
+package routes
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/futurisys/futurisys/proto/policy"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// Route is what one path and HTTP method serve.
+type Route struct {
+	// Pattern is the path with its parameters, such as /v1/models/{model}:predict.
+	Pattern string
+	Policy  *futurisysv1.Policy
+	// Form: the body is a browser's form, not JSON.
+	Form bool
+	// Unbounded: the answer goes on as long as there are rows, and sees to its own time.
+	Unbounded bool
+}
+
+// Table finds routes by path. It may be used by many goroutines at once.
+type Table struct {
+	root     node
+	policies policy.Policies
+}
+
+// node is a place in the tree of path segments.
+type node struct {
+	literals  map[string]*node
+	parameter *node
+	// ends are the routes that end here, by custom verb ("" without one) and HTTP method.
+	ends map[string]map[string]Route
+}
+
+// New returns the table of all HTTP options of the contract.
+func New(policies policy.Policies) (*Table, error) {
+	table := &Table{policies: policies}
+	for _, service := range services() {
+		for i := range service.Methods().Len() {
+			method := service.Methods().Get(i)
+			rule, _ := proto.GetExtension(method.Options(), annotations.E_Http).(*annotations.HttpRule)
+			for _, binding := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
+				verb, path := pattern(binding)
+				if path == "" {
+					continue
+				}
+				if err := table.Add(verb+" "+path, policy.FullMethod(method), Route{}); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return table, nil
+}
+
+// services are those that the gateway routes to.
+func services() []protoreflect.ServiceDescriptor {
+	var out []protoreflect.ServiceDescriptor
+	for _, file := range []protoreflect.FileDescriptor{
+		futurisysv1.File_futurisys_v1_prediction_service_proto, futurisysv1.File_futurisys_v1_model_service_proto,
+		futurisysv1.File_futurisys_v1_employee_service_proto, futurisysv1.File_futurisys_v1_prediction_history_service_proto,
+		futurisysv1.File_futurisys_v1_status_service_proto,
+	} {
+		out = append(out, file.Services().Get(0))
+	}
+	return out
+}
+
+func pattern(rule *annotations.HttpRule) (verb, path string) {
+	switch kind := rule.GetPattern().(type) {
+	case *annotations.HttpRule_Get:
+		return http.MethodGet, kind.Get
+	case *annotations.HttpRule_Post:
+		return http.MethodPost, kind.Post
+	case *annotations.HttpRule_Patch:
+		return http.MethodPatch, kind.Patch
+	case *annotations.HttpRule_Put:
+		return http.MethodPut, kind.Put
+	case *annotations.HttpRule_Delete:
+		return http.MethodDelete, kind.Delete
+	}
+	return "", ""
+}
+
+// Add serves a method of the API at a place of its own, such as "POST /v1/employees:import".
+func (t *Table) Add(at, fullMethod string, route Route) error {
+	verb, path, _ := strings.Cut(at, " ")
+	known, ok := t.policies[fullMethod]
+	if !ok {
+		return fmt.Errorf("route %s: no policy for %s", at, fullMethod)
+	}
+	route.Pattern, route.Policy = path, known
+	place, last := &t.root, ""
+	for segment := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
+		name, custom, _ := strings.Cut(segment, ":")
+		last = custom
+		if strings.HasPrefix(name, "{") {
+			if place.parameter == nil {
+				place.parameter = &node{}
+			}
+			place = place.parameter
+			continue
+		}
+		if place.literals == nil {
+			place.literals = map[string]*node{}
+		}
+		if place.literals[name] == nil {
+			place.literals[name] = &node{}
+		}
+		place = place.literals[name]
+	}
+	if place.ends == nil {
+		place.ends = map[string]map[string]Route{}
+	}
+	if place.ends[last] == nil {
+		place.ends[last] = map[string]Route{}
+	}
+	place.ends[last][verb] = route
+	return nil
+}
+
+// Find returns the route of a request.
+func (t *Table) Find(r *http.Request) (Route, bool) {
+	route, ok := t.root.find(strings.TrimPrefix(r.URL.Path, "/"))[r.Method]
+	return route, ok
+}
+
+// Allow is what the header Allow of an answer about a path says; "": there is no such path.
+func (t *Table) Allow(path string) string {
+	return strings.Join(slices.Sorted(maps.Keys(t.root.find(strings.TrimPrefix(path, "/")))), ", ")
+}
+
+// NeedsDatabase says whether every method at a path needs a database.
+func (t *Table) NeedsDatabase(path string) bool {
+	found := t.root.find(strings.TrimPrefix(path, "/"))
+	for _, route := range found {
+		if !route.Policy.GetNeedsDatabase() {
+			return false
+		}
+	}
+	return len(found) > 0
+}
+
+// find returns the routes that end at a path below a node, by HTTP method. A literal goes
+// before a parameter.
+func (n *node) find(path string) map[string]Route {
+	segment, rest, more := strings.Cut(path, "/")
+	verb := ""
+	if !more {
+		if at := strings.LastIndexByte(segment, ':'); at >= 0 {
+			segment, verb = segment[:at], segment[at+1:]
+		}
+	}
+	if segment == "" || strings.Contains(segment, ":") {
+		return nil
+	}
+	for _, next := range []*node{n.literals[segment], n.parameter} {
+		if next == nil {
+			continue
+		}
+		found := next.ends[verb]
+		if more {
+			found = next.find(rest)
+		}
+		if found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+type key struct{}
+
+// With returns a context that carries a request's route.
+func With(ctx context.Context, route Route) context.Context {
+	return context.WithValue(ctx, key{}, route)
+}
+
+// From returns the route that a context carries; the second result is false for a path that
+// is none of the API's.
+func From(ctx context.Context) (Route, bool) {
+	route, ok := ctx.Value(key{}).(Route)
+	return route, ok
+}

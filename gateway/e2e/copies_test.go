@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/pgtest"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -103,7 +104,7 @@ func TestCopiesAnswerByTheSameVersion(t *testing.T) {
 
 		s.persistence.kill()
 		_, err := copies[0].models.SetModelAlias(t.Context(), &futurisysv1.SetModelAliasRequest{Model: "attrition", Alias: "champion", Version: 1})
-		if err == nil || !strings.Contains(err.Error(), "journal of aliases is unavailable") {
+		if apierr.ReasonOf(err) != futurisysv1.ErrorReason_ERROR_REASON_UNAVAILABLE || !strings.Contains(err.Error(), "journal of aliases") {
 			t.Errorf("a change while persistence is away: %v", err)
 		}
 		copies[2].kill()

@@ -29,7 +29,7 @@ func TestEmployeeIsKeptFromCreationToDeletion(t *testing.T) {
 		// An incomplete record is HR's business; scoring it is the prediction's error.
 		var scored futurisysv1.PredictEmployeesResponse
 		s.call(http.MethodPost, "/v1/models/attrition:predictEmployees", `{"employeeIds": [7]}`).into(t, &scored)
-		if scored.GetFailedCount() != 1 || len(scored.GetResults()[0].GetError().GetFieldViolations()) < 20 {
+		if scored.GetFailedCount() != 1 || len(scored.GetResults()[0].GetError().GetViolations()) < 20 {
 			t.Errorf("got %v", &scored)
 		}
 		if deleted := s.call(http.MethodDelete, "/v1/employees/7?etag="+employee.GetEtag(), nil); deleted.code != http.StatusOK || string(deleted.body) != "{}" {

@@ -144,7 +144,7 @@ func (c *clients) remember(p *futurisysv1.Prediction) {
 // id.
 func (c *clients) check() map[string]*futurisysv1.Prediction {
 	c.t.Helper()
-	c.s.eventually("the outbox is empty", func() bool { return c.s.outbox() == "0 rows" })
+	c.s.eventually("the outbox is empty", func() bool { return c.s.outbox() == "0" })
 	onRecord, requests := map[string]*futurisysv1.Prediction{}, map[string]string{}
 	for token, more := "", true; more; more = token != "" {
 		var page futurisysv1.ListPredictionsResponse
@@ -186,8 +186,7 @@ func (s *stack) outbox() string {
 	}
 	for _, service := range status.GetServices() {
 		if service.GetService() == "inference" {
-			rows, _, _ := strings.Cut(service.GetDetails()["outbox"], ",")
-			return rows
+			return service.GetDetails()["outbox"]
 		}
 	}
 	return ""
@@ -297,7 +296,7 @@ func TestFaultOutageOfTheDatabase(t *testing.T) {
 	pause()
 	server.Halt()
 	before := time.Now()
-	s.eventually("the outbox is used", func() bool { return s.outbox() != "0 rows" })
+	s.eventually("the outbox is used", func() bool { return s.outbox() != "0" })
 	refused := s.call(http.MethodPost, "/v1/models/attrition:predictEmployees", `{"employeeIds": [4]}`).refused(t, http.StatusServiceUnavailable, "UNAVAILABLE")
 	if refused.retry == "" {
 		t.Error("no Retry-After")

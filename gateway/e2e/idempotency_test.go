@@ -89,7 +89,7 @@ func TestRetryOfABatchIsTheSameBatch(t *testing.T) {
 			t.Errorf("got %v, want %v", &again, &first)
 		}
 		s.call(http.MethodPost, "/v1/models/attrition:predictEmployees", `{"requestId": "monday", "employeeIds": [21]}`).into(t, &again)
-		if reason := again.GetResults()[0].GetError().GetReason(); reason != "REQUEST_ID_REUSED" {
+		if reason := again.GetResults()[0].GetError().GetReason(); reason != futurisysv1.ErrorReason_ERROR_REASON_REQUEST_ID_REUSED {
 			t.Errorf("other ids: got %v", &again)
 		}
 		var list futurisysv1.ListPredictionsResponse

@@ -158,7 +158,7 @@ func TestBatchOfProfiles(t *testing.T) {
 			t.Fatalf("got %v", &batch)
 		}
 		wrong := batch.GetResults()[1].GetError()
-		if wrong.GetReason() != "INVALID_PROFILE" || !strings.Contains(fmt.Sprint(wrong.GetFieldViolations()), "Consulting") {
+		if wrong.GetReason() != futurisysv1.ErrorReason_ERROR_REASON_INVALID_PROFILE || !strings.Contains(fmt.Sprint(wrong.GetViolations()), "Consulting") {
 			t.Errorf("the allowed values are not listed: %v", wrong)
 		}
 		var history futurisysv1.ListPredictionsResponse

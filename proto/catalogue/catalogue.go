@@ -46,6 +46,25 @@ func Sentence(language Language, reason protoreflect.Enum, parameters map[string
 	return strings.NewReplacer(pairs...).Replace(sentence)
 }
 
+// Violation returns a violation with its English sentence. Pairs are the names and values
+// of the sentence's parameters.
+func Violation(reason futurisysv1.ViolationReason, field string, pairs ...any) *futurisysv1.Violation {
+	parameters := Parameters(pairs)
+	return &futurisysv1.Violation{Field: field, Reason: reason, Parameters: parameters, Message: Sentence(English, reason, parameters)}
+}
+
+// Parameters are names and values, one after the other, as a map; nil for none.
+func Parameters(pairs []any) map[string]string {
+	if len(pairs) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(pairs)/2) //nolint:mnd // a name and a value each
+	for i := 0; i+1 < len(pairs); i += 2 {
+		out[fmt.Sprint(pairs[i])] = fmt.Sprint(pairs[i+1])
+	}
+	return out
+}
+
 // Code is how an error of a reason is answered; nil for a reason of a newer contract.
 func Code(reason futurisysv1.ErrorReason) *futurisysv1.ErrorCode {
 	value := value(reason)
@@ -62,20 +81,22 @@ func Name(reason protoreflect.Enum) string {
 	if value == nil {
 		return ""
 	}
-	return strings.TrimPrefix(string(value.Name()), Prefix(reason))
-}
-
-// Prefix begins the names of all values of a reason's enum, such as ERROR_REASON_.
-func Prefix(reason protoreflect.Enum) string {
 	zero := string(reason.Descriptor().Values().ByNumber(0).Name())
-	return strings.TrimSuffix(zero, "UNSPECIFIED")
+	return strings.TrimPrefix(string(value.Name()), strings.TrimSuffix(zero, "UNSPECIFIED"))
 }
 
 // Error is the reason of an ErrorInfo by its name; the second result is false for one of a
 // newer contract.
 func Error(name string) (futurisysv1.ErrorReason, bool) {
-	number, ok := futurisysv1.ErrorReason_value[Prefix(futurisysv1.ErrorReason_ERROR_REASON_UNSPECIFIED)+name]
+	const prefix = "ERROR_REASON_"
+	number, ok := futurisysv1.ErrorReason_value[prefix+name]
 	return futurisysv1.ErrorReason(number), ok
+}
+
+// ViolationReason is a reason by its name; 0 for none, and for one of a newer contract.
+func ViolationReason(name string) futurisysv1.ViolationReason {
+	const prefix = "VIOLATION_REASON_"
+	return futurisysv1.ViolationReason(futurisysv1.ViolationReason_value[prefix+name])
 }
 
 func value(reason protoreflect.Enum) protoreflect.EnumValueDescriptor {

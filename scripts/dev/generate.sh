@@ -16,3 +16,4 @@ bin/buf generate --path proto/third_party/onnx --template '{"version": "v2", "pl
 bin/openapiv3-merge "$parts"/v1/*.json >"$merged"
 (cd proto && go run ./cmd/openapi "$merged") >proto/gen/openapi/futurisys.openapi.json.new
 mv proto/gen/openapi/futurisys.openapi.json.new proto/gen/openapi/futurisys.openapi.json
+(cd proto && go run ./cmd/errordocs ../docs/errors.md)

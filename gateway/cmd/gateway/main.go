@@ -5,12 +5,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
 	"github.com/futurisys/futurisys/gateway/internal/dashboard"
@@ -104,47 +106,10 @@ func run(s *settings) error {
 	ready := newReadiness(peers)
 
 	joined := joinedStatus(s.Environment, peers, ready.check)
-	policies, err := policy.Load()
+	handler, err := newHandler(s, log, metrics, connections{inference, persistence}, joined, ready.check)
 	if err != nil {
-		return err //nolint:wrapcheck // it says what it was doing
+		return err
 	}
-	table, err := routes.New(policies)
-	if err != nil {
-		return err //nolint:wrapcheck // it says what it was doing
-	}
-	api, err := mux.New(context.Background(), mux.Services{Inference: inference, Persistence: persistence, Status: joined}, table)
-	if err != nil {
-		return err //nolint:wrapcheck // it says what it was doing
-	}
-	screens, err := dashboard.New(dashboard.Options{Inference: inference, Persistence: persistence, Status: joined, Policies: policies, Logger: log})
-	if err != nil {
-		return err //nolint:wrapcheck // it says what it was doing
-	}
-	pages := http.NewServeMux()
-	pages.Handle("/", api)
-	pages.Handle(dashboard.Prefix, screens)
-	pages.Handle("GET /{$}", http.RedirectHandler(dashboard.Prefix, http.StatusSeeOther))
-	telemetry.HandleHealth(pages, ready.check)
-	if err := docs.Register(pages, futurisysv1.NewModelServiceClient(inference), log); err != nil {
-		return err //nolint:wrapcheck // it says what it was doing
-	}
-	handler := middleware.Chain(pages,
-		middleware.Route(func(r *http.Request) (routes.Route, bool) {
-			if strings.HasPrefix(r.URL.Path, dashboard.Prefix) {
-				return screens.Route(r), true
-			}
-			return table.Find(r)
-		}),
-		middleware.Headers,
-		middleware.Metrics(metrics),
-		middleware.Guard(log, mux.WriteError),
-		middleware.URLText(mux.WriteError),
-		middleware.IdempotencyKey(mux.WriteError),
-		middleware.Origin(mux.WriteError),
-		middleware.Body(mux.WriteError),
-		middleware.Deadline(s.GatewayRequestTimeout),
-	)
-
 	httpListener, err := net.Listen("tcp", s.GatewayHTTPAddr)
 	if err != nil {
 		return fmt.Errorf("GATEWAY_HTTP_ADDR: %w", err)
@@ -159,6 +124,56 @@ func run(s *settings) error {
 	group.AddHTTP(telemetry.AdminHandler(ready.check, metrics), adminListener)
 	log.Info("serving", "http", s.GatewayHTTPAddr, "admin", s.GatewayAdminAddr, "version", buildinfo.Version())
 	return group.Run() //nolint:wrapcheck // it says what it was doing
+}
+
+// connections are those to the services.
+type connections struct {
+	inference   *grpc.ClientConn
+	persistence *grpc.ClientConn // nil: there is no database
+}
+
+// newHandler returns all that is served over HTTP, behind what every request passes.
+func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, to connections, joined *mux.Status, ready func(context.Context) error) (http.Handler, error) {
+	policies, err := policy.Load()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was doing
+	}
+	table, err := routes.New(policies)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was doing
+	}
+	api, err := mux.New(context.Background(), mux.Services{Inference: to.inference, Persistence: to.persistence, Status: joined}, table)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was doing
+	}
+	screens, err := dashboard.New(dashboard.Options{Inference: to.inference, Persistence: to.persistence, Status: joined, Policies: policies, Logger: log})
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was doing
+	}
+	pages := http.NewServeMux()
+	pages.Handle("/", api)
+	pages.Handle(dashboard.Prefix, screens)
+	pages.Handle("GET /{$}", http.RedirectHandler(dashboard.Prefix, http.StatusSeeOther))
+	telemetry.HandleHealth(pages, ready)
+	if err := docs.Register(pages, futurisysv1.NewModelServiceClient(to.inference), log); err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was doing
+	}
+	return middleware.Chain(pages,
+		middleware.Route(func(r *http.Request) (routes.Route, bool) {
+			if strings.HasPrefix(r.URL.Path, dashboard.Prefix) {
+				return screens.Route(r), true
+			}
+			return table.Find(r)
+		}),
+		middleware.Headers,
+		middleware.Metrics(metrics),
+		middleware.Guard(log, mux.WriteError),
+		middleware.URLText(mux.WriteError),
+		middleware.IdempotencyKey(mux.WriteError),
+		middleware.Origin(mux.WriteError),
+		middleware.Body(mux.WriteError),
+		middleware.Deadline(s.GatewayRequestTimeout),
+	), nil
 }
 
 // joinedStatus answers for the gateway and the services behind it.

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -52,7 +51,6 @@ type Dashboard struct {
 	texts       *texts.Catalogue
 	fields      []profileField
 	assets      map[string]string // name to path with the digest
-	said        []said
 	log         *slog.Logger
 
 	// pages and streams are the screens by pattern; what streams is not compressed.
@@ -71,7 +69,7 @@ func New(options Options) (*Dashboard, error) {
 		predictions: futurisysv1.NewPredictionServiceClient(options.Inference),
 		models:      &models{client: futurisysv1.NewModelServiceClient(options.Inference)},
 		health:      map[string]grpc_health_v1.HealthClient{inference: grpc_health_v1.NewHealthClient(options.Inference)},
-		status:      options.Status, texts: catalogue, fields: profileFields(), said: serviceWords(), log: options.Logger,
+		status:      options.Status, texts: catalogue, fields: profileFields(), log: options.Logger,
 		pages: http.NewServeMux(), streams: http.NewServeMux(), routes: map[string]routes.Route{},
 	}
 	if options.Persistence != nil {
@@ -107,68 +105,93 @@ func (d *Dashboard) Route(r *http.Request) routes.Route {
 	return d.routes[Prefix]
 }
 
-type handle = func(*view, http.ResponseWriter, *http.Request)
+// kind is how a screen answers.
+type kind int
 
-// addRoutes says which screens there are, and which method of the API each is a form of:
-// its policy is the screen's.
+const (
+	page   kind = iota // at once, compressed
+	stream             // bit by bit: its progress would wait for a compressor
+	export             // the same, for as long as there are rows
+)
+
+// screen is a pattern that is served. method is what of the API it is a form of: its
+// policy is the screen's.
+type screen struct {
+	pattern string
+	method  string
+	kind    kind
+	handle  func(*view, http.ResponseWriter, *http.Request)
+}
+
+func (d *Dashboard) screens() []screen {
+	return []screen{
+		{"GET /ui/{$}", healthCheck, page, d.home},
+		{"POST /ui/settings", healthCheck, page, d.changeSettings},
+		{"GET /ui/alive", healthCheck, page, d.alive},
+		{"GET /ui/simulate", futurisysv1.ModelService_GetModel_FullMethodName, page, d.simulateForm},
+		{"POST /ui/simulate", futurisysv1.PredictionService_Predict_FullMethodName, page, d.simulate},
+		{"GET /ui/batch", futurisysv1.ModelService_GetModel_FullMethodName, page, d.batchForm},
+		{"POST /ui/batch/check", futurisysv1.PredictionService_BatchPredict_FullMethodName, page, d.batchCheck},
+		{"POST /ui/batch/score", futurisysv1.PredictionService_BatchPredict_FullMethodName, stream, d.batchScore},
+		{"GET /ui/model", futurisysv1.ModelService_GetModel_FullMethodName, page, d.modelPage},
+		{"GET /ui/model/threshold", futurisysv1.ModelService_GetModelVersion_FullMethodName, page, d.thresholdPart},
+		{"GET /ui/model/curve", futurisysv1.ModelService_ListFeatureCurves_FullMethodName, page, d.curvePage},
+		{"GET /ui/model/alias", futurisysv1.ModelService_SetModelAlias_FullMethodName, page, d.aliasConfirm},
+		{"POST /ui/model/alias", futurisysv1.ModelService_SetModelAlias_FullMethodName, page, d.aliasChange},
+		{Prefix, healthCheck, page, d.notFound},
+		{"GET /ui/static/{$}", healthCheck, page, d.notFound}, // no list of files
+	}
+}
+
+// recordScreens are those that need a database.
+func (d *Dashboard) recordScreens() []screen {
+	return []screen{
+		{"GET /ui/employees", futurisysv1.EmployeeService_ListEmployees_FullMethodName, page, d.employeesPage},
+		{"GET /ui/employees.csv", futurisysv1.EmployeeService_ListEmployees_FullMethodName, export, d.employeesCSV},
+		{"POST /ui/employees/score", futurisysv1.PredictionService_PredictEmployees_FullMethodName, stream, d.employeesScore},
+		{"GET /ui/employees/{id}", futurisysv1.EmployeeService_GetEmployee_FullMethodName, page, d.employeePage},
+		{"POST /ui/employees/{id}/score", futurisysv1.PredictionService_PredictEmployees_FullMethodName, page, d.employeeScore},
+		{"POST /ui/employees/{id}/what-if", futurisysv1.PredictionService_Explain_FullMethodName, page, d.whatIf},
+		{"GET /ui/employees/{id}/edit", futurisysv1.EmployeeService_UpdateEmployee_FullMethodName, page, d.editForm},
+		{"POST /ui/employees/{id}/edit", futurisysv1.EmployeeService_UpdateEmployee_FullMethodName, page, d.edit},
+		{"GET /ui/import", futurisysv1.EmployeeService_ImportEmployees_FullMethodName, page, d.importForm},
+		{"POST /ui/import", futurisysv1.EmployeeService_ImportEmployees_FullMethodName, stream, d.importFiles},
+		{"GET /ui/history", futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName, page, d.historyPage},
+		{"GET /ui/history.csv", futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName, export, d.historyCSV},
+		{"GET /ui/batches/{batch}", futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName, page, d.resultsPage},
+		{"GET /ui/predictions/{id}", futurisysv1.PredictionHistoryService_GetPrediction_FullMethodName, page, d.predictionPage},
+		{"GET /ui/health", futurisysv1.StatusService_GetStatus_FullMethodName, page, d.healthPage},
+	}
+}
+
+// addRoutes serves the screens.
 func (d *Dashboard) addRoutes(policies policy.Policies) error {
-	var missing error
-	add := func(to *http.ServeMux, pattern, method string, route routes.Route, handle handle) {
-		policy, ok := policies[method]
-		if !ok {
-			missing = errors.Join(missing, fmt.Errorf("screen %s: no policy for %s", pattern, method))
-		}
-		route.Pattern, route.Policy, route.Form = pattern[strings.Index(pattern, "/"):], policy, true
-		d.routes[pattern] = route
-		to.Handle(pattern, d.withView(handle))
-	}
-	page := func(pattern, method string, handle handle) { add(d.pages, pattern, method, routes.Route{}, handle) }
-	stream := func(pattern, method string, handle handle) {
-		add(d.streams, pattern, method, routes.Route{}, handle)
-	}
-	export := func(pattern, method string, handle handle) {
-		add(d.streams, pattern, method, routes.Route{Unbounded: true}, handle)
-	}
-	page("GET /ui/{$}", healthCheck, d.home)
-	page("POST /ui/settings", healthCheck, d.changeSettings)
-	page("GET /ui/alive", healthCheck, d.alive)
-	page("GET /ui/simulate", futurisysv1.ModelService_GetModel_FullMethodName, d.simulateForm)
-	page("POST /ui/simulate", futurisysv1.PredictionService_Predict_FullMethodName, d.simulate)
-	page("GET /ui/batch", futurisysv1.ModelService_GetModel_FullMethodName, d.batchForm)
-	page("POST /ui/batch/check", futurisysv1.PredictionService_BatchPredict_FullMethodName, d.batchCheck)
-	stream("POST /ui/batch/score", futurisysv1.PredictionService_BatchPredict_FullMethodName, d.batchScore)
-	page("GET /ui/model", futurisysv1.ModelService_GetModel_FullMethodName, d.modelPage)
-	page("GET /ui/model/threshold", futurisysv1.ModelService_GetModelVersion_FullMethodName, d.thresholdPart)
-	page("GET /ui/model/curve", futurisysv1.ModelService_ListFeatureCurves_FullMethodName, d.curvePage)
-	page("GET /ui/model/alias", futurisysv1.ModelService_SetModelAlias_FullMethodName, d.aliasConfirm)
-	page("POST /ui/model/alias", futurisysv1.ModelService_SetModelAlias_FullMethodName, d.aliasChange)
+	screens := d.screens()
 	if d.hasDatabase() {
-		page("GET /ui/employees", futurisysv1.EmployeeService_ListEmployees_FullMethodName, d.employeesPage)
-		export("GET /ui/employees.csv", futurisysv1.EmployeeService_ListEmployees_FullMethodName, d.employeesCSV)
-		stream("POST /ui/employees/score", futurisysv1.PredictionService_PredictEmployees_FullMethodName, d.employeesScore)
-		page("GET /ui/employees/{id}", futurisysv1.EmployeeService_GetEmployee_FullMethodName, d.employeePage)
-		page("POST /ui/employees/{id}/score", futurisysv1.PredictionService_PredictEmployees_FullMethodName, d.employeeScore)
-		page("POST /ui/employees/{id}/what-if", futurisysv1.PredictionService_Explain_FullMethodName, d.whatIf)
-		page("GET /ui/employees/{id}/edit", futurisysv1.EmployeeService_UpdateEmployee_FullMethodName, d.editForm)
-		page("POST /ui/employees/{id}/edit", futurisysv1.EmployeeService_UpdateEmployee_FullMethodName, d.edit)
-		page("GET /ui/import", futurisysv1.EmployeeService_ImportEmployees_FullMethodName, d.importForm)
-		stream("POST /ui/import", futurisysv1.EmployeeService_ImportEmployees_FullMethodName, d.importFiles)
-		page("GET /ui/history", futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName, d.historyPage)
-		export("GET /ui/history.csv", futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName, d.historyCSV)
-		page("GET /ui/batches/{batch}", futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName, d.resultsPage)
-		page("GET /ui/predictions/{id}", futurisysv1.PredictionHistoryService_GetPrediction_FullMethodName, d.predictionPage)
-		page("GET /ui/health", futurisysv1.StatusService_GetStatus_FullMethodName, d.healthPage)
+		screens = append(screens, d.recordScreens()...)
 	}
-	page(Prefix, healthCheck, d.notFound)
-	page("GET /ui/static/{$}", healthCheck, d.notFound) // no list of files
+	for _, s := range screens {
+		known, ok := policies[s.method]
+		if !ok {
+			return fmt.Errorf("screen %s: no policy for %s", s.pattern, s.method)
+		}
+		_, path, _ := strings.Cut(s.pattern, "/")
+		d.routes[s.pattern] = routes.Route{Pattern: "/" + path, Policy: known, Form: true, Unbounded: s.kind == export}
+		to := d.pages
+		if s.kind != page {
+			to = d.streams
+		}
+		to.Handle(s.pattern, d.withView(s.handle))
+	}
 	files, err := fs.Sub(static, "static")
 	if err != nil {
 		return err //nolint:wrapcheck // the folder is embedded above
 	}
-	d.pages.Handle("GET /ui/static/", cacheForever(http.StripPrefix("/ui/static/", http.FileServerFS(files))))
-	d.routes["GET /ui/static/"] = routes.Route{Pattern: "/ui/static/", Policy: policies[healthCheck]}
+	const assets = "GET /ui/static/"
+	d.pages.Handle(assets, cacheForever(http.StripPrefix("/ui/static/", http.FileServerFS(files))))
+	d.routes[assets] = routes.Route{Pattern: "/ui/static/", Policy: policies[healthCheck]}
 	d.compressed = gzhttp.GzipHandler(d.pages)
-	return missing
+	return nil
 }
 
 // healthCheck is the method whose policy screens without data have: anybody may see them.

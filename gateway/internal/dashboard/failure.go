@@ -14,7 +14,10 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/platform/apierr"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // The services that a page may need.
@@ -43,33 +46,28 @@ type fieldProblem struct {
 
 // failureOf says what an error of a service means to the reader.
 func (d *Dashboard) failureOf(v *view, service string, err error) failure {
-	s := status.Convert(err)
-	reason := ""
-	var violations []*errdetails.BadRequest_FieldViolation
+	seen, _ := apierr.Hide(err)
+	s := status.Convert(seen)
+	out := failure{Title: v.T("error_title"), Text: s.Message()}
 	for _, detail := range s.Details() {
 		switch detail := detail.(type) {
 		case *errdetails.ErrorInfo:
-			reason = detail.GetReason()
 			service = cmp.Or(detail.GetMetadata()[apierr.ServiceKey], service)
-		case *errdetails.BadRequest:
-			violations = detail.GetFieldViolations()
+			if reason, known := catalogue.Error(detail.GetReason()); known {
+				out.Text = catalogue.Sentence(v.language(), reason, detail.GetMetadata())
+			}
+		case *futurisysv1.Violations:
+			out.Problems = v.fieldProblems(detail.GetViolations())
 		}
 	}
 	if s.Code() == codes.Unavailable {
 		return failure{Title: v.T("away_" + service + "_title"), Text: v.T("away_" + service + "_text"), Service: service}
 	}
-	out := failure{Title: v.T("error_title"), Text: s.Message()}
-	if key := "error_" + reason; v.Has(key) {
-		out.Text = v.T(key)
-	} else if s.Code() == codes.Internal || s.Code() == codes.Unknown {
-		out.Text = v.T("error_internal")
-	}
-	for _, violation := range violations {
-		name := violation.GetField()[strings.LastIndex(violation.GetField(), ".")+1:]
-		out.Problems = append(out.Problems, fieldProblem{Field: name, Label: v.fieldName(name, nil), Text: v.translated(violation.GetDescription())})
-	}
 	return out
 }
+
+// lastField is the last name of a field's path.
+func lastField(path string) string { return path[strings.LastIndex(path, ".")+1:] }
 
 // fail answers with a page that says what went wrong.
 func (d *Dashboard) fail(v *view, w http.ResponseWriter, r *http.Request, service string, err error) {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -32,4 +33,22 @@ func (v *view) detailName(name string) string {
 		return v.T("detail_" + name)
 	}
 	return name
+}
+
+// detailValue is a detail's value: one of a few words in the reader's language, else as
+// the service has it.
+func (v *view) detailValue(name, value string) string {
+	if key := "detail_" + name + "_" + strings.ReplaceAll(value, "-", "_"); v.Has(key) {
+		return v.T(key)
+	}
+	return value
+}
+
+// unreadyReason is why a service cannot answer; one that was not reached says nothing of
+// itself.
+func (v *view) unreadyReason(service *futurisysv1.ServiceStatus) string {
+	if service.GetVersion() == "" {
+		return v.T("no_answer")
+	}
+	return service.GetReason()
 }

@@ -22,7 +22,7 @@ type scoreShown struct {
 	Threshold   float64
 	Positive    bool
 	Band        string
-	Warnings    []*futurisysv1.Warning
+	Warnings    []*futurisysv1.Violation
 	Explanation *futurisysv1.Explanation
 }
 

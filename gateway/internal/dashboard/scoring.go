@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/futurisys/futurisys/proto/catalogue"
+
 	"github.com/google/uuid"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -163,12 +165,8 @@ func (d *Dashboard) gather(v *view, out *scored, results []*futurisysv1.RowResul
 			continue
 		}
 		bad := named(result.GetIndex())
-		bad.Text = result.GetError().GetMessage()
-		for _, violation := range result.GetError().GetFieldViolations() {
-			bad.Problems = append(bad.Problems, fieldProblem{
-				Field: violation.GetField(), Label: v.fieldName(violation.GetField(), nil), Text: v.translated(violation.GetDescription()),
-			})
-		}
+		bad.Text = catalogue.Sentence(v.language(), result.GetError().GetReason(), result.GetError().GetParameters())
+		bad.Problems = append(bad.Problems, v.fieldProblems(result.GetError().GetViolations())...)
 		out.Bad = append(out.Bad, bad)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/texts"
+	"github.com/futurisys/futurisys/proto/catalogue"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -19,7 +20,7 @@ func reader(t testing.TB) (*Dashboard, *view) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Dashboard{fields: profileFields(), texts: catalogue}, &view{Language: catalogue.Choose("en", ""), said: serviceWords()}
+	return &Dashboard{fields: profileFields(), texts: catalogue}, &view{Language: catalogue.Choose("en", "")}
 }
 
 // small is a version of three inputs.
@@ -150,25 +151,21 @@ func TestBackLeadsToOwnPagesOnly(t *testing.T) {
 	}
 }
 
-// What persistence says of a file is read in the reader's language.
-func TestServicesAreTranslated(t *testing.T) {
+// What a service finds wrong is read in the reader's language.
+func TestViolationsAreInTheReadersLanguage(t *testing.T) {
 	d, _ := reader(t)
-	v := &view{Language: d.texts.Choose("fr", ""), said: serviceWords()}
-	for english, french := range map[string]string{
-		`must be a whole number, not "x"`:                                `doit être un nombre entier, pas "x"`,
-		"has 3 fields, the header has 12":                                "3 valeurs, l'en-tête en a 12",
-		"employee 4 stands in line 2 already":                            "le salarié 4 figure déjà à la ligne 2",
-		"must be greater than or equal to 1 and less than or equal to 5": "doit être compris entre 1 et 5",
-		`unknown value "Lune"; allowed: Consulting, Commercial`:          "valeur inconnue du modèle\u00a0; valeurs admises\u00a0: Consulting, Commercial",
-		"something that nobody has translated":                           "something that nobody has translated",
+	french, english := &view{Language: d.texts.Choose("fr", "")}, &view{Language: d.texts.Choose("en", "")}
+	years := catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_MORE_YEARS, "tenure_years", "value", 9, "other", "total_experience_years", "limit", 5)
+	for _, test := range []struct{ got, want string }{
+		{french.violation(catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_INTEGER, "age", "value", `"x"`)), `doit être un nombre entier, pas "x"`},
+		{french.violation(years), "9 dépasse " + french.T("field_total_experience_years") + ", 5"},
+		{english.violation(years), "9 is more than " + english.T("field_total_experience_years") + ", 5"},
+		{french.violation(&futurisysv1.Violation{Message: "of before there were reasons"}), "of before there were reasons"},
+		{french.violation(&futurisysv1.Violation{Reason: 9999, Message: "of a newer service"}), "of a newer service"},
+		{french.warning(catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_EXPLAINED, ""), nil), catalogue.Sentence(catalogue.French, futurisysv1.ViolationReason_VIOLATION_REASON_NOT_EXPLAINED, nil)},
 	} {
-		if got := v.translated(english); got != french {
-			t.Errorf("%q is said as %q", english, got)
-		}
-	}
-	for _, one := range v.said {
-		if !v.Has(one.key) {
-			t.Errorf("%s is missing", one.key)
+		if test.got != test.want {
+			t.Errorf("got %q, want %q", test.got, test.want)
 		}
 	}
 }

@@ -29,7 +29,6 @@ type view struct {
 	Partial  bool // htmx asks for a part of the page
 	Failures []failure
 	assets   map[string]string
-	said     []said
 }
 
 // withView makes the view of a request.
@@ -38,7 +37,7 @@ func (d *Dashboard) withView(handle func(*view, http.ResponseWriter, *http.Reque
 		v := &view{
 			Language: d.texts.Choose(cookie(r, languageCookie), r.Header.Get("Accept-Language")),
 			Theme:    cookie(r, themeCookie), Path: r.URL.RequestURI(), Section: section(r.URL.Path),
-			Database: d.hasDatabase(), assets: d.assets, said: d.said,
+			Database: d.hasDatabase(), assets: d.assets,
 			Partial: r.Header.Get("Hx-Request") == "true" && r.Header.Get("Hx-History-Restore-Request") != "true",
 		}
 		if v.Theme != "light" && v.Theme != "dark" {

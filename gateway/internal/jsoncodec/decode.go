@@ -14,22 +14,20 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/futurisys/futurisys/proto/catalogue"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-// Problem says what is wrong with one field. Field is a path of JSON names.
-type Problem struct {
-	Field       string
-	Description string
-}
-
-// Error is all that is wrong with a body.
+// Error is all that is wrong with a body, by paths of JSON names.
 type Error struct {
-	Problems []Problem
+	Violations []*futurisysv1.Violation
 }
 
 // Error says the first thing that is wrong.
 func (e *Error) Error() string {
-	return strings.TrimSpace(e.Problems[0].Field + " " + e.Problems[0].Description)
+	return strings.TrimSpace(e.Violations[0].GetField() + " " + e.Violations[0].GetMessage())
 }
 
 // maxProblems bounds what is said of one body.
@@ -48,10 +46,10 @@ type Decoder struct {
 // message takes.
 func (d *Decoder) Decode(data []byte, into proto.Message) error {
 	if !utf8.Valid(data) {
-		return &Error{[]Problem{{"", "the body is not UTF-8"}}}
+		return &Error{[]*futurisysv1.Violation{catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_UTF8, "")}}
 	}
 	if halfSurrogate(data) {
-		return &Error{[]Problem{{"", "the body holds half of a surrogate pair"}}}
+		return &Error{[]*futurisysv1.Violation{catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "", "cause", "half of a surrogate pair")}}
 	}
 	r := &reading{source: jx.DecodeBytes(data)}
 	message := into.ProtoReflect()
@@ -61,10 +59,10 @@ func (d *Decoder) Decode(data []byte, into proto.Message) error {
 	}
 	if err != nil && !errors.Is(err, errEnough) {
 		r.path = nil
-		r.problem("the body is not a JSON object: " + err.Error())
+		r.problem(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "cause", err)
 	}
-	if len(r.problems) > 0 {
-		return &Error{r.problems}
+	if len(r.violations) > 0 {
+		return &Error{r.violations}
 	}
 	return nil
 }
@@ -73,9 +71,9 @@ func (d *Decoder) Decode(data []byte, into proto.Message) error {
 // body is not JSON; what is JSON but not what the message takes is a problem, and
 // the reading goes on.
 type reading struct {
-	source   *jx.Decoder
-	path     []step
-	problems []Problem
+	source     *jx.Decoder
+	path       []step
+	violations []*futurisysv1.Violation
 }
 
 // step is one part of the path to a value: a field, or a place in a list. Steps
@@ -85,7 +83,7 @@ type step struct {
 	index int // when name is empty
 }
 
-func (r *reading) problem(description string) {
+func (r *reading) problem(reason futurisysv1.ViolationReason, parameters ...any) {
 	var place strings.Builder
 	for i, step := range r.path {
 		switch {
@@ -97,16 +95,21 @@ func (r *reading) problem(description string) {
 			place.WriteString(step.name)
 		}
 	}
-	r.problems = append(r.problems, Problem{place.String(), description})
+	r.violations = append(r.violations, catalogue.Violation(reason, place.String(), parameters...))
 }
 
 // skip says what is wrong and steps over the value.
-func (r *reading) skip(description string) error {
-	r.problem(description)
-	if len(r.problems) >= maxProblems {
+func (r *reading) skip(reason futurisysv1.ViolationReason, parameters ...any) error {
+	r.problem(reason, parameters...)
+	if len(r.violations) >= maxProblems {
 		return errEnough
 	}
 	return r.source.Skip() //nolint:wrapcheck // what is wrong with the JSON
+}
+
+// wrongType says what the value must be and steps over it.
+func (r *reading) wrongType(expected string) error {
+	return r.skip(futurisysv1.ViolationReason_VIOLATION_REASON_WRONG_TYPE, "expected", expected)
 }
 
 // within reads a value at a further step of the path.
@@ -119,17 +122,17 @@ func (r *reading) within(next step, read func() error) error {
 
 func (r *reading) object(message protoreflect.Message, plan *plan) error {
 	if r.source.Next() != jx.Object {
-		return r.skip("must be an object")
+		return r.wrongType("an object")
 	}
 	seen := make([]bool, plan.count)
 	return r.source.ObjBytes(func(_ *jx.Decoder, key []byte) error { //nolint:wrapcheck // what is wrong with the JSON
 		field, known := plan.fields[string(key)]
 		if !known {
-			return r.within(step{name: string(key)}, func() error { return r.skip("unknown field") })
+			return r.within(step{name: string(key)}, func() error { return r.skip(futurisysv1.ViolationReason_VIOLATION_REASON_UNKNOWN_FIELD) })
 		}
 		return r.within(step{name: field.name}, func() error {
 			if seen[field.index] {
-				return r.skip("stands twice")
+				return r.skip(futurisysv1.ViolationReason_VIOLATION_REASON_REPEATED)
 			}
 			seen[field.index] = true
 			return r.field(message, field)
@@ -145,10 +148,10 @@ func (r *reading) field(message protoreflect.Message, field *fieldPlan) error {
 	case field.descriptor.IsList():
 		return r.list(message, field)
 	case field.descriptor.IsMap():
-		return r.skip("cannot be set")
+		return r.entries(message.Mutable(field.descriptor).Map(), field)
 	}
 	if oneof := field.descriptor.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() && message.WhichOneof(oneof) != nil {
-		return r.skip("excludes " + message.WhichOneof(oneof).JSONName())
+		return r.skip(futurisysv1.ViolationReason_VIOLATION_REASON_EXCLUDED, "other", message.WhichOneof(oneof).JSONName())
 	}
 	if field.descriptor.Message() != nil {
 		return r.message(message.Mutable(field.descriptor).Message(), field)
@@ -162,7 +165,7 @@ func (r *reading) field(message protoreflect.Message, field *fieldPlan) error {
 
 func (r *reading) list(message protoreflect.Message, field *fieldPlan) error {
 	if r.source.Next() != jx.Array {
-		return r.skip("must be a list")
+		return r.wrongType("an array")
 	}
 	list := message.Mutable(field.descriptor).List()
 	index := -1
@@ -181,6 +184,31 @@ func (r *reading) list(message protoreflect.Message, field *fieldPlan) error {
 	})
 }
 
+// entries reads a map, whose keys JSON has as texts.
+func (r *reading) entries(into protoreflect.Map, field *fieldPlan) error {
+	if r.source.Next() != jx.Object {
+		return r.wrongType("an object")
+	}
+	return r.source.ObjBytes(func(_ *jx.Decoder, name []byte) error { //nolint:wrapcheck // what is wrong with the JSON
+		return r.within(step{name: string(name)}, func() error {
+			key, ok := mapKey(field.descriptor.MapKey(), string(name))
+			switch {
+			case !ok:
+				return r.wrongType("an integer or a boolean as the key")
+			case into.Has(key):
+				return r.skip(futurisysv1.ViolationReason_VIOLATION_REASON_REPEATED)
+			case field.value.descriptor.Message() != nil:
+				return r.message(into.Mutable(key).Message(), field.value)
+			}
+			value, ok, err := r.scalar(field.value)
+			if err == nil && ok {
+				into.Set(key, value)
+			}
+			return err
+		})
+	})
+}
+
 func (r *reading) message(into protoreflect.Message, field *fieldPlan) error {
 	if !field.wellKnown {
 		return r.object(into, field.message)
@@ -190,7 +218,7 @@ func (r *reading) message(into protoreflect.Message, field *fieldPlan) error {
 		return err //nolint:wrapcheck // what is wrong with the JSON
 	}
 	if err := protojson.Unmarshal(raw, into.Interface()); err != nil {
-		r.problem("must be a " + strings.ToLower(string(field.descriptor.Message().Name())))
+		r.problem(futurisysv1.ViolationReason_VIOLATION_REASON_WRONG_TYPE, "expected", "a "+strings.ToLower(string(field.descriptor.Message().Name())))
 	}
 	return nil
 }

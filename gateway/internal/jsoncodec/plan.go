@@ -20,6 +20,7 @@ type fieldPlan struct {
 	index      int    // in the message
 	message    *plan  // of a message field that is not a well-known type
 	wellKnown  bool
+	value      *fieldPlan // of a map's values
 }
 
 // plans keeps the plan of each message type. Types are few and fixed, so that
@@ -35,15 +36,25 @@ func (p *plans) of(message protoreflect.MessageDescriptor) *plan {
 	made := &plan{fields: map[string]*fieldPlan{}, count: message.Fields().Len()}
 	for i := range message.Fields().Len() {
 		descriptor := message.Fields().Get(i)
-		field := &fieldPlan{descriptor: descriptor, name: descriptor.JSONName(), index: i}
-		if sub := descriptor.Message(); sub != nil && !descriptor.IsMap() {
-			if field.wellKnown = strings.HasPrefix(string(sub.FullName()), "google.protobuf."); !field.wellKnown {
-				field.message = p.of(sub)
-			}
-		}
+		field := p.field(descriptor)
+		field.index = i
 		made.fields[descriptor.JSONName()] = field
 		made.fields[string(descriptor.Name())] = field
 	}
 	p.known.Store(message.FullName(), made)
 	return made
+}
+
+func (p *plans) field(descriptor protoreflect.FieldDescriptor) *fieldPlan {
+	field := &fieldPlan{descriptor: descriptor, name: descriptor.JSONName()}
+	switch sub := descriptor.Message(); {
+	case sub == nil:
+	case descriptor.IsMap():
+		field.value = p.field(descriptor.MapValue())
+	case strings.HasPrefix(string(sub.FullName()), "google.protobuf."):
+		field.wellKnown = true
+	default:
+		field.message = p.of(sub)
+	}
+	return field
 }

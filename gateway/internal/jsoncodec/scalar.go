@@ -2,90 +2,195 @@ package jsoncodec
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf16"
 
 	"github.com/go-faster/jx"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // scalar reads one value; false: it is not what the field takes, and that is said.
 func (r *reading) scalar(field *fieldPlan) (protoreflect.Value, bool, error) {
-	none := protoreflect.Value{}
 	switch kind := field.descriptor.Kind(); kind {
-	case protoreflect.Int32Kind:
-		if r.source.Next() != jx.Number {
-			return none, false, r.skip("must be a whole number")
-		}
-		number, err := r.source.Num()
-		if err != nil {
-			return none, false, err //nolint:wrapcheck // what is wrong with the JSON
-		}
-		value, problem := whole(string(number))
-		if problem != "" {
-			r.problem(problem)
-		}
-		return protoreflect.ValueOfInt32(value), problem == "", nil
-	case protoreflect.Int64Kind:
-		return r.long()
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		value, ok, err := r.integer(math.MinInt32, math.MaxInt32)
+		return protoreflect.ValueOfInt32(int32(value)), ok, err
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		value, ok, err := r.integer(0, math.MaxUint32)
+		return protoreflect.ValueOfUint32(uint32(value)), ok, err
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		text, ok, err := r.long()
+		value, failed := strconv.ParseInt(text, 10, 64)
+		return protoreflect.ValueOfInt64(value), ok && r.parsed(failed), err
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		text, ok, err := r.long()
+		value, failed := strconv.ParseUint(text, 10, 64)
+		return protoreflect.ValueOfUint64(value), ok && r.parsed(failed), err
 	case protoreflect.EnumKind:
 		return r.enum(field)
-	case protoreflect.DoubleKind:
-		if r.source.Next() != jx.Number {
-			return none, false, r.skip("must be a number")
-		}
-		value, err := r.source.Float64()
-		return protoreflect.ValueOfFloat64(value), true, err //nolint:wrapcheck // what is wrong with the JSON
+	case protoreflect.DoubleKind, protoreflect.FloatKind:
+		return r.float(kind)
 	case protoreflect.BoolKind:
 		if r.source.Next() != jx.Bool {
-			return none, false, r.skip("must be true or false")
+			return protoreflect.Value{}, false, r.wrongType("true or false")
 		}
 		value, err := r.source.Bool()
 		return protoreflect.ValueOfBool(value), true, err //nolint:wrapcheck // what is wrong with the JSON
-	case protoreflect.StringKind:
-		if r.source.Next() != jx.String {
-			return none, false, r.skip("must be a text")
-		}
-		value, err := r.source.Str()
-		return protoreflect.ValueOfString(value), true, err //nolint:wrapcheck // what is wrong with the JSON
+	case protoreflect.StringKind, protoreflect.BytesKind:
+		return r.text(kind)
 	default:
-		return none, false, fmt.Errorf("a field of kind %s, which no request of ours has", kind)
+		return protoreflect.Value{}, false, fmt.Errorf("a field of kind %s, which is no scalar", kind)
 	}
 }
 
-// long reads an int64, which protojson writes as a text: JSON's numbers are not exact.
-func (r *reading) long() (protoreflect.Value, bool, error) {
-	const problem = "must be a whole number, or a text of one"
-	var text string
+func (r *reading) float(kind protoreflect.Kind) (protoreflect.Value, bool, error) {
+	if r.source.Next() != jx.Number {
+		return protoreflect.Value{}, false, r.wrongType("a number")
+	}
+	value, err := r.source.Float64()
+	if kind == protoreflect.FloatKind {
+		return protoreflect.ValueOfFloat32(float32(value)), true, err //nolint:wrapcheck // what is wrong with the JSON
+	}
+	return protoreflect.ValueOfFloat64(value), true, err //nolint:wrapcheck // what is wrong with the JSON
+}
+
+// text reads a string, or the base64 of bytes.
+func (r *reading) text(kind protoreflect.Kind) (protoreflect.Value, bool, error) {
+	if r.source.Next() != jx.String {
+		return protoreflect.Value{}, false, r.wrongType("a string")
+	}
+	value, err := r.source.Str()
+	if err != nil || kind == protoreflect.StringKind {
+		return protoreflect.ValueOfString(value), err == nil, err //nolint:wrapcheck // what is wrong with the JSON
+	}
+	// As protojson: either alphabet, with or without padding.
+	plain := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(value), "=")
+	decoded, err := base64.RawStdEncoding.DecodeString(plain)
+	if err != nil {
+		r.problem(futurisysv1.ViolationReason_VIOLATION_REASON_WRONG_TYPE, "expected", "a string of base64")
+		return protoreflect.Value{}, false, nil //nolint:nilerr // it is said
+	}
+	return protoreflect.ValueOfBytes(decoded), true, nil
+}
+
+// integer reads a number of 32 bits from low to high.
+func (r *reading) integer(low, high int64) (int64, bool, error) {
+	if r.source.Next() != jx.Number {
+		return 0, false, r.wrongType("an integer")
+	}
+	number, err := r.source.Num()
+	if err != nil {
+		return 0, false, err //nolint:wrapcheck // what is wrong with the JSON
+	}
+	value, whole := whole(string(number))
+	switch {
+	case !whole:
+		r.problem(futurisysv1.ViolationReason_VIOLATION_REASON_WRONG_TYPE, "expected", "an integer")
+	case value < float64(low) || value > float64(high):
+		r.problem(futurisysv1.ViolationReason_VIOLATION_REASON_OUT_OF_RANGE, "min", low, "max", high)
+	default:
+		return int64(value), true, nil
+	}
+	return 0, false, nil
+}
+
+const longIntegers = "an integer, or a string of one"
+
+// long reads an integer of 64 bits, which protojson writes as a text: JSON's numbers are
+// not exact.
+func (r *reading) long() (string, bool, error) {
 	switch r.source.Next() {
 	case jx.Number:
 		number, err := r.source.Num()
-		if err != nil {
-			return protoreflect.Value{}, false, err //nolint:wrapcheck // what is wrong with the JSON
-		}
-		text = string(number)
+		return string(number), err == nil, err //nolint:wrapcheck // what is wrong with the JSON
 	case jx.String:
-		var err error
-		if text, err = r.source.Str(); err != nil {
-			return protoreflect.Value{}, false, err //nolint:wrapcheck // what is wrong with the JSON
+		text, err := r.source.Str()
+		return text, err == nil, err //nolint:wrapcheck // what is wrong with the JSON
+	default:
+		return "", false, r.wrongType(longIntegers)
+	}
+}
+
+// parsed says what is wrong with a long integer that did not read.
+func (r *reading) parsed(failed error) bool {
+	if failed != nil {
+		r.problem(futurisysv1.ViolationReason_VIOLATION_REASON_WRONG_TYPE, "expected", longIntegers)
+	}
+	return failed == nil
+}
+
+// Text says what is wrong with the text of a query's parameter; 0: nothing.
+func Text(field protoreflect.FieldDescriptor, text string) (futurisysv1.ViolationReason, []any) {
+	expected := func(what string, err error) (futurisysv1.ViolationReason, []any) {
+		if err == nil {
+			return 0, nil
+		}
+		return futurisysv1.ViolationReason_VIOLATION_REASON_WRONG_TYPE, []any{"expected", what}
+	}
+	switch field.Kind() {
+	case protoreflect.EnumKind: // grpc-gateway takes the number of a value, too; the document has names
+		if EnumValue(field, text) == nil {
+			return futurisysv1.ViolationReason_VIOLATION_REASON_NOT_ALLOWED, []any{"allowed", EnumNames(field)}
+		}
+	case protoreflect.BoolKind:
+		_, err := strconv.ParseBool(text)
+		return expected("true or false", err)
+	case protoreflect.Int32Kind:
+		_, err := strconv.ParseInt(text, 10, 32)
+		return expected("an integer", err)
+	case protoreflect.Int64Kind:
+		_, err := strconv.ParseInt(text, 10, 64)
+		return expected("an integer", err)
+	case protoreflect.DoubleKind:
+		_, err := strconv.ParseFloat(text, 64)
+		return expected("a number", err)
+	case protoreflect.MessageKind:
+		switch field.Message().FullName() {
+		case "google.protobuf.Timestamp":
+			_, err := time.Parse(time.RFC3339Nano, text)
+			return expected("a timestamp such as 2026-01-31T12:00:00Z", err)
+		case "google.protobuf.FieldMask":
+		default:
+			return futurisysv1.ViolationReason_VIOLATION_REASON_UNKNOWN_PARAMETER, nil
 		}
 	default:
-		return protoreflect.Value{}, false, r.skip(problem)
 	}
-	value, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		r.problem(problem)
+	return 0, nil
+}
+
+// mapKey reads a map's key from its text.
+func mapKey(key protoreflect.FieldDescriptor, text string) (protoreflect.MapKey, bool) {
+	switch key.Kind() {
+	case protoreflect.StringKind:
+		return protoreflect.ValueOfString(text).MapKey(), true
+	case protoreflect.BoolKind:
+		return protoreflect.ValueOfBool(text == "true").MapKey(), text == "true" || text == "false"
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		value, err := strconv.ParseInt(text, 10, 32)
+		return protoreflect.ValueOfInt32(int32(value)).MapKey(), err == nil
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		value, err := strconv.ParseInt(text, 10, 64)
+		return protoreflect.ValueOfInt64(value).MapKey(), err == nil
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		value, err := strconv.ParseUint(text, 10, 32)
+		return protoreflect.ValueOfUint32(uint32(value)).MapKey(), err == nil
+	default:
+		value, err := strconv.ParseUint(text, 10, 64)
+		return protoreflect.ValueOfUint64(value).MapKey(), err == nil
 	}
-	return protoreflect.ValueOfInt64(value), err == nil, nil
 }
 
 // enum reads the name of a value. Numbers, which protojson takes, are not in the document.
 func (r *reading) enum(field *fieldPlan) (protoreflect.Value, bool, error) {
 	if r.source.Next() != jx.String {
-		return protoreflect.Value{}, false, r.skip(EnumProblem(field.descriptor))
+		return protoreflect.Value{}, false, r.skip(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_ALLOWED, "allowed", EnumNames(field.descriptor))
 	}
 	name, err := r.source.Str()
 	if err != nil {
@@ -93,7 +198,7 @@ func (r *reading) enum(field *fieldPlan) (protoreflect.Value, bool, error) {
 	}
 	found := EnumValue(field.descriptor, name)
 	if found == nil {
-		r.problem(EnumProblem(field.descriptor))
+		r.problem(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_ALLOWED, "allowed", EnumNames(field.descriptor))
 		return protoreflect.Value{}, false, nil
 	}
 	return protoreflect.ValueOfEnum(found.Number()), true, nil
@@ -104,30 +209,20 @@ func EnumValue(field protoreflect.FieldDescriptor, name string) protoreflect.Enu
 	return field.Enum().Values().ByName(protoreflect.Name(name))
 }
 
-// EnumProblem says which names a field takes.
-func EnumProblem(field protoreflect.FieldDescriptor) string {
+// EnumNames are the names that a field takes.
+func EnumNames(field protoreflect.FieldDescriptor) string {
 	values := field.Enum().Values()
 	names := make([]string, values.Len())
 	for i := range names {
 		names[i] = string(values.Get(i).Name())
 	}
-	return "must be one of " + strings.Join(names, ", ")
+	return strings.Join(names, ", ")
 }
 
-// whole reads an int32. 30.0 and 3e1 are whole numbers to JSON too.
-func whole(text string) (int32, string) {
-	if value, err := strconv.ParseInt(text, 10, 32); err == nil {
-		return int32(value), ""
-	}
+// whole reads a number and says whether it is an integer. 30.0 and 3e1 are to JSON, too.
+func whole(text string) (float64, bool) {
 	value, err := strconv.ParseFloat(text, 64)
-	switch {
-	case err == nil && value != math.Trunc(value):
-		return 0, "must be a whole number"
-	case err != nil || value < math.MinInt32 || value > math.MaxInt32:
-		return 0, "must be from -2147483648 to 2147483647"
-	default:
-		return int32(value), ""
-	}
+	return value, err != nil && math.IsInf(value, 0) || err == nil && value == math.Trunc(value)
 }
 
 // halfSurrogate says whether an escape such as \ud83d stands without its other

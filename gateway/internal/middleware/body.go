@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/futurisys/futurisys/gateway/internal/routes"
 	"github.com/futurisys/futurisys/proto/policy"
 	"github.com/futurisys/futurisys/services/platform/apierr"
@@ -22,14 +20,12 @@ func Body(fail func(http.ResponseWriter, error)) Middleware {
 			route, _ := routes.From(r.Context())
 			limit := policy.MaxRequestBytes(route.Policy)
 			if r.ContentLength > limit {
-				fail(w, apierr.New(codes.ResourceExhausted, futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE,
-					"the body has %d bytes, at most %d are taken", r.ContentLength, limit))
+				fail(w, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", limit))
 				return
 			}
 			r.Body = http.MaxBytesReader(w, r.Body, limit)
 			if !route.Form && r.ContentLength != 0 && !isJSON(r.Header.Get("Content-Type")) {
-				fail(w, apierr.New(codes.InvalidArgument, futurisysv1.ErrorReason_ERROR_REASON_UNSUPPORTED_MEDIA_TYPE,
-					"the body must be application/json"))
+				fail(w, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNSUPPORTED_MEDIA_TYPE, "expected", "application/json"))
 				return
 			}
 			next.ServeHTTP(w, r)

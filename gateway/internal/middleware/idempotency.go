@@ -22,9 +22,7 @@ func IdempotencyKey(fail func(http.ResponseWriter, error)) Middleware {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			given := r.Header.Values(IdempotencyKeyHeader)
 			if len(given) > 1 || len(given) == 1 && !idempotencyKey.MatchString(given[0]) {
-				fail(w, apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, []apierr.Violation{{
-					Field: IdempotencyKeyHeader, Description: "must stand once, as 1 to 200 visible ASCII characters",
-				}}))
+				fail(w, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_INVALID_HEADER, IdempotencyKeyHeader))
 				return
 			}
 			next.ServeHTTP(w, r)

@@ -3,8 +3,6 @@ package middleware
 import (
 	"net/http"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -16,8 +14,7 @@ import (
 func Origin(fail func(http.ResponseWriter, error)) Middleware {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fail(w, apierr.New(codes.PermissionDenied, futurisysv1.ErrorReason_ERROR_REASON_CROSS_ORIGIN,
-			"the request comes from a page of another site"))
+		fail(w, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_CROSS_ORIGIN))
 	}))
 	return protection.Handler
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -24,8 +22,7 @@ func URLText(fail func(http.ResponseWriter, error)) Middleware {
 				clean = clean && IsText(name) && IsText(strings.Join(values, ""))
 			}
 			if !clean {
-				fail(w, apierr.New(codes.InvalidArgument, futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT,
-					"the path or the query is not UTF-8 text"))
+				fail(w, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_UTF8, "path or query"))
 				return
 			}
 			next.ServeHTTP(w, r)

@@ -2,13 +2,11 @@ package mux
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
-
-	"google.golang.org/grpc/codes"
+	"strconv"
 
 	"github.com/futurisys/futurisys/gateway/internal/importstream"
 	"github.com/futurisys/futurisys/services/platform/apierr"
@@ -43,7 +41,7 @@ func (h importHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		WriteError(w, err)
 		return
 	}
-	body, err := newMarshaler().Marshal(report)
+	body, err := newMarshaler(h.routing.decoder).Marshal(report)
 	if err != nil {
 		WriteError(w, err)
 		return
@@ -59,7 +57,7 @@ func (h importHandler) run(r *http.Request) (*futurisysv1.ImportReport, error) {
 	}
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "multipart/form-data" || parameters["boundary"] == "" {
-		return nil, apierr.New(codes.InvalidArgument, futurisysv1.ErrorReason_ERROR_REASON_UNSUPPORTED_MEDIA_TYPE, "the body must be multipart/form-data")
+		return nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNSUPPORTED_MEDIA_TYPE, "expected", "multipart/form-data")
 	}
 	form := multipart.NewReader(r.Body, parameters["boundary"])
 	report, err := importstream.Run(r.Context(), h.employees, validateOnly, func(send importstream.Send) error { return sendParts(form, send) }, nil)
@@ -74,14 +72,14 @@ func validateOnly(r *http.Request) (bool, error) {
 	only := false
 	for name, values := range r.URL.Query() {
 		if name != "validateOnly" && name != "validate_only" {
-			return false, badField(name, "unknown parameter")
+			return false, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_UNKNOWN_PARAMETER, name)
 		}
 		switch {
 		case len(values) == 1 && values[0] == "true":
 			only = true
 		case len(values) == 1 && values[0] == "false":
 		default:
-			return false, badField(name, "must be true or false")
+			return false, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_WRONG_TYPE, name, "expected", "true or false")
 		}
 	}
 	return only, nil
@@ -101,10 +99,10 @@ func sendParts(form *multipart.Reader, send importstream.Send) error {
 		name := part.FormName()
 		kind, known := kinds[name]
 		if !known {
-			return badField("form", fmt.Sprintf("unknown part %q: it takes joined, or extrait_sirh, extrait_eval and extrait_sondage", name))
+			return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_UNKNOWN_PART, "form", "name", strconv.Quote(name), "expected", "joined, or extrait_sirh, extrait_eval and extrait_sondage")
 		}
 		if seen[name] {
-			return badField("form", fmt.Sprintf("part %q stands twice", name))
+			return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_REPEATED, name)
 		}
 		seen[name] = true
 		if err := send(kind, part); err != nil {
@@ -114,13 +112,8 @@ func sendParts(form *multipart.Reader, send importstream.Send) error {
 }
 
 func formError(err error) error {
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return TooLarge()
+	if over, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", over.Limit)
 	}
-	return badField("form", fmt.Sprintf("cannot be read: %s", err))
-}
-
-func badField(field, description string) error {
-	return apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT,
-		[]apierr.Violation{{Field: field, Description: description}})
+	return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "form", "cause", err)
 }

@@ -2,9 +2,7 @@ package mux
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -12,6 +10,8 @@ import (
 
 	"github.com/futurisys/futurisys/gateway/internal/jsoncodec"
 	"github.com/futurisys/futurisys/services/platform/apierr"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // marshaler writes protojson's own form, default values included, and reads
@@ -22,26 +22,32 @@ type marshaler struct {
 	decoder *jsoncodec.Decoder
 }
 
-func newMarshaler() *marshaler {
+func newMarshaler(decoder *jsoncodec.Decoder) *marshaler {
 	return &marshaler{
 		JSONPb:  runtime.JSONPb{MarshalOptions: protojson.MarshalOptions{EmitDefaultValues: true}},
-		decoder: &jsoncodec.Decoder{},
+		decoder: decoder,
 	}
 }
 
 // NewDecoder returns a decoder of one body. Routes that take a body need one:
-// grpc-gateway would take io.EOF for an empty message.
+// grpc-gateway would take io.EOF for an empty message. What is wrong with it stands in the
+// requestBody.
 func (m *marshaler) NewDecoder(body io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(into any) error {
-		data, err := io.ReadAll(body)
-		if err != nil {
-			return fmt.Errorf("read the body: %w", err)
+		err := m.read(body, into)
+		if noted, ok := body.(*requestBody); ok {
+			noted.err = err
 		}
-		if len(data) == 0 {
-			return bodyError{[]jsoncodec.Problem{{Description: "the body is empty"}}}
-		}
-		return m.Unmarshal(data, into)
+		return err
 	})
+}
+
+func (m *marshaler) read(body io.Reader, into any) error {
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return readError(err)
+	}
+	return m.Unmarshal(data, into)
 }
 
 // Unmarshal reads one body.
@@ -50,47 +56,17 @@ func (m *marshaler) Unmarshal(data []byte, into any) error {
 	if !ok {
 		return m.JSONPb.Unmarshal(data, into) //nolint:wrapcheck // grpc-gateway's own
 	}
-	err := m.decoder.Decode(data, message)
+	return decodeBody(m.decoder, data, message)
+}
+
+// decodeBody reads a body into a message, and says all that is wrong with it.
+func decodeBody(decoder *jsoncodec.Decoder, data []byte, into proto.Message) error {
+	if len(data) == 0 {
+		return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_EMPTY, "")
+	}
+	err := decoder.Decode(data, into)
 	if wrong, ok := errors.AsType[*jsoncodec.Error](err); ok {
-		return bodyError{wrong.Problems}
+		return apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, wrong.Violations...)
 	}
 	return err //nolint:wrapcheck // it says what it was doing
-}
-
-// bodyError carries problems of a body through grpc-gateway's generated code,
-// which keeps only the text of an error. The separators cannot stand in a JSON
-// text unescaped.
-type bodyError struct {
-	problems []jsoncodec.Problem
-}
-
-const (
-	bodyErrorMark = "\x02"
-	fieldEnd      = "\x1f"
-	problemEnd    = "\x1e"
-)
-
-// Error is the problems as text that bodyViolations reads back.
-func (e bodyError) Error() string {
-	var out strings.Builder
-	out.WriteString(bodyErrorMark)
-	clean := strings.NewReplacer(fieldEnd, " ", problemEnd, " ")
-	for _, problem := range e.problems {
-		out.WriteString(clean.Replace(problem.Field) + fieldEnd + clean.Replace(problem.Description) + problemEnd)
-	}
-	return out.String()
-}
-
-// bodyViolations reads what bodyError wrote; false: the text is not of a bodyError.
-func bodyViolations(text string) ([]apierr.Violation, bool) {
-	_, list, found := strings.Cut(text, bodyErrorMark)
-	if !found {
-		return nil, false
-	}
-	var out []apierr.Violation
-	for entry := range strings.SplitSeq(strings.TrimSuffix(list, problemEnd), problemEnd) {
-		field, description, _ := strings.Cut(entry, fieldEnd)
-		out = append(out, apierr.Violation{Field: field, Description: description})
-	}
-	return out, true
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
+	"github.com/futurisys/futurisys/gateway/internal/jsoncodec"
 	"github.com/futurisys/futurisys/gateway/internal/middleware"
 	"github.com/futurisys/futurisys/gateway/internal/routes"
 
@@ -29,15 +30,14 @@ type Services struct {
 
 // New returns the handler of /v1/, whose routes are those of the table.
 func New(ctx context.Context, services Services, table *routes.Table) (http.Handler, error) {
-	known := routing{table}
+	known := routing{table, &jsoncodec.Decoder{}}
 	if err := table.Add("POST "+ImportPath, futurisysv1.EmployeeService_ImportEmployees_FullMethodName, routes.Route{Form: true}); err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
 	}
 	served := runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler(known.decoder)),
 		runtime.WithErrorHandler(errorHandler),
 		runtime.WithRoutingErrorHandler(known.routingErrorHandler),
-		runtime.SetQueryParameterParser(&queryParser{}),
 		runtime.WithIncomingHeaderMatcher(forwardHeader),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
@@ -61,9 +61,9 @@ func New(ctx context.Context, services Services, table *routes.Table) (http.Hand
 		}
 	}
 	if services.Persistence == nil {
-		return known.withoutDatabase(known.guardVerbs(served)), nil
+		return known.withoutDatabase(known.guardVerbs(known.checkRequest(served))), nil
 	}
-	return withImport(known.guardVerbs(served), importHandler{employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), routing: known}), nil
+	return withImport(known.guardVerbs(known.checkRequest(served)), importHandler{employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), routing: known}), nil
 }
 
 // forwardHeader says which headers reach the services: a closed list. A cookie, or

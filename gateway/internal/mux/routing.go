@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/grpc/codes"
 
+	"github.com/futurisys/futurisys/gateway/internal/jsoncodec"
 	"github.com/futurisys/futurisys/gateway/internal/routes"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
@@ -17,7 +17,8 @@ import (
 // routing answers for paths and methods that are not served, where grpc-gateway does not
 // know enough: an answer 405 must name the methods of the path (RFC 9110).
 type routing struct {
-	table *routes.Table
+	table   *routes.Table
+	decoder *jsoncodec.Decoder
 }
 
 // guardVerbs answers a method that a custom verb (...:load) does not take.
@@ -39,8 +40,7 @@ func (m routing) guardVerbs(next http.Handler) http.Handler {
 func (m routing) withoutDatabase(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.table.NeedsDatabase(r.URL.Path) {
-			WriteError(w, apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_NO_DATABASE,
-				"this environment keeps no employees and no predictions"))
+			WriteError(w, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_NO_DATABASE))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -53,14 +53,14 @@ func (m routing) routingErrorHandler(_ context.Context, _ *runtime.ServeMux, _ r
 	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		m.refuseMethod(w, r)
 	case http.StatusBadRequest:
-		WriteError(w, apierr.New(codes.InvalidArgument, futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, "the path cannot be read"))
+		WriteError(w, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "path", "cause", "not a path of the API"))
 	default:
-		WriteError(w, apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_ROUTE_NOT_FOUND, "no such route"))
+		WriteError(w, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_ROUTE_NOT_FOUND))
 	}
 }
 
 // refuseMethod says which methods the path takes.
 func (m routing) refuseMethod(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Allow", m.table.Allow(r.URL.Path))
-	WriteError(w, apierr.New(codes.Unimplemented, futurisysv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED, "this route does not take %s", r.Method))
+	WriteError(w, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED, "method", r.Method))
 }

@@ -5,6 +5,7 @@ package routes
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"net/http"
 	"slices"
@@ -24,10 +25,38 @@ type Route struct {
 	// Pattern is the path with its parameters, such as /v1/models/{model}:predict.
 	Pattern string
 	Policy  *futurisysv1.Policy
+	// Method is the method of the API; nil for a screen.
+	Method protoreflect.MethodDescriptor
+	// Body is the request's field that the body is, * for the whole; "": there is none.
+	Body string
 	// Form: the body is a browser's form, not JSON.
 	Form bool
 	// Unbounded: the answer goes on as long as there are rows, and sees to its own time.
 	Unbounded bool
+}
+
+// Parameters yields the names and values of a path's parameters, such as employee.id and 7.
+func (r Route) Parameters(path string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		path, pattern := strings.TrimPrefix(path, "/"), strings.TrimPrefix(r.Pattern, "/")
+		for pattern != "" {
+			var name, value string
+			name, pattern, _ = strings.Cut(pattern, "/")
+			value, path, _ = strings.Cut(path, "/")
+			name, verb, hasVerb := strings.Cut(name, ":")
+			if hasVerb {
+				value = strings.TrimSuffix(value, ":"+verb)
+			}
+			if strings.HasPrefix(name, "{") && !yield(strings.Trim(name, "{}"), value) {
+				return
+			}
+		}
+	}
+}
+
+// Binds says whether a field of the request comes from the path or the body.
+func (r Route) Binds(field string) bool {
+	return field == r.Body || strings.Contains(r.Pattern, "{"+field+"}")
 }
 
 // Table finds routes by path. It may be used by many goroutines at once.
@@ -56,7 +85,7 @@ func New(policies policy.Policies) (*Table, error) {
 				if path == "" {
 					continue
 				}
-				if err := table.Add(verb+" "+path, policy.FullMethod(method), Route{}); err != nil {
+				if err := table.Add(verb+" "+path, policy.FullMethod(method), Route{Method: method, Body: binding.GetBody()}); err != nil {
 					return nil, err
 				}
 			}
@@ -67,15 +96,13 @@ func New(policies policy.Policies) (*Table, error) {
 
 // services are those that the gateway routes to.
 func services() []protoreflect.ServiceDescriptor {
-	var out []protoreflect.ServiceDescriptor
-	for _, file := range []protoreflect.FileDescriptor{
-		futurisysv1.File_futurisys_v1_prediction_service_proto, futurisysv1.File_futurisys_v1_model_service_proto,
-		futurisysv1.File_futurisys_v1_employee_service_proto, futurisysv1.File_futurisys_v1_prediction_history_service_proto,
-		futurisysv1.File_futurisys_v1_status_service_proto,
-	} {
-		out = append(out, file.Services().Get(0))
+	return []protoreflect.ServiceDescriptor{
+		futurisysv1.File_futurisys_v1_prediction_service_proto.Services().Get(0),
+		futurisysv1.File_futurisys_v1_model_service_proto.Services().Get(0),
+		futurisysv1.File_futurisys_v1_employee_service_proto.Services().Get(0),
+		futurisysv1.File_futurisys_v1_prediction_history_service_proto.Services().Get(0),
+		futurisysv1.File_futurisys_v1_status_service_proto.Services().Get(0),
 	}
-	return out
 }
 
 func pattern(rule *annotations.HttpRule) (verb, path string) {

@@ -179,10 +179,9 @@ func importSchemas() (report, problem object) {
 	problem = object{
 		"type": "object", "description": "Something wrong with a file of an import.", "additionalProperties": false,
 		"properties": object{
-			"kind":    object{"type": "string", "enum": kinds, "description": "Which file."},
-			"line":    count("Its line, from 1 (the header); 0: the file as a whole."),
-			"column":  object{"type": "string", "description": "The column, as the header spells it; empty: the line as a whole."},
-			"message": object{"type": "string", "description": "What is wrong, in English."},
+			"kind":      object{"type": "string", "enum": kinds, "description": "Which file."},
+			"line":      count("Its line, from 1 (the header); 0: the file as a whole."),
+			"violation": object{"$ref": "#/components/schemas/futurisys.v1.Violation"},
 		},
 	}
 	report = object{

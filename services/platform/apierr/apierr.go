@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -14,98 +15,109 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/futurisys/futurisys/proto/catalogue"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // Domain is the domain of every ErrorInfo.
 const Domain = "futurisys"
 
-// Reasons that the plumbing itself gives; the API's enum has them too.
+// Keys of the metadata of an ErrorInfo.
 const (
-	ReasonInvalidArgument  = "INVALID_ARGUMENT"
-	ReasonDeadlineExceeded = "DEADLINE_EXCEEDED"
-	ReasonCancelled        = "CANCELLED"
-	ReasonUnavailable      = "UNAVAILABLE"
-	ReasonTooLarge         = "TOO_LARGE"
-	ReasonInternal         = "INTERNAL"
+	// ServiceKey names the service that is unavailable, where it is another one than that
+	// which answers.
+	ServiceKey = "service"
+	// ResourceKey names what is unavailable, or what changed.
+	ResourceKey = "resource"
 )
-
-// ServiceKey is the key of Error.Service in the metadata of an ErrorInfo.
-const ServiceKey = "service"
-
-// enumPrefix stands before every value of the API's enum of reasons.
-const enumPrefix = "ERROR_REASON_"
-
-// Violation says what is wrong with one field of a request. Field is a path of
-// proto names, such as profile.age or employee_ids[3].
-type Violation struct {
-	Field       string
-	Description string
-}
 
 // Error is an error with all that the caller must know. It carries no SQL, no
 // path, no stack and no personal datum.
 type Error struct {
-	Code       codes.Code
-	Reason     string
-	Message    string
-	Violations []Violation
-	// Service is the service that is unavailable, where it is another one than that which
-	// answers; "": it is that one.
-	Service string
+	Reason futurisysv1.ErrorReason
+	// Parameters stand in the reason's sentence, and in the metadata of the ErrorInfo.
+	Parameters map[string]string
+	Violations []*futurisysv1.Violation
 	// RetryAfter tells the caller when trying again may help; 0: it will not.
 	RetryAfter time.Duration
+
+	// text stands for the sentence where grpc-go has said it.
+	text string
 }
 
-// New returns an error with a reason of the API's enum.
-func New(code codes.Code, reason fmt.Stringer, format string, args ...any) *Error {
-	return &Error{
-		Code:    code,
-		Reason:  strings.TrimPrefix(reason.String(), enumPrefix),
-		Message: fmt.Sprintf(format, args...),
+// New returns an error. Pairs are the names and values of the parameters that stand in
+// the reason's sentence.
+func New(reason futurisysv1.ErrorReason, pairs ...any) *Error {
+	return &Error{Reason: reason, Parameters: catalogue.Parameters(pairs)}
+}
+
+// Invalid returns an error that lists every violation.
+func Invalid(reason futurisysv1.ErrorReason, violations ...*futurisysv1.Violation) *Error {
+	return &Error{Reason: reason, Violations: violations}
+}
+
+// InvalidArgument returns an error about one field of a request; see catalogue.Violation.
+func InvalidArgument(reason futurisysv1.ViolationReason, field string, pairs ...any) *Error {
+	return Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, catalogue.Violation(reason, field, pairs...))
+}
+
+// Unavailable returns an error for something that is unavailable for now.
+func Unavailable(resource string, retryAfter time.Duration) *Error {
+	unavailable := New(futurisysv1.ErrorReason_ERROR_REASON_UNAVAILABLE, ResourceKey, resource)
+	unavailable.RetryAfter = retryAfter
+	return unavailable
+}
+
+// Of names the service that is unavailable.
+func (e *Error) Of(service string) *Error {
+	e.Parameters[ServiceKey] = service
+	return e
+}
+
+// Code is the error's code over gRPC.
+func (e *Error) Code() codes.Code {
+	if code := catalogue.Code(e.Reason); code != nil {
+		return codes.Code(code.GetGrpc())
 	}
+	return codes.Internal
 }
 
-// Invalid returns an InvalidArgument error that lists every violation.
-func Invalid(reason fmt.Stringer, violations []Violation) *Error {
-	invalid := New(codes.InvalidArgument, reason, "%s", summarise(violations))
-	invalid.Violations = violations
-	return invalid
-}
-
-// Unavailable returns an error for something that is away for now.
-func Unavailable(retryAfter time.Duration, format string, args ...any) *Error {
-	return &Error{
-		Code:       codes.Unavailable,
-		Reason:     ReasonUnavailable,
-		Message:    fmt.Sprintf(format, args...),
-		RetryAfter: retryAfter,
+// Message is what is wrong, in English: the reason's sentence, and the first violations.
+func (e *Error) Message() string {
+	message := e.text
+	if message == "" {
+		message = catalogue.Sentence(catalogue.English, e.Reason, e.Parameters)
 	}
+	if len(e.Violations) > 0 {
+		message += ": " + summarise(e.Violations)
+	}
+	return message
 }
 
-// Error says the message and the reason.
-func (e *Error) Error() string { return e.Reason + ": " + e.Message }
+// Error says the reason and the message.
+func (e *Error) Error() string { return catalogue.Name(e.Reason) + ": " + e.Message() }
 
 // GRPCStatus makes grpc-go send the error as it is meant.
 func (e *Error) GRPCStatus() *status.Status {
-	info := &errdetails.ErrorInfo{Reason: e.Reason, Domain: Domain}
-	if e.Service != "" {
-		info.Metadata = map[string]string{ServiceKey: e.Service}
-	}
-	details := []protoadapt.MessageV1{protoadapt.MessageV1Of(info)}
+	details := []protoadapt.MessageV1{protoadapt.MessageV1Of(&errdetails.ErrorInfo{
+		Reason: catalogue.Name(e.Reason), Domain: Domain, Metadata: maps.Clone(e.Parameters),
+	})}
 	if len(e.Violations) > 0 {
 		bad := &errdetails.BadRequest{}
 		for _, v := range e.Violations {
 			bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
-				Field: v.Field, Description: v.Description,
+				Field: v.GetField(), Description: v.GetMessage(), Reason: catalogue.Name(v.GetReason()),
 			})
 		}
-		details = append(details, protoadapt.MessageV1Of(bad))
+		details = append(details, protoadapt.MessageV1Of(bad), protoadapt.MessageV1Of(&futurisysv1.Violations{Violations: e.Violations}))
 	}
 	if e.RetryAfter > 0 {
 		details = append(details, protoadapt.MessageV1Of(
 			&errdetails.RetryInfo{RetryDelay: durationpb.New(e.RetryAfter)}))
 	}
-	plain := status.New(e.Code, e.Message)
+	plain := status.New(e.Code(), e.Message())
 	full, err := plain.WithDetails(details...)
 	if err != nil {
 		return plain
@@ -119,13 +131,13 @@ func (e *Error) GRPCStatus() *status.Status {
 // a fault of ours that the log must keep.
 func Hide(err error) (error, bool) {
 	if known, ok := errors.AsType[*Error](err); ok {
-		return known, known.Code == codes.Internal
+		return known, known.Code() == codes.Internal
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &Error{Code: codes.DeadlineExceeded, Reason: ReasonDeadlineExceeded, Message: "the time for this call is over"}, false
+		return New(futurisysv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED), false
 	}
 	if errors.Is(err, context.Canceled) {
-		return &Error{Code: codes.Canceled, Reason: ReasonCancelled, Message: "the caller went away"}, false
+		return New(futurisysv1.ErrorReason_ERROR_REASON_CANCELLED), false
 	}
 	s, ok := status.FromError(err)
 	if ok && len(s.Details()) > 0 {
@@ -137,36 +149,44 @@ func Hide(err error) (error, bool) {
 // fromStatus gives a bare status (of grpc-go itself, or of a peer that is not
 // ours) the details that ours have.
 func fromStatus(s *status.Status) (error, bool) {
-	bare := &Error{Code: s.Code(), Message: s.Message()}
 	switch s.Code() {
 	case codes.Unavailable:
-		bare.Reason, bare.RetryAfter = ReasonUnavailable, time.Second
-		bare.Message = "a service that this call needs is away; try again"
+		return Unavailable("service", time.Second), false
 	case codes.DeadlineExceeded:
-		bare.Reason = ReasonDeadlineExceeded
+		return New(futurisysv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED), false
 	case codes.Canceled:
-		bare.Reason = ReasonCancelled
+		return New(futurisysv1.ErrorReason_ERROR_REASON_CANCELLED), false
 	case codes.InvalidArgument:
-		bare.Reason = ReasonInvalidArgument
+		return &Error{Reason: futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, text: s.Message()}, false
 	case codes.ResourceExhausted:
-		bare.Reason = ReasonTooLarge
+		return &Error{Reason: futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, text: s.Message()}, false
 	default:
-		return &Error{Code: codes.Internal, Reason: ReasonInternal, Message: "a fault of the service; its log says more"}, true
+		return New(futurisysv1.ErrorReason_ERROR_REASON_INTERNAL), true
 	}
-	return bare, false
+}
+
+// ReasonOf is the reason in the details of an error; 0: it has none of ours.
+func ReasonOf(err error) futurisysv1.ErrorReason {
+	for _, detail := range status.Convert(err).Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetDomain() == Domain {
+			reason, _ := catalogue.Error(info.GetReason())
+			return reason
+		}
+	}
+	return futurisysv1.ErrorReason_ERROR_REASON_UNSPECIFIED
 }
 
 // summarise puts up to three violations into one sentence, for those who read
 // only the message.
-func summarise(violations []Violation) string {
-	const shown = 3
-	parts := make([]string, 0, shown+1)
+func summarise(violations []*futurisysv1.Violation) string {
+	const listed = 3
+	parts := make([]string, 0, listed+1)
 	for i, v := range violations {
-		if i == shown {
-			parts = append(parts, fmt.Sprintf("and %d more", len(violations)-shown))
+		if i == listed {
+			parts = append(parts, fmt.Sprintf("and %d more", len(violations)-listed))
 			break
 		}
-		parts = append(parts, strings.TrimSpace(v.Field+": "+v.Description))
+		parts = append(parts, strings.TrimPrefix(v.GetField()+": "+v.GetMessage(), ": "))
 	}
 	return strings.Join(parts, "; ")
 }

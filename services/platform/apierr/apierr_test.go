@@ -12,35 +12,39 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/platform/apierr"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-type reason string
-
-func (r reason) String() string { return string(r) }
-
 func TestErrorCarriesItsDetailsThroughWrapping(t *testing.T) {
-	invalid := apierr.Invalid(reason("ERROR_REASON_INVALID_PROFILE"), []apierr.Violation{{"a", "is wrong"}, {"b", "too"}})
+	invalid := apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_PROFILE,
+		catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_REQUIRED, "a"), catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_TOO_LONG, "b", "max", 5))
 	shown, fault := apierr.Hide(fmt.Errorf("while scoring: %w", invalid))
 	if fault {
 		t.Error("a bad request is not a fault of ours")
 	}
 	s := status.Convert(shown)
-	if s.Code() != codes.InvalidArgument || s.Message() != "a: is wrong; b: too" {
+	if s.Code() != codes.InvalidArgument || s.Message() != "the profile is invalid: a: is required; b: must be at most 5 characters long" {
 		t.Errorf("got %s %q", s.Code(), s.Message())
 	}
 	var info *errdetails.ErrorInfo
 	var bad *errdetails.BadRequest
+	var ours *futurisysv1.Violations
 	for _, detail := range s.Details() {
 		switch detail := detail.(type) {
 		case *errdetails.ErrorInfo:
 			info = detail
 		case *errdetails.BadRequest:
 			bad = detail
+		case *futurisysv1.Violations:
+			ours = detail
 		}
 	}
-	if info.GetReason() != "INVALID_PROFILE" || info.GetDomain() != "futurisys" || len(bad.GetFieldViolations()) != 2 {
-		t.Errorf("got %v, %v", info, bad)
+	if info.GetReason() != "INVALID_PROFILE" || info.GetDomain() != "futurisys" || len(bad.GetFieldViolations()) != 2 ||
+		bad.GetFieldViolations()[1].GetReason() != "TOO_LONG" || ours.GetViolations()[1].GetParameters()["max"] != "5" {
+		t.Errorf("got %v, %v, %v", info, bad, ours)
 	}
 }
 
@@ -51,13 +55,13 @@ func TestHide(t *testing.T) {
 		reason string
 		fault  bool
 	}{
-		"unknown":             {errors.New("SELECT secret FROM /var/lib/x"), codes.Internal, apierr.ReasonInternal, true},
-		"deadline":            {fmt.Errorf("query: %w", context.DeadlineExceeded), codes.DeadlineExceeded, apierr.ReasonDeadlineExceeded, false},
-		"cancelled":           {fmt.Errorf("query: %w", context.Canceled), codes.Canceled, apierr.ReasonCancelled, false},
-		"connection refused":  {status.Error(codes.Unavailable, "dial tcp 10.0.0.7:9002: secret host"), codes.Unavailable, apierr.ReasonUnavailable, false},
-		"message too large":   {status.Error(codes.ResourceExhausted, "grpc: received message larger than max"), codes.ResourceExhausted, apierr.ReasonTooLarge, false},
-		"a peer's panic":      {status.Error(codes.Unknown, "secret"), codes.Internal, apierr.ReasonInternal, true},
-		"unavailable of ours": {apierr.Unavailable(time.Second, "away"), codes.Unavailable, apierr.ReasonUnavailable, false},
+		"unknown":             {errors.New("SELECT secret FROM /var/lib/x"), codes.Internal, "INTERNAL", true},
+		"deadline":            {fmt.Errorf("query: %w", context.DeadlineExceeded), codes.DeadlineExceeded, "DEADLINE_EXCEEDED", false},
+		"cancelled":           {fmt.Errorf("query: %w", context.Canceled), codes.Canceled, "CANCELLED", false},
+		"connection refused":  {status.Error(codes.Unavailable, "dial tcp 10.0.0.7:9002: secret host"), codes.Unavailable, "UNAVAILABLE", false},
+		"message too large":   {status.Error(codes.ResourceExhausted, "grpc: received message larger than max"), codes.ResourceExhausted, "TOO_LARGE", false},
+		"a peer's panic":      {status.Error(codes.Unknown, "secret"), codes.Internal, "INTERNAL", true},
+		"unavailable of ours": {apierr.Unavailable("models", time.Second), codes.Unavailable, "UNAVAILABLE", false},
 	} {
 		shown, fault := apierr.Hide(test.err)
 		s := status.Convert(shown)
@@ -72,12 +76,12 @@ func TestHide(t *testing.T) {
 }
 
 func TestLongListsAreCutInTheMessageOnly(t *testing.T) {
-	violations := make([]apierr.Violation, 30)
+	violations := make([]*futurisysv1.Violation, 30)
 	for i := range violations {
-		violations[i] = apierr.Violation{Field: fmt.Sprintf("f%d", i), Description: "is wrong"}
+		violations[i] = catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_REQUIRED, fmt.Sprintf("f%d", i))
 	}
-	invalid := apierr.Invalid(reason("X"), violations)
-	if !strings.HasSuffix(invalid.Message, "and 27 more") || len(invalid.Violations) != 30 {
-		t.Errorf("got %q with %d violations", invalid.Message, len(invalid.Violations))
+	invalid := apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, violations...)
+	if !strings.HasSuffix(invalid.Message(), "and 27 more") || len(invalid.Violations) != 30 {
+		t.Errorf("got %q with %d violations", invalid.Message(), len(invalid.Violations))
 	}
 }

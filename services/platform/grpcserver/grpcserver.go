@@ -27,9 +27,9 @@ type Options struct {
 	Reflection bool
 	// MaxMessageBytes is the largest message that is taken.
 	MaxMessageBytes int
-	// Explain says what an error of the domain means for a caller; nil: nothing is
-	// to be explained.
-	Explain func(error) error
+	// MapError turns an error of the domain into one for a caller; nil: there is nothing
+	// to map.
+	MapError func(error) error
 }
 
 // Server is a gRPC server with the standard health service.
@@ -49,7 +49,7 @@ func New(options Options) *Server {
 	metrics := grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
 	options.Registry.MustRegister(metrics)
 	checks := &checks{}
-	guard := guard{log: options.Logger, explain: options.Explain}
+	guard := guard{log: options.Logger, mapError: options.MapError}
 	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, checks.unary),
 		grpc.ChainStreamInterceptor(metrics.StreamServerInterceptor(), guard.stream, checks.stream),

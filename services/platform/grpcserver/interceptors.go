@@ -16,29 +16,29 @@ import (
 // guard turns panics and unknown errors into what a caller may see, and logs
 // the faults that are ours.
 type guard struct {
-	log     *slog.Logger
-	explain func(error) error
+	log      *slog.Logger
+	mapError func(error) error
 }
 
 func (g guard) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
-	defer func() { err = g.settle(ctx, info.FullMethod, recover(), err) }()
+	defer func() { err = g.finish(ctx, info.FullMethod, recover(), err) }()
 	return next(ctx, request)
 }
 
 func (g guard) stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
-	defer func() { err = g.settle(stream.Context(), info.FullMethod, recover(), err) }()
+	defer func() { err = g.finish(stream.Context(), info.FullMethod, recover(), err) }()
 	return next(service, stream)
 }
 
-func (g guard) settle(ctx context.Context, method string, panicked any, err error) error {
+func (g guard) finish(ctx context.Context, method string, panicked any, err error) error {
 	if panicked != nil {
 		err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
 	}
 	if err == nil {
 		return nil
 	}
-	if g.explain != nil {
-		err = g.explain(err)
+	if g.mapError != nil {
+		err = g.mapError(err)
 	}
 	shown, fault := apierr.Hide(err)
 	if fault {

@@ -1009,10 +1009,9 @@ type ImportProblem struct {
 	Kind ImportFileKind `protobuf:"varint,1,opt,name=kind,proto3,enum=futurisys.v1.ImportFileKind" json:"kind,omitempty"`
 	// Its line, from 1 (the header); 0: the file as a whole.
 	Line int32 `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
-	// The column, as the header spells it; empty: the line as a whole.
-	Column string `protobuf:"bytes,3,opt,name=column,proto3" json:"column,omitempty"`
-	// What is wrong, in English.
-	Message       string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	// What is wrong. Its field is the column, as the header spells it; empty: the line as a
+	// whole.
+	Violation     *Violation `protobuf:"bytes,5,opt,name=violation,proto3" json:"violation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1061,25 +1060,18 @@ func (x *ImportProblem) GetLine() int32 {
 	return 0
 }
 
-func (x *ImportProblem) GetColumn() string {
+func (x *ImportProblem) GetViolation() *Violation {
 	if x != nil {
-		return x.Column
+		return x.Violation
 	}
-	return ""
-}
-
-func (x *ImportProblem) GetMessage() string {
-	if x != nil {
-		return x.Message
-	}
-	return ""
+	return nil
 }
 
 var File_futurisys_v1_employee_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_employee_service_proto_rawDesc = "" +
 	"\n" +
-	"#futurisys/v1/employee_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1bfuturisys/v1/employee.proto\x1a\x19futurisys/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"9\n" +
+	"#futurisys/v1/employee_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1bfuturisys/v1/employee.proto\x1a\x19futurisys/v1/policy.proto\x1a\x1cfuturisys/v1/violation.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\"9\n" +
 	"\x12GetEmployeeRequest\x12#\n" +
 	"\bemployee\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\bemployee\"\x88\x03\n" +
 	"\x14ListEmployeesRequest\x12$\n" +
@@ -1138,12 +1130,11 @@ const file_futurisys_v1_employee_service_proto_rawDesc = "" +
 	"\x0funchanged_count\x18\x04 \x01(\x05R\x0eunchangedCount\x12#\n" +
 	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x127\n" +
 	"\bproblems\x18\x06 \x03(\v2\x1b.futurisys.v1.ImportProblemR\bproblems\x12#\n" +
-	"\rproblem_count\x18\a \x01(\x05R\fproblemCount\"\x87\x01\n" +
+	"\rproblem_count\x18\a \x01(\x05R\fproblemCount\"\x98\x01\n" +
 	"\rImportProblem\x120\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1c.futurisys.v1.ImportFileKindR\x04kind\x12\x12\n" +
-	"\x04line\x18\x02 \x01(\x05R\x04line\x12\x16\n" +
-	"\x06column\x18\x03 \x01(\tR\x06column\x12\x18\n" +
-	"\amessage\x18\x04 \x01(\tR\amessage*\xa3\x01\n" +
+	"\x04line\x18\x02 \x01(\x05R\x04line\x125\n" +
+	"\tviolation\x18\x05 \x01(\v2\x17.futurisys.v1.ViolationR\tviolationJ\x04\b\x03\x10\x04J\x04\b\x04\x10\x05*\xa3\x01\n" +
 	"\x0eImportFileKind\x12 \n" +
 	"\x1cIMPORT_FILE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17IMPORT_FILE_KIND_JOINED\x10\x01\x12\x19\n" +
@@ -1195,7 +1186,8 @@ var file_futurisys_v1_employee_service_proto_goTypes = []any{
 	(*ImportProblem)(nil),             // 15: futurisys.v1.ImportProblem
 	(*Employee)(nil),                  // 16: futurisys.v1.Employee
 	(*fieldmaskpb.FieldMask)(nil),     // 17: google.protobuf.FieldMask
-	(*emptypb.Empty)(nil),             // 18: google.protobuf.Empty
+	(*Violation)(nil),                 // 18: futurisys.v1.Violation
+	(*emptypb.Empty)(nil),             // 19: google.protobuf.Empty
 }
 var file_futurisys_v1_employee_service_proto_depIdxs = []int32{
 	16, // 0: futurisys.v1.ListEmployeesResponse.employees:type_name -> futurisys.v1.Employee
@@ -1210,25 +1202,26 @@ var file_futurisys_v1_employee_service_proto_depIdxs = []int32{
 	14, // 9: futurisys.v1.ImportEmployeesResponse.report:type_name -> futurisys.v1.ImportReport
 	15, // 10: futurisys.v1.ImportReport.problems:type_name -> futurisys.v1.ImportProblem
 	0,  // 11: futurisys.v1.ImportProblem.kind:type_name -> futurisys.v1.ImportFileKind
-	1,  // 12: futurisys.v1.EmployeeService.GetEmployee:input_type -> futurisys.v1.GetEmployeeRequest
-	2,  // 13: futurisys.v1.EmployeeService.ListEmployees:input_type -> futurisys.v1.ListEmployeesRequest
-	4,  // 14: futurisys.v1.EmployeeService.CreateEmployee:input_type -> futurisys.v1.CreateEmployeeRequest
-	5,  // 15: futurisys.v1.EmployeeService.UpdateEmployee:input_type -> futurisys.v1.UpdateEmployeeRequest
-	6,  // 16: futurisys.v1.EmployeeService.DeleteEmployee:input_type -> futurisys.v1.DeleteEmployeeRequest
-	7,  // 17: futurisys.v1.EmployeeService.BatchGetEmployees:input_type -> futurisys.v1.BatchGetEmployeesRequest
-	9,  // 18: futurisys.v1.EmployeeService.ImportEmployees:input_type -> futurisys.v1.ImportEmployeesRequest
-	16, // 19: futurisys.v1.EmployeeService.GetEmployee:output_type -> futurisys.v1.Employee
-	3,  // 20: futurisys.v1.EmployeeService.ListEmployees:output_type -> futurisys.v1.ListEmployeesResponse
-	16, // 21: futurisys.v1.EmployeeService.CreateEmployee:output_type -> futurisys.v1.Employee
-	16, // 22: futurisys.v1.EmployeeService.UpdateEmployee:output_type -> futurisys.v1.Employee
-	18, // 23: futurisys.v1.EmployeeService.DeleteEmployee:output_type -> google.protobuf.Empty
-	8,  // 24: futurisys.v1.EmployeeService.BatchGetEmployees:output_type -> futurisys.v1.BatchGetEmployeesResponse
-	12, // 25: futurisys.v1.EmployeeService.ImportEmployees:output_type -> futurisys.v1.ImportEmployeesResponse
-	19, // [19:26] is the sub-list for method output_type
-	12, // [12:19] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	18, // 12: futurisys.v1.ImportProblem.violation:type_name -> futurisys.v1.Violation
+	1,  // 13: futurisys.v1.EmployeeService.GetEmployee:input_type -> futurisys.v1.GetEmployeeRequest
+	2,  // 14: futurisys.v1.EmployeeService.ListEmployees:input_type -> futurisys.v1.ListEmployeesRequest
+	4,  // 15: futurisys.v1.EmployeeService.CreateEmployee:input_type -> futurisys.v1.CreateEmployeeRequest
+	5,  // 16: futurisys.v1.EmployeeService.UpdateEmployee:input_type -> futurisys.v1.UpdateEmployeeRequest
+	6,  // 17: futurisys.v1.EmployeeService.DeleteEmployee:input_type -> futurisys.v1.DeleteEmployeeRequest
+	7,  // 18: futurisys.v1.EmployeeService.BatchGetEmployees:input_type -> futurisys.v1.BatchGetEmployeesRequest
+	9,  // 19: futurisys.v1.EmployeeService.ImportEmployees:input_type -> futurisys.v1.ImportEmployeesRequest
+	16, // 20: futurisys.v1.EmployeeService.GetEmployee:output_type -> futurisys.v1.Employee
+	3,  // 21: futurisys.v1.EmployeeService.ListEmployees:output_type -> futurisys.v1.ListEmployeesResponse
+	16, // 22: futurisys.v1.EmployeeService.CreateEmployee:output_type -> futurisys.v1.Employee
+	16, // 23: futurisys.v1.EmployeeService.UpdateEmployee:output_type -> futurisys.v1.Employee
+	19, // 24: futurisys.v1.EmployeeService.DeleteEmployee:output_type -> google.protobuf.Empty
+	8,  // 25: futurisys.v1.EmployeeService.BatchGetEmployees:output_type -> futurisys.v1.BatchGetEmployeesResponse
+	12, // 26: futurisys.v1.EmployeeService.ImportEmployees:output_type -> futurisys.v1.ImportEmployeesResponse
+	20, // [20:27] is the sub-list for method output_type
+	13, // [13:20] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_employee_service_proto_init() }
@@ -1238,6 +1231,7 @@ func file_futurisys_v1_employee_service_proto_init() {
 	}
 	file_futurisys_v1_employee_proto_init()
 	file_futurisys_v1_policy_proto_init()
+	file_futurisys_v1_violation_proto_init()
 	file_futurisys_v1_employee_service_proto_msgTypes[8].OneofWrappers = []any{
 		(*ImportEmployeesRequest_Options)(nil),
 		(*ImportEmployeesRequest_Chunk)(nil),

@@ -177,7 +177,7 @@ var File_futurisys_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1\x1a\x1cfuturisys/v1/catalogue.proto*\x94\x1d\n" +
+	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1\x1a\x1cfuturisys/v1/catalogue.proto*\xb1\x1d\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x85\x01\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x1ab\xca\xf3\x18U\n" +
@@ -185,9 +185,9 @@ const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"\x1cERROR_REASON_INVALID_PROFILE\x10\x02\x1aW\xca\xf3\x18J\n" +
 	"\x16the profile is invalid\x120Certaines valeurs ne conviennent pas au modèle.\xd2\xf3\x18\x05\b\x03\x10\x90\x03\x12\xd3\x01\n" +
 	"\x1fERROR_REASON_INVALID_PAGE_TOKEN\x10\x03\x1a\xad\x01\xca\xf3\x18\x9f\x01\n" +
-	"Xpage_token is not one that this list gave, or filters or order are not those of its page\x12CCette page de la liste n'existe plus. Revenez à la première page.\xd2\xf3\x18\x05\b\x03\x10\x90\x03\x12i\n" +
-	"\x1bERROR_REASON_INVALID_IMPORT\x10\x04\x1aH\xca\xf3\x18;\n" +
-	"\x15the files are invalid\x12\"Les fichiers ne sont pas corrects.\xd2\xf3\x18\x05\b\x03\x10\x90\x03\x12r\n" +
+	"Xpage_token is not one that this list gave, or filters or order are not those of its page\x12CCette page de la liste n'existe plus. Revenez à la première page.\xd2\xf3\x18\x05\b\x03\x10\x90\x03\x12\x85\x01\n" +
+	"\x1bERROR_REASON_INVALID_IMPORT\x10\x04\x1ad\xca\xf3\x18W\n" +
+	"&nothing was imported: {count} problems\x12-Rien n'a été importé : {count} problèmes.\xd2\xf3\x18\x05\b\x03\x10\x90\x03\x12r\n" +
 	"\x1cERROR_REASON_MODEL_NOT_FOUND\x10\x05\x1aP\xca\xf3\x18C\n" +
 	"\x19model \"{model}\" not found\x12&Le modèle « {model} » n'existe pas.\xd2\xf3\x18\x05\b\x05\x10\x94\x03\x12\x97\x01\n" +
 	"$ERROR_REASON_MODEL_VERSION_NOT_FOUND\x10\x06\x1am\xca\xf3\x18`\n" +

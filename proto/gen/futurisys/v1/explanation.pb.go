@@ -445,7 +445,7 @@ type ExplainedScore struct {
 	// Exactly what was scored.
 	Profile *EmployeeProfile `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// What a reader should know about the row.
-	Warnings []*Warning `protobuf:"bytes,6,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []*Violation `protobuf:"bytes,6,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// Why the score is what it is.
 	Explanation   *Explanation `protobuf:"bytes,7,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -517,7 +517,7 @@ func (x *ExplainedScore) GetProfile() *EmployeeProfile {
 	return nil
 }
 
-func (x *ExplainedScore) GetWarnings() []*Warning {
+func (x *ExplainedScore) GetWarnings() []*Violation {
 	if x != nil {
 		return x.Warnings
 	}
@@ -794,7 +794,7 @@ var File_futurisys_v1_explanation_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_explanation_proto_rawDesc = "" +
 	"\n" +
-	"\x1efuturisys/v1/explanation.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1afuturisys/v1/warning.proto\".\n" +
+	"\x1efuturisys/v1/explanation.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1cfuturisys/v1/violation.proto\".\n" +
 	"\x0eExplainOptions\x12\x1c\n" +
 	"\x03top\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x03top\"\xbd\x02\n" +
@@ -820,14 +820,14 @@ const file_futurisys_v1_explanation_proto_rawDesc = "" +
 	"\x06number\x18\x01 \x01(\x01B\a\xbaH\x04\x12\x02@\x01H\x00R\x06number\x12)\n" +
 	"\bcategory\x18\x02 \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00H\x00R\bcategory\x12\x1a\n" +
 	"\aboolean\x18\x03 \x01(\bH\x00R\abooleanB\x06\n" +
-	"\x04kind\"\xbd\x02\n" +
+	"\x04kind\"\xbf\x02\n" +
 	"\x0eExplainedScore\x12 \n" +
 	"\vprobability\x18\x01 \x01(\x01R\vprobability\x12'\n" +
 	"\x0fpredicted_label\x18\x02 \x01(\tR\x0epredictedLabel\x12\x1a\n" +
 	"\bpositive\x18\x03 \x01(\bR\bpositive\x12\x1b\n" +
 	"\trisk_band\x18\x04 \x01(\tR\briskBand\x127\n" +
-	"\aprofile\x18\x05 \x01(\v2\x1d.futurisys.v1.EmployeeProfileR\aprofile\x121\n" +
-	"\bwarnings\x18\x06 \x03(\v2\x15.futurisys.v1.WarningR\bwarnings\x12;\n" +
+	"\aprofile\x18\x05 \x01(\v2\x1d.futurisys.v1.EmployeeProfileR\aprofile\x123\n" +
+	"\bwarnings\x18\x06 \x03(\v2\x17.futurisys.v1.ViolationR\bwarnings\x12;\n" +
 	"\vexplanation\x18\a \x01(\v2\x19.futurisys.v1.ExplanationR\vexplanation\"\xe0\x01\n" +
 	"\x12ContributionChange\x12\x18\n" +
 	"\afeature\x18\x01 \x01(\tR\afeature\x12\x19\n" +
@@ -884,13 +884,13 @@ var file_futurisys_v1_explanation_proto_goTypes = []any{
 	(*Counterfactual)(nil),     // 7: futurisys.v1.Counterfactual
 	(*FieldChange)(nil),        // 8: futurisys.v1.FieldChange
 	(*EmployeeProfile)(nil),    // 9: futurisys.v1.EmployeeProfile
-	(*Warning)(nil),            // 10: futurisys.v1.Warning
+	(*Violation)(nil),          // 10: futurisys.v1.Violation
 }
 var file_futurisys_v1_explanation_proto_depIdxs = []int32{
 	3,  // 0: futurisys.v1.Explanation.contributions:type_name -> futurisys.v1.Contribution
 	4,  // 1: futurisys.v1.Contribution.value:type_name -> futurisys.v1.FeatureValue
 	9,  // 2: futurisys.v1.ExplainedScore.profile:type_name -> futurisys.v1.EmployeeProfile
-	10, // 3: futurisys.v1.ExplainedScore.warnings:type_name -> futurisys.v1.Warning
+	10, // 3: futurisys.v1.ExplainedScore.warnings:type_name -> futurisys.v1.Violation
 	2,  // 4: futurisys.v1.ExplainedScore.explanation:type_name -> futurisys.v1.Explanation
 	4,  // 5: futurisys.v1.ContributionChange.from:type_name -> futurisys.v1.FeatureValue
 	4,  // 6: futurisys.v1.ContributionChange.to:type_name -> futurisys.v1.FeatureValue
@@ -911,7 +911,7 @@ func file_futurisys_v1_explanation_proto_init() {
 		return
 	}
 	file_futurisys_v1_profile_proto_init()
-	file_futurisys_v1_warning_proto_init()
+	file_futurisys_v1_violation_proto_init()
 	file_futurisys_v1_explanation_proto_msgTypes[2].OneofWrappers = []any{}
 	file_futurisys_v1_explanation_proto_msgTypes[3].OneofWrappers = []any{
 		(*FeatureValue_Number)(nil),

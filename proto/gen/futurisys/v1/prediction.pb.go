@@ -230,7 +230,7 @@ type Prediction struct {
 	Profile *EmployeeProfile `protobuf:"bytes,12,opt,name=profile,proto3" json:"profile,omitempty"`
 	// What a reader should know about the row: values outside of the training
 	// range, years that contradict each other. Never a reason to refuse it.
-	Warnings []*Warning `protobuf:"bytes,13,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []*Violation `protobuf:"bytes,13,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// What became of the record of this prediction.
 	Recording Recording `protobuf:"varint,14,opt,name=recording,proto3,enum=futurisys.v1.Recording" json:"recording,omitempty"`
 	// When it was scored, UTC, to the microsecond.
@@ -381,7 +381,7 @@ func (x *Prediction) GetProfile() *EmployeeProfile {
 	return nil
 }
 
-func (x *Prediction) GetWarnings() []*Warning {
+func (x *Prediction) GetWarnings() []*Violation {
 	if x != nil {
 		return x.Warnings
 	}
@@ -639,7 +639,7 @@ var File_futurisys_v1_prediction_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_prediction_proto_rawDesc = "" +
 	"\n" +
-	"\x1dfuturisys/v1/prediction.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1efuturisys/v1/explanation.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1afuturisys/v1/warning.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\n" +
+	"\x1dfuturisys/v1/prediction.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1efuturisys/v1/explanation.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1cfuturisys/v1/violation.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe1\n" +
 	"\n" +
 	"\n" +
 	"Prediction\x12\x18\n" +
@@ -657,8 +657,8 @@ const file_futurisys_v1_prediction_proto_rawDesc = "" +
 	"\bpositive\x18\n" +
 	" \x01(\bR\bpositive\x12(\n" +
 	"\trisk_band\x18\v \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\briskBand\x127\n" +
-	"\aprofile\x18\f \x01(\v2\x1d.futurisys.v1.EmployeeProfileR\aprofile\x12;\n" +
-	"\bwarnings\x18\r \x03(\v2\x15.futurisys.v1.WarningB\b\xbaH\x05\x92\x01\x02\x10dR\bwarnings\x125\n" +
+	"\aprofile\x18\f \x01(\v2\x1d.futurisys.v1.EmployeeProfileR\aprofile\x12=\n" +
+	"\bwarnings\x18\r \x03(\v2\x17.futurisys.v1.ViolationB\b\xbaH\x05\x92\x01\x02\x10dR\bwarnings\x125\n" +
 	"\trecording\x18\x0e \x01(\x0e2\x17.futurisys.v1.RecordingR\trecording\x12C\n" +
 	"\vcreate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"createTime\x12+\n" +
@@ -731,13 +731,13 @@ var file_futurisys_v1_prediction_proto_goTypes = []any{
 	(*PredictionConflict)(nil),    // 4: futurisys.v1.PredictionConflict
 	(*PredictionSummary)(nil),     // 5: futurisys.v1.PredictionSummary
 	(*EmployeeProfile)(nil),       // 6: futurisys.v1.EmployeeProfile
-	(*Warning)(nil),               // 7: futurisys.v1.Warning
+	(*Violation)(nil),             // 7: futurisys.v1.Violation
 	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 	(*Explanation)(nil),           // 9: futurisys.v1.Explanation
 }
 var file_futurisys_v1_prediction_proto_depIdxs = []int32{
 	6,  // 0: futurisys.v1.Prediction.profile:type_name -> futurisys.v1.EmployeeProfile
-	7,  // 1: futurisys.v1.Prediction.warnings:type_name -> futurisys.v1.Warning
+	7,  // 1: futurisys.v1.Prediction.warnings:type_name -> futurisys.v1.Violation
 	0,  // 2: futurisys.v1.Prediction.recording:type_name -> futurisys.v1.Recording
 	8,  // 3: futurisys.v1.Prediction.create_time:type_name -> google.protobuf.Timestamp
 	9,  // 4: futurisys.v1.Prediction.explanation:type_name -> futurisys.v1.Explanation
@@ -761,7 +761,7 @@ func file_futurisys_v1_prediction_proto_init() {
 	}
 	file_futurisys_v1_explanation_proto_init()
 	file_futurisys_v1_profile_proto_init()
-	file_futurisys_v1_warning_proto_init()
+	file_futurisys_v1_violation_proto_init()
 	file_futurisys_v1_prediction_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -1051,14 +1051,16 @@ func (*RowResult_Error) isRowResult_Outcome() {}
 // Why one row of many could not be scored.
 type RowError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The reason, as ErrorReason names it.
-	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The reason.
+	Reason ErrorReason `protobuf:"varint,1,opt,name=reason,proto3,enum=futurisys.v1.ErrorReason" json:"reason,omitempty"`
 	// What is wrong, in English.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	// Everything that is wrong with the row's fields.
-	FieldViolations []*FieldViolation `protobuf:"bytes,3,rep,name=field_violations,json=fieldViolations,proto3" json:"field_violations,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	Violations []*Violation `protobuf:"bytes,3,rep,name=violations,proto3" json:"violations,omitempty"`
+	// What stands in the reason's sentence, by name.
+	Parameters    map[string]string `protobuf:"bytes,4,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RowError) Reset() {
@@ -1091,11 +1093,11 @@ func (*RowError) Descriptor() ([]byte, []int) {
 	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{11}
 }
 
-func (x *RowError) GetReason() string {
+func (x *RowError) GetReason() ErrorReason {
 	if x != nil {
 		return x.Reason
 	}
-	return ""
+	return ErrorReason_ERROR_REASON_UNSPECIFIED
 }
 
 func (x *RowError) GetMessage() string {
@@ -1105,73 +1107,25 @@ func (x *RowError) GetMessage() string {
 	return ""
 }
 
-func (x *RowError) GetFieldViolations() []*FieldViolation {
+func (x *RowError) GetViolations() []*Violation {
 	if x != nil {
-		return x.FieldViolations
+		return x.Violations
 	}
 	return nil
 }
 
-// What is wrong with one field.
-type FieldViolation struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The profile's field.
-	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
-	// What is wrong with it, in English.
-	Description   string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *FieldViolation) Reset() {
-	*x = FieldViolation{}
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[12]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *FieldViolation) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*FieldViolation) ProtoMessage() {}
-
-func (x *FieldViolation) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_prediction_service_proto_msgTypes[12]
+func (x *RowError) GetParameters() map[string]string {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
+		return x.Parameters
 	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use FieldViolation.ProtoReflect.Descriptor instead.
-func (*FieldViolation) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_prediction_service_proto_rawDescGZIP(), []int{12}
-}
-
-func (x *FieldViolation) GetField() string {
-	if x != nil {
-		return x.Field
-	}
-	return ""
-}
-
-func (x *FieldViolation) GetDescription() string {
-	if x != nil {
-		return x.Description
-	}
-	return ""
+	return nil
 }
 
 var File_futurisys_v1_prediction_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"\n" +
-	"%futurisys/v1/prediction_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1efuturisys/v1/explanation.proto\x1a\x19futurisys/v1/policy.proto\x1a\x1dfuturisys/v1/prediction.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1cgoogle/api/annotations.proto\"\x98\x03\n" +
+	"%futurisys/v1/prediction_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1ffuturisys/v1/error_reason.proto\x1a\x1efuturisys/v1/explanation.proto\x1a\x19futurisys/v1/policy.proto\x1a\x1dfuturisys/v1/prediction.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1cfuturisys/v1/violation.proto\x1a\x1cgoogle/api/annotations.proto\"\x98\x03\n" +
 	"\x0ePredictRequest\x12\x1f\n" +
 	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
 	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aversion\x12\x1d\n" +
@@ -1263,14 +1217,19 @@ const file_futurisys_v1_prediction_service_proto_rawDesc = "" +
 	"prediction\x18\x02 \x01(\v2\x18.futurisys.v1.PredictionH\x00R\n" +
 	"prediction\x12.\n" +
 	"\x05error\x18\x03 \x01(\v2\x16.futurisys.v1.RowErrorH\x00R\x05errorB\t\n" +
-	"\aoutcome\"\x85\x01\n" +
-	"\bRowError\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\x12G\n" +
-	"\x10field_violations\x18\x03 \x03(\v2\x1c.futurisys.v1.FieldViolationR\x0ffieldViolations\"H\n" +
-	"\x0eFieldViolation\x12\x14\n" +
-	"\x05field\x18\x01 \x01(\tR\x05field\x12 \n" +
-	"\vdescription\x18\x02 \x01(\tR\vdescription2\xfa\x05\n" +
+	"\aoutcome\"\x97\x02\n" +
+	"\bRowError\x121\n" +
+	"\x06reason\x18\x01 \x01(\x0e2\x19.futurisys.v1.ErrorReasonR\x06reason\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x127\n" +
+	"\n" +
+	"violations\x18\x03 \x03(\v2\x17.futurisys.v1.ViolationR\n" +
+	"violations\x12F\n" +
+	"\n" +
+	"parameters\x18\x04 \x03(\v2&.futurisys.v1.RowError.ParametersEntryR\n" +
+	"parameters\x1a=\n" +
+	"\x0fParametersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xfa\x05\n" +
 	"\x11PredictionService\x12\x8a\x01\n" +
 	"\aPredict\x12\x1c.futurisys.v1.PredictRequest\x1a\x18.futurisys.v1.Prediction\"G\xca\xf3\x18\x1e\b\x03\x12\x0f\n" +
 	"\vemployee_id\x10\x04 \x01:\a\x05\x06\x02\x18\x1a\a\f\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/models/{model}:predict\x12\xab\x01\n" +
@@ -1308,7 +1267,7 @@ var file_futurisys_v1_prediction_service_proto_goTypes = []any{
 	(*StreamPredictResponse)(nil),    // 9: futurisys.v1.StreamPredictResponse
 	(*RowResult)(nil),                // 10: futurisys.v1.RowResult
 	(*RowError)(nil),                 // 11: futurisys.v1.RowError
-	(*FieldViolation)(nil),           // 12: futurisys.v1.FieldViolation
+	nil,                              // 12: futurisys.v1.RowError.ParametersEntry
 	(*EmployeeProfile)(nil),          // 13: futurisys.v1.EmployeeProfile
 	(*ExplainOptions)(nil),           // 14: futurisys.v1.ExplainOptions
 	(PredictionKind)(0),              // 15: futurisys.v1.PredictionKind
@@ -1316,6 +1275,8 @@ var file_futurisys_v1_prediction_service_proto_goTypes = []any{
 	(*ContributionChange)(nil),       // 17: futurisys.v1.ContributionChange
 	(*Counterfactual)(nil),           // 18: futurisys.v1.Counterfactual
 	(*Prediction)(nil),               // 19: futurisys.v1.Prediction
+	(ErrorReason)(0),                 // 20: futurisys.v1.ErrorReason
+	(*Violation)(nil),                // 21: futurisys.v1.Violation
 }
 var file_futurisys_v1_prediction_service_proto_depIdxs = []int32{
 	13, // 0: futurisys.v1.PredictRequest.profile:type_name -> futurisys.v1.EmployeeProfile
@@ -1339,22 +1300,24 @@ var file_futurisys_v1_prediction_service_proto_depIdxs = []int32{
 	10, // 18: futurisys.v1.StreamPredictResponse.result:type_name -> futurisys.v1.RowResult
 	19, // 19: futurisys.v1.RowResult.prediction:type_name -> futurisys.v1.Prediction
 	11, // 20: futurisys.v1.RowResult.error:type_name -> futurisys.v1.RowError
-	12, // 21: futurisys.v1.RowError.field_violations:type_name -> futurisys.v1.FieldViolation
-	0,  // 22: futurisys.v1.PredictionService.Predict:input_type -> futurisys.v1.PredictRequest
-	1,  // 23: futurisys.v1.PredictionService.BatchPredict:input_type -> futurisys.v1.BatchPredictRequest
-	4,  // 24: futurisys.v1.PredictionService.PredictEmployees:input_type -> futurisys.v1.PredictEmployeesRequest
-	6,  // 25: futurisys.v1.PredictionService.Explain:input_type -> futurisys.v1.ExplainRequest
-	8,  // 26: futurisys.v1.PredictionService.StreamPredict:input_type -> futurisys.v1.StreamPredictRequest
-	19, // 27: futurisys.v1.PredictionService.Predict:output_type -> futurisys.v1.Prediction
-	3,  // 28: futurisys.v1.PredictionService.BatchPredict:output_type -> futurisys.v1.BatchPredictResponse
-	5,  // 29: futurisys.v1.PredictionService.PredictEmployees:output_type -> futurisys.v1.PredictEmployeesResponse
-	7,  // 30: futurisys.v1.PredictionService.Explain:output_type -> futurisys.v1.ExplainResponse
-	9,  // 31: futurisys.v1.PredictionService.StreamPredict:output_type -> futurisys.v1.StreamPredictResponse
-	27, // [27:32] is the sub-list for method output_type
-	22, // [22:27] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	20, // 21: futurisys.v1.RowError.reason:type_name -> futurisys.v1.ErrorReason
+	21, // 22: futurisys.v1.RowError.violations:type_name -> futurisys.v1.Violation
+	12, // 23: futurisys.v1.RowError.parameters:type_name -> futurisys.v1.RowError.ParametersEntry
+	0,  // 24: futurisys.v1.PredictionService.Predict:input_type -> futurisys.v1.PredictRequest
+	1,  // 25: futurisys.v1.PredictionService.BatchPredict:input_type -> futurisys.v1.BatchPredictRequest
+	4,  // 26: futurisys.v1.PredictionService.PredictEmployees:input_type -> futurisys.v1.PredictEmployeesRequest
+	6,  // 27: futurisys.v1.PredictionService.Explain:input_type -> futurisys.v1.ExplainRequest
+	8,  // 28: futurisys.v1.PredictionService.StreamPredict:input_type -> futurisys.v1.StreamPredictRequest
+	19, // 29: futurisys.v1.PredictionService.Predict:output_type -> futurisys.v1.Prediction
+	3,  // 30: futurisys.v1.PredictionService.BatchPredict:output_type -> futurisys.v1.BatchPredictResponse
+	5,  // 31: futurisys.v1.PredictionService.PredictEmployees:output_type -> futurisys.v1.PredictEmployeesResponse
+	7,  // 32: futurisys.v1.PredictionService.Explain:output_type -> futurisys.v1.ExplainResponse
+	9,  // 33: futurisys.v1.PredictionService.StreamPredict:output_type -> futurisys.v1.StreamPredictResponse
+	29, // [29:34] is the sub-list for method output_type
+	24, // [24:29] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_prediction_service_proto_init() }
@@ -1362,10 +1325,12 @@ func file_futurisys_v1_prediction_service_proto_init() {
 	if File_futurisys_v1_prediction_service_proto != nil {
 		return
 	}
+	file_futurisys_v1_error_reason_proto_init()
 	file_futurisys_v1_explanation_proto_init()
 	file_futurisys_v1_policy_proto_init()
 	file_futurisys_v1_prediction_proto_init()
 	file_futurisys_v1_profile_proto_init()
+	file_futurisys_v1_violation_proto_init()
 	file_futurisys_v1_prediction_service_proto_msgTypes[0].OneofWrappers = []any{}
 	file_futurisys_v1_prediction_service_proto_msgTypes[2].OneofWrappers = []any{}
 	file_futurisys_v1_prediction_service_proto_msgTypes[6].OneofWrappers = []any{}

@@ -96,7 +96,7 @@ func TestAllThatIsWrongIsSaidAtOnce(t *testing.T) {
 	_, problems := plan.Encode(nil, profile)
 	got := map[string]string{}
 	for _, problem := range problems {
-		got[problem.Field] = problem.Description
+		got[problem.GetField()] = problem.GetMessage()
 	}
 	for field, want := range map[string]string{
 		"department":       "allowed: Commercial, Consulting, Ressources Humaines",
@@ -121,7 +121,7 @@ func TestWarningsDoNotStopAScore(t *testing.T) {
 	profile.MonthlyIncome, profile.TenureYears, profile.YearsInPosition = proto.Int32(900000), proto.Int32(11), proto.Int32(12)
 	got := map[string]string{}
 	for _, warning := range plan.Warnings(profile) {
-		got[warning.Field] = warning.Description
+		got[warning.GetField()] = warning.GetMessage()
 	}
 	if !strings.Contains(got["monthly_income"], "training range 1009 to") ||
 		!strings.Contains(got["tenure_years"], "more than total_experience_years") ||

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/inference/internal/modelpkg"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -16,12 +17,6 @@ import (
 
 // ErrFeature says that a manifest asks for a feature that the API cannot give.
 var ErrFeature = errors.New("the feature is not one of the API")
-
-// Problem says what is wrong, or unusual, with one field of a profile.
-type Problem struct {
-	Field       string // name in the API
-	Description string
-}
 
 // Plan encodes profiles for one version. It is made once, at load, and may be
 // used by many goroutines at once.
@@ -105,49 +100,49 @@ func (p *Plan) Width() int { return len(p.columns) }
 // Encode appends the profile's row, Width floats, to rows. When problems are
 // returned the row must not be scored: each is a field that lacks or has a value
 // that the version does not know.
-func (p *Plan) Encode(rows []float32, profile *futurisysv1.EmployeeProfile) ([]float32, []Problem) {
-	var problems []Problem
+func (p *Plan) Encode(rows []float32, profile *futurisysv1.EmployeeProfile) ([]float32, []*futurisysv1.Violation) {
+	var problems []*futurisysv1.Violation
 	for i := range p.columns {
 		value, problem := p.columns[i].encode(profile)
-		if problem != "" {
-			problems = append(problems, Problem{Field: p.columns[i].name, Description: problem})
+		if problem != nil {
+			problems = append(problems, problem)
 		}
 		rows = append(rows, value)
 	}
 	return rows, problems
 }
 
-func (c *column) encode(profile *futurisysv1.EmployeeProfile) (float32, string) {
+func (c *column) encode(profile *futurisysv1.EmployeeProfile) (float32, *futurisysv1.Violation) {
 	switch {
 	case c.field.number != nil:
 		if value := c.field.number(profile); value != nil {
-			return float32(*value), ""
+			return float32(*value), nil
 		}
 	case c.field.boolean != nil:
 		if value := c.field.boolean(profile); value != nil {
 			if *value {
-				return 1, ""
+				return 1, nil
 			}
-			return 0, ""
+			return 0, nil
 		}
 	default:
 		if value := c.field.category(profile); value != nil {
 			if code, ok := c.codes[*value]; ok {
-				return code, ""
+				return code, nil
 			}
-			return 0, fmt.Sprintf("unknown value %s; allowed: %s", quote(*value), c.allowed)
+			return 0, catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_UNKNOWN_CATEGORY, c.name, "value", quote(*value), "allowed", c.allowed)
 		}
 	}
 	if c.required {
-		return 0, "is required by this version of the model"
+		return 0, catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_REQUIRED_BY_VERSION, c.name)
 	}
-	return c.missing, ""
+	return c.missing, nil
 }
 
 // Warnings says what is unusual about a row that can be scored: numbers outside
 // of the training range, years that contradict each other.
-func (p *Plan) Warnings(profile *futurisysv1.EmployeeProfile) []Problem {
-	var out []Problem
+func (p *Plan) Warnings(profile *futurisysv1.EmployeeProfile) []*futurisysv1.Violation {
+	var out []*futurisysv1.Violation
 	for i := range p.columns {
 		c := &p.columns[i]
 		if c.field.number == nil {
@@ -155,7 +150,7 @@ func (p *Plan) Warnings(profile *futurisysv1.EmployeeProfile) []Problem {
 		}
 		value := c.field.number(profile)
 		if value != nil && (float64(*value) < c.min || float64(*value) > c.max) {
-			out = append(out, Problem{c.name, fmt.Sprintf("%d is outside of the training range %g to %g", *value, c.min, c.max)})
+			out = append(out, catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_OUTSIDE_TRAINING_RANGE, c.name, "value", *value, "min", c.min, "max", c.max))
 		}
 	}
 	return append(out, p.incoherences(profile)...)
@@ -163,12 +158,12 @@ func (p *Plan) Warnings(profile *futurisysv1.EmployeeProfile) []Problem {
 
 // incoherences finds years that cannot all be true. No row of the training data
 // has any; they are warned of and not refused, because the record is HR's.
-func (p *Plan) incoherences(profile *futurisysv1.EmployeeProfile) []Problem {
-	var out []Problem
+func (p *Plan) incoherences(profile *futurisysv1.EmployeeProfile) []*futurisysv1.Violation {
+	var out []*futurisysv1.Violation
 	for _, rule := range p.coherence {
 		years, limit := rule.read(profile), rule.readLimit(profile)
 		if years != nil && limit != nil && *years > *limit {
-			out = append(out, Problem{rule.years, fmt.Sprintf("%d is more than %s, %d", *years, rule.limit, *limit)})
+			out = append(out, catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_MORE_YEARS, rule.years, "value", *years, "other", rule.limit, "limit", *limit))
 		}
 	}
 	return out

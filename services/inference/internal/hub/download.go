@@ -103,7 +103,7 @@ func (c *Client) receive(ctx context.Context, target *os.File, have int64, file 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stalled := time.AfterFunc(answerTimeout+connectTimeout, func() {
-		cancel(fmt.Errorf("%w: it sends nothing", ErrAway))
+		cancel(fmt.Errorf("%w: it sends nothing", ErrUnavailable))
 	})
 	defer stalled.Stop()
 	header := http.Header{}
@@ -131,10 +131,10 @@ func (c *Client) receive(ctx context.Context, target *os.File, have int64, file 
 	switch {
 	case errors.As(err, &onDisk): // full, most likely: what was written stays to go on from
 		return backoff.Permanent(cacheError("write", onDisk))
-	case err != nil && context.Cause(ctx) != nil && !errors.Is(context.Cause(ctx), ErrAway):
+	case err != nil && context.Cause(ctx) != nil && !errors.Is(context.Cause(ctx), ErrUnavailable):
 		return backoff.Permanent(context.Cause(ctx)) // the caller gave up
 	case err != nil:
-		return fmt.Errorf("%w: the download was cut off: %w", ErrAway, withoutAddress(err))
+		return fmt.Errorf("%w: the download was cut off: %w", ErrUnavailable, withoutAddress(err))
 	}
 	return nil
 }

@@ -15,9 +15,9 @@ import (
 
 // Why something cannot be had from the Hub.
 var (
-	// ErrAway says that the Hub cannot be asked now, or must not be (offline): the
+	// ErrUnavailable says that the Hub cannot be asked now, or must not be (offline): the
 	// cache may still have what is needed.
-	ErrAway = errors.New("the Hub is away")
+	ErrUnavailable = errors.New("the Hub is unavailable")
 	// ErrRepository says that there is no such repository, or that it is private
 	// and the token, if any, does not open it: the Hub does not tell which.
 	ErrRepository = errors.New("no such repository on the Hub, or it is private: check the name and HF_TOKEN")
@@ -65,7 +65,7 @@ func statusError(response *http.Response) error {
 	case response.StatusCode == http.StatusUnauthorized, response.StatusCode == http.StatusForbidden, response.StatusCode == http.StatusNotFound:
 		return backoff.Permanent(ErrRepository)
 	}
-	failed := fmt.Errorf("%w: it answers %s", ErrAway, response.Status)
+	failed := fmt.Errorf("%w: it answers %s", ErrUnavailable, response.Status)
 	switch response.StatusCode {
 	case http.StatusTooManyRequests:
 		wait, ok := retryAfter(response.Header)

@@ -53,7 +53,7 @@ func IsCommit(revision string) bool { return commitHash.MatchString(revision) }
 
 // File returns the path of a file of a commit: from the cache without any
 // network, else downloaded. The file is whole: its hash was compared with the
-// Hub's. ErrAway, ErrRepository, ErrRevision, ErrFile, ErrGated, ErrToken,
+// Hub's. ErrUnavailable, ErrRepository, ErrRevision, ErrFile, ErrGated, ErrToken,
 // ErrCorrupt: why it cannot be had.
 func (c *Client) File(ctx context.Context, repository, commit, name string) (string, error) {
 	store := c.store(repository)
@@ -61,7 +61,7 @@ func (c *Client) File(ctx context.Context, repository, commit, name string) (str
 		return path, nil
 	}
 	if c.offline {
-		return "", fmt.Errorf("%w: %s of %s is not in the cache", ErrAway, name, commit)
+		return "", fmt.Errorf("%w: %s of %s is not in the cache", ErrUnavailable, name, commit)
 	}
 	file, err := c.stat(ctx, repository, commit, name)
 	if err != nil {
@@ -83,7 +83,7 @@ func (c *Client) Resolve(ctx context.Context, repository, revision, file string)
 		return revision, nil
 	}
 	if c.offline {
-		return "", fmt.Errorf("%w: %s is not asked for", ErrAway, revision)
+		return "", fmt.Errorf("%w: %s is not asked for", ErrUnavailable, revision)
 	}
 	found, err := c.stat(ctx, repository, revision, file)
 	if err != nil {

@@ -128,10 +128,10 @@ func TestFileComesOnceAndThenWithoutTheNetwork(t *testing.T) {
 		}
 	}
 	offline := w.open(t, hub.Settings{HFHubOffline: "ON"})
-	if _, err := offline.File(t.Context(), repo, commit, "manifest.json"); !errors.Is(err, hub.ErrAway) {
+	if _, err := offline.File(t.Context(), repo, commit, "manifest.json"); !errors.Is(err, hub.ErrUnavailable) {
 		t.Errorf("not cached, offline: got %v", err)
 	}
-	if _, err := offline.Tags(t.Context(), repo); !errors.Is(err, hub.ErrAway) {
+	if _, err := offline.Tags(t.Context(), repo); !errors.Is(err, hub.ErrUnavailable) {
 		t.Errorf("offline: got %v", err)
 	}
 }
@@ -231,13 +231,13 @@ func TestWhyItCannotBeHad(t *testing.T) {
 		"no file":               {file: "none.txt", want: hub.ErrFile},
 		"gated":                 {gated: true, want: hub.ErrGated},
 		"unknown token":         {settings: hub.Settings{HFToken: "hf_wrong"}, want: hub.ErrToken},
-		"down":                  {before: fail(http.StatusServiceUnavailable), want: hub.ErrAway},
-		"long rate limit":       {before: fail(http.StatusTooManyRequests, "Retry-After", "3600"), want: hub.ErrAway},
-		"long rate limit, IETF": {before: fail(http.StatusTooManyRequests, "RateLimit", `"api";r=0;t=3000`), want: hub.ErrAway},
-		"not a Hub":             {before: fail(http.StatusOK), want: hub.ErrAway},
+		"down":                  {before: fail(http.StatusServiceUnavailable), want: hub.ErrUnavailable},
+		"long rate limit":       {before: fail(http.StatusTooManyRequests, "Retry-After", "3600"), want: hub.ErrUnavailable},
+		"long rate limit, IETF": {before: fail(http.StatusTooManyRequests, "RateLimit", `"api";r=0;t=3000`), want: hub.ErrUnavailable},
+		"not a Hub":             {before: fail(http.StatusOK), want: hub.ErrUnavailable},
 		"no hash":               {before: fail(http.StatusOK, "X-Repo-Commit", strings.Repeat("a", 40), "ETag", `"../../x"`), want: hub.ErrCorrupt},
-		"redirects for ever":    {before: fail(http.StatusFound, "Location", "/again"), want: hub.ErrAway},
-		"nobody there":          {settings: hub.Settings{HFEndpoint: "http://127.0.0.1:1"}, want: hub.ErrAway},
+		"redirects for ever":    {before: fail(http.StatusFound, "Location", "/again"), want: hub.ErrUnavailable},
+		"nobody there":          {settings: hub.Settings{HFEndpoint: "http://127.0.0.1:1"}, want: hub.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.hub.Before(test.before)

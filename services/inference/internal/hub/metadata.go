@@ -50,7 +50,7 @@ func readMetadata(response *http.Response) (*metadata, error) {
 	}
 	out := &metadata{commit: response.Header.Get("X-Repo-Commit"), size: -1, location: next}
 	if !IsCommit(out.commit) {
-		return nil, fmt.Errorf("%w: the answer has no X-Repo-Commit; is HF_ENDPOINT a Hub?", ErrAway)
+		return nil, fmt.Errorf("%w: the answer has no X-Repo-Commit; is HF_ENDPOINT a Hub?", ErrUnavailable)
 	}
 	etag := response.Header.Get("X-Linked-Etag")
 	if etag == "" {

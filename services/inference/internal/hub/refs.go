@@ -21,7 +21,7 @@ type Tag struct {
 // Tags lists the tags of a repository. The errors are those of File.
 func (c *Client) Tags(ctx context.Context, repository string) ([]Tag, error) {
 	if c.offline {
-		return nil, fmt.Errorf("%w: HF_HUB_OFFLINE is set", ErrAway)
+		return nil, fmt.Errorf("%w: HF_HUB_OFFLINE is set", ErrUnavailable)
 	}
 	tags, err := retry(ctx, func() ([]Tag, error) {
 		target := c.endpoint.JoinPath("api", "models", repository, "refs")
@@ -34,7 +34,7 @@ func (c *Client) Tags(ctx context.Context, repository string) ([]Tag, error) {
 			Tags []Tag `json:"tags"`
 		}
 		if err := json.NewDecoder(io.LimitReader(response.Body, mostRefBytes)).Decode(&refs); err != nil {
-			return nil, fmt.Errorf("%w: its list of refs cannot be read: %w", ErrAway, err)
+			return nil, fmt.Errorf("%w: its list of refs cannot be read: %w", ErrUnavailable, err)
 		}
 		return refs.Tags, nil
 	})

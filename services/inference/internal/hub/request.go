@@ -59,7 +59,7 @@ func (c *Client) send(ctx context.Context, method string, target *url.URL, heade
 			if ctx.Err() != nil {
 				return nil, backoff.Permanent(ctx.Err())
 			}
-			return nil, fmt.Errorf("%w: %w", ErrAway, withoutAddress(err))
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, withoutAddress(err))
 		}
 		next, redirected := redirect(response)
 		if !redirected {
@@ -75,7 +75,7 @@ func (c *Client) send(ctx context.Context, method string, target *url.URL, heade
 		response.Body.Close()
 		target = next
 	}
-	return nil, backoff.Permanent(fmt.Errorf("%w: it redirects without end", ErrAway))
+	return nil, backoff.Permanent(fmt.Errorf("%w: it redirects without end", ErrUnavailable))
 }
 
 // redirect is where an answer sends to, if it does.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -147,7 +148,7 @@ func (r *Recorder) Close() error {
 }
 
 func (r *Recorder) refusal(err error) error {
-	refused := apierr.Unavailable(retryAfter, "the prediction could not be recorded; try again")
+	refused := apierr.Unavailable("record of predictions", retryAfter).Of("persistence")
 	if err == nil {
 		return refused
 	}
@@ -158,13 +159,14 @@ func (r *Recorder) refusal(err error) error {
 func (r *Recorder) Details() map[string]string {
 	out := map[string]string{"recording": string(r.options.Mode)}
 	if r.away.Load() {
-		out["persistence"] = "away"
+		out["persistence"] = "unavailable"
 	}
 	if r.options.Outbox == nil {
 		return out
 	}
 	stats := r.options.Outbox.Stats()
-	out["outbox"] = fmt.Sprintf("%d rows, %d of %d bytes", stats.Rows, stats.Bytes, stats.MostBytes)
+	out["outbox"] = strconv.FormatInt(stats.Rows, 10)
+	out["outbox_bytes"], out["outbox_max_bytes"] = strconv.FormatInt(stats.Bytes, 10), strconv.FormatInt(stats.MostBytes, 10)
 	if !stats.Oldest.IsZero() {
 		out["outbox_oldest"] = stats.Oldest.Format(time.RFC3339)
 	}

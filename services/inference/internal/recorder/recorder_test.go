@@ -175,7 +175,7 @@ func (w *world) drained(t *testing.T) {
 func unavailable(t *testing.T, err error) {
 	t.Helper()
 	refused, ok := errors.AsType[*apierr.Error](err)
-	if !ok || refused.Code != codes.Unavailable || refused.RetryAfter == 0 {
+	if !ok || refused.Code() != codes.Unavailable || refused.RetryAfter == 0 {
 		t.Errorf("got %v, want a time to try again", err)
 	}
 }

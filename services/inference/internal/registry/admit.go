@@ -225,7 +225,7 @@ func (v *Version) encode(rows []float32, values map[string]any) ([]float32, erro
 	}
 	rows, problems := v.Plan.Encode(rows, &profile)
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("%s %s", problems[0].Field, problems[0].Description)
+		return nil, fmt.Errorf("%s %s", problems[0].GetField(), problems[0].GetMessage())
 	}
 	return rows, nil
 }

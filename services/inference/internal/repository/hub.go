@@ -50,7 +50,7 @@ func (h *hubRepository) List(ctx context.Context) (*Listing, error) {
 
 func (h *hubRepository) listTags(ctx context.Context, out *Listing) error {
 	tags, err := h.client.Tags(ctx, h.name)
-	if errors.Is(err, hub.ErrAway) {
+	if errors.Is(err, hub.ErrUnavailable) {
 		kept, cacheErr := h.client.KeptRefs(h.name)
 		if cacheErr != nil {
 			return errors.Join(err, cacheErr)
@@ -128,7 +128,7 @@ func (h *hubRepository) add(out *Listing, tag, commit string) error {
 // of anything else the manifest does.
 func (h *hubRepository) listRevision(ctx context.Context, out *Listing) error {
 	commit, err := h.client.Resolve(ctx, h.name, h.revision, modelpkg.ManifestFile)
-	if errors.Is(err, hub.ErrAway) {
+	if errors.Is(err, hub.ErrUnavailable) {
 		kept, cacheErr := h.client.KeptRefs(h.name)
 		if cacheErr != nil || kept[h.revision] == "" {
 			return errors.Join(err, cacheErr)

@@ -141,7 +141,7 @@ func TestHubAwayIsServedFromTheCache(t *testing.T) {
 	}
 	w := start(t)
 	w.away()
-	if _, err := w.open(t, "").List(t.Context()); !errors.Is(err, hub.ErrAway) {
+	if _, err := w.open(t, "").List(t.Context()); !errors.Is(err, hub.ErrUnavailable) {
 		t.Errorf("nothing in the cache: got %v", err)
 	}
 }
@@ -162,7 +162,7 @@ func TestTagIsRememberedWhenAllOfItIsThere(t *testing.T) {
 		rw.WriteHeader(http.StatusBadGateway)
 		return true
 	})
-	if _, err := opened.Read(t.Context(), listing.Candidates[0]); !errors.Is(err, hub.ErrAway) {
+	if _, err := opened.Read(t.Context(), listing.Candidates[0]); !errors.Is(err, hub.ErrUnavailable) {
 		t.Fatalf("got %v", err)
 	}
 	if found, err := filepath.Glob(filepath.Join(w.settings.HFHome, "hub/models--acme--attrition/refs/*")); err != nil || len(found) != 0 {

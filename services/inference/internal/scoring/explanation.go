@@ -8,15 +8,16 @@ import (
 	"math"
 	"slices"
 
+	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/inference/internal/explain"
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-// MostEstimated is how many rows of one call are explained where that is an estimate:
+// MaxEstimated is how many rows of one call are explained where that is an estimate:
 // each takes thousands of runs of the graph.
-const MostEstimated = 100
+const MaxEstimated = 100
 
 // ErrTooMany says that a call asks for more estimated explanations than are made.
 var ErrTooMany = errors.New("too many explanations")
@@ -36,8 +37,8 @@ func addExplanations(ctx context.Context, version *registry.Version, rows []Row,
 	if len(asked) == 0 {
 		return nil
 	}
-	if version.Explainer.Method() == explain.Permutation && len(asked) > MostEstimated {
-		return fmt.Errorf("%w: this version's explanations are estimates, of which a call gets %d at most", ErrTooMany, MostEstimated)
+	if version.Explainer.Method() == explain.Permutation && len(asked) > MaxEstimated {
+		return fmt.Errorf("%w: this version's explanations are estimates, of which a call gets %d at most", ErrTooMany, MaxEstimated)
 	}
 	found, err := version.Explainer.Explain(ctx, inputs)
 	if err != nil {
@@ -45,16 +46,13 @@ func addExplanations(ctx context.Context, version *registry.Version, rows []Row,
 	}
 	for at, n := range asked {
 		if !addsUp(version.Explainer, &found[at], predictions[n].GetProbability()) {
-			predictions[n].Warnings = append(predictions[n].Warnings, &futurisysv1.Warning{Message: notExplained})
+			predictions[n].Warnings = append(predictions[n].Warnings, catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_EXPLAINED, ""))
 			continue
 		}
 		predictions[n].Explanation = explanationMessage(version, predictions[n].GetProfile(), &found[at], rows[good[n]].Explain.GetTop())
 	}
 	return nil
 }
-
-// notExplained is the warning of a prediction whose reasons would not be its own.
-const notExplained = "the reasons of this row could not be computed: they do not add up to its score"
 
 // explainTolerance is how far the probability that an explanation means may be from the
 // graph's: the graph's floats are of 32 bits.

@@ -44,7 +44,7 @@ type Row struct {
 // its request_id belongs to another row, or that the version gave no probability.
 type Outcome struct {
 	Prediction *futurisysv1.Prediction
-	Problems   []features.Problem
+	Problems   []*futurisysv1.Violation
 	Reused     bool
 	NoAnswer   bool
 }
@@ -137,16 +137,11 @@ func answered(width int, good []int, encoded, probabilities []float32, outcomes 
 
 // encode appends the profile's row, and says all that is wrong with it: by the
 // API's rules and by the version.
-func (s *Scorer) encode(plan *features.Plan, rows []float32, profile *futurisysv1.EmployeeProfile) ([]float32, []features.Problem) {
+func (s *Scorer) encode(plan *features.Plan, rows []float32, profile *futurisysv1.EmployeeProfile) ([]float32, []*futurisysv1.Violation) {
 	if profile == nil {
 		profile = &futurisysv1.EmployeeProfile{}
 	}
-	var problems []features.Problem
-	if err := s.rules.Validate(profile); err != nil {
-		for _, v := range grpcserver.Violations(err) {
-			problems = append(problems, features.Problem{Field: v.Field, Description: v.Description})
-		}
-	}
+	problems := grpcserver.Violations(s.rules.Validate(profile))
 	rows, unfit := plan.Encode(rows, profile)
 	return rows, append(problems, unfit...)
 }
@@ -197,8 +192,6 @@ func predict(version *registry.Version, row Row, probability float64) (*futurisy
 			prediction.RiskBand = band.Name
 		}
 	}
-	for _, unusual := range version.Plan.Warnings(row.Profile) {
-		prediction.Warnings = append(prediction.Warnings, &futurisysv1.Warning{Field: unusual.Field, Message: unusual.Description})
-	}
+	prediction.Warnings = version.Plan.Warnings(row.Profile)
 	return prediction, nil
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/futurisys/futurisys/services/inference/internal/counterfactual"
 	"github.com/futurisys/futurisys/services/inference/internal/explain"
-	"github.com/futurisys/futurisys/services/inference/internal/features"
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -29,11 +28,11 @@ type Question struct {
 // ProfileError says that a profile cannot be scored.
 type ProfileError struct {
 	Path     string // of the profile in the request, with a dot
-	Problems []features.Problem
+	Problems []*futurisysv1.Violation
 }
 
 func (e ProfileError) Error() string {
-	return fmt.Sprintf("%s%s %s", e.Path, e.Problems[0].Field, e.Problems[0].Description)
+	return fmt.Sprintf("%s%s %s", e.Path, e.Problems[0].GetField(), e.Problems[0].GetMessage())
 }
 
 // ErrNoAnswer says that the version gave no probability for a row.
@@ -51,7 +50,7 @@ func (s *Scorer) WhatIf(ctx context.Context, version *registry.Version, question
 	}
 	var encoded []float32
 	for i, profile := range profiles {
-		var problems []features.Problem
+		var problems []*futurisysv1.Violation
 		if encoded, problems = s.encode(version.Plan, encoded, profile); len(problems) > 0 {
 			return nil, ProfileError{paths[i], problems}
 		}
@@ -76,7 +75,7 @@ func (s *Scorer) WhatIf(ctx context.Context, version *registry.Version, question
 	scores := make([]*futurisysv1.ExplainedScore, len(profiles))
 	for i, profile := range profiles {
 		if !addsUp(version.Explainer, &found[i], float64(probabilities[i])) {
-			return nil, fmt.Errorf("explain with %s/%d: %s", version.Model, version.Number, notExplained)
+			return nil, fmt.Errorf("explain with %s/%d: the reasons do not add up to the score", version.Model, version.Number)
 		}
 		if scores[i], err = explainedScore(version, profile, float64(probabilities[i]), &found[i], question.Top); err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/futurisys/futurisys/services/inference/internal/scoring"
+	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -21,7 +22,7 @@ func (s *Prediction) Explain(ctx context.Context, request *futurisysv1.ExplainRe
 	}
 	switch {
 	case request.EmployeeId != nil && request.GetProfile() != nil:
-		return nil, invalidArgument("employee_id", "excludes profile")
+		return nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_EXCLUDED, "employee_id", "other", "profile")
 	case request.EmployeeId != nil:
 		rows, err := s.employeeRows(ctx, []int32{request.GetEmployeeId()})
 		if err != nil {
@@ -29,7 +30,7 @@ func (s *Prediction) Explain(ctx context.Context, request *futurisysv1.ExplainRe
 		}
 		question.Profile = rows[0].Profile
 	case request.GetProfile() == nil:
-		return nil, invalidArgument("profile", "is required, or employee_id")
+		return nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_REQUIRED_OR, "profile", "other", "employee_id")
 	}
 	answer, err := s.scorer.WhatIf(ctx, version, question)
 	if errors.Is(err, scoring.ErrNoAnswer) {

@@ -108,7 +108,7 @@ func TestEstimatesAreNotMadeInBulk(t *testing.T) {
 		manifest["explain"] = map[string]any{"method": "permutation", "space": "log_odds"}
 	})
 	a := startOn(t, recorder.Off, repository)
-	profiles := make([]*futurisysv1.EmployeeProfile, scoring.MostEstimated+1)
+	profiles := make([]*futurisysv1.EmployeeProfile, scoring.MaxEstimated+1)
 	for i := range profiles {
 		profiles[i] = example(t, a)
 	}

@@ -5,8 +5,6 @@ import (
 	"context"
 	"slices"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/pagetoken"
@@ -95,8 +93,7 @@ func (s *Model) GetModelVersion(_ context.Context, request *futurisysv1.GetModel
 func page[T any, K cmp.Ordered](all []T, list string, size int32, token string, key func(T) K) ([]T, string, error) {
 	after, err := pagetoken.Decode[K](list, token)
 	if err != nil {
-		return nil, "", apierr.New(codes.InvalidArgument, futurisysv1.ErrorReason_ERROR_REASON_INVALID_PAGE_TOKEN,
-			"page_token is not one that this list gave")
+		return nil, "", apierr.New(futurisysv1.ErrorReason_ERROR_REASON_INVALID_PAGE_TOKEN)
 	}
 	if after != nil {
 		start := slices.IndexFunc(all, func(one T) bool { return key(one) > *after })

@@ -49,7 +49,7 @@ func (s *Prediction) Predict(ctx context.Context, request *futurisysv1.PredictRe
 	}
 	defer version.Release()
 	if request.GetProfile() == nil {
-		return nil, invalidArgument("profile", "is required")
+		return nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_REQUIRED, "profile")
 	}
 	name, err := requestOf(ctx, request.GetRequestId(), request)
 	if err != nil {
@@ -136,7 +136,7 @@ type target interface {
 
 func (s *Prediction) acquire(request target) (*registry.Version, error) {
 	if request.GetVersion() != 0 && request.GetAlias() != "" {
-		return nil, invalidArgument("alias", "excludes version")
+		return nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_EXCLUDED, "alias", "other", "version")
 	}
 	version, err := s.versions.Acquire(request.GetModel(), request.GetVersion(), request.GetAlias())
 	if err != nil {
@@ -172,10 +172,9 @@ const readTimeout = 5 * time.Second
 // readEmployees reads those of the employees that are on record.
 func (s *Prediction) readEmployees(ctx context.Context, ids []int32) (map[int32]*futurisysv1.Employee, error) {
 	if s.employees == nil {
-		return nil, apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_NO_DATABASE,
-			"this environment has no employees on record")
+		return nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_NO_DATABASE)
 	}
-	// A persistence that hangs is as good as one that is away: the caller can try again.
+	// A persistence that hangs is as good as one that is unavailable: the caller can try again.
 	inTime, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	answer, err := s.employees.BatchGetEmployees(inTime, &futurisysv1.BatchGetEmployeesRequest{EmployeeIds: ids})
@@ -199,7 +198,7 @@ func (s *Prediction) refer(ctx context.Context, rows []scoring.Row, references [
 		return nil, nil
 	}
 	if len(references) != len(rows) {
-		return nil, invalidArgument("references", fmt.Sprintf("must be %d, one for each profile, not %d", len(rows), len(references)))
+		return nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_COUNT_MISMATCH, "references", "expected", len(rows), "other", "profiles", "found", len(references))
 	}
 	var ids []int32
 	for i, reference := range references {
@@ -291,14 +290,12 @@ func rowResult(index int32, outcome scoring.Outcome, version *registry.Version) 
 	case outcome.NoAnswer:
 		return rowFailure(index, noAnswerError(version))
 	case outcome.Prediction == nil:
-		return &futurisysv1.RowResult{Index: index, Outcome: &futurisysv1.RowResult_Error{Error: rowError(outcome.Problems)}}
+		return rowFailure(index, profileError("", outcome.Problems))
 	}
 	return &futurisysv1.RowResult{Index: index, Outcome: &futurisysv1.RowResult_Prediction{Prediction: outcome.Prediction}}
 }
 
 // rowFailure is an error of a call as that of one of its rows.
 func rowFailure(index int32, failed *apierr.Error) *futurisysv1.RowResult {
-	return &futurisysv1.RowResult{Index: index, Outcome: &futurisysv1.RowResult_Error{
-		Error: &futurisysv1.RowError{Reason: failed.Reason, Message: failed.Message},
-	}}
+	return &futurisysv1.RowResult{Index: index, Outcome: &futurisysv1.RowResult_Error{Error: rowError(failed)}}
 }

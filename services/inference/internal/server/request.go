@@ -3,12 +3,10 @@ package server
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
@@ -34,11 +32,11 @@ func requestOf(ctx context.Context, requestID string, asked target) (scoring.Req
 	key := header[0]
 	switch {
 	case len(header) > 1:
-		return scoring.Request{}, invalidArgument("request_id", "the header Idempotency-Key stands twice")
+		return scoring.Request{}, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_REPEATED, "request_id")
 	case requestID != "" && requestID != key:
-		return scoring.Request{}, invalidArgument("request_id", "is not what the header Idempotency-Key says")
+		return scoring.Request{}, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_HEADER_MISMATCH, "request_id", "header", "Idempotency-Key")
 	case utf8.RuneCountInString(key) > longestRequestID || strings.ContainsRune(key, 0):
-		return scoring.Request{}, invalidArgument("request_id", fmt.Sprintf("the header Idempotency-Key is longer than %d characters", longestRequestID))
+		return scoring.Request{}, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_TOO_LONG, "request_id", "max", longestRequestID)
 	}
 	return scoring.NewRequest(key, requestedOf(asked)), nil
 }
@@ -53,6 +51,5 @@ func requestedOf(asked target) string {
 
 // reusedError says that a request_id belongs to another row.
 func reusedError() *apierr.Error {
-	return apierr.New(codes.AlreadyExists, futurisysv1.ErrorReason_ERROR_REASON_REQUEST_ID_REUSED,
-		"this request_id was used for another row, version or alias: a new question needs a new one")
+	return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_REQUEST_ID_REUSED)
 }

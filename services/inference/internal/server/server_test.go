@@ -254,10 +254,10 @@ func TestBatchAnswersGoodRowsAndSaysWhatIsWrongWithBadOnes(t *testing.T) {
 		}
 	}
 	wrong := answer.GetResults()[1].GetError()
-	if wrong.GetReason() != "INVALID_PROFILE" || len(wrong.GetFieldViolations()) != 1 || wrong.GetFieldViolations()[0].GetField() != "job_title" {
+	if wrong.GetReason() != futurisysv1.ErrorReason_ERROR_REASON_INVALID_PROFILE || len(wrong.GetViolations()) != 1 || wrong.GetViolations()[0].GetField() != "job_title" {
 		t.Errorf("got %v", wrong)
 	}
-	if empty := answer.GetResults()[2].GetError(); len(empty.GetFieldViolations()) != enginetest.Width {
+	if empty := answer.GetResults()[2].GetError(); len(empty.GetViolations()) != enginetest.Width {
 		t.Errorf("an empty row lacks every feature, got %v", empty)
 	}
 	for _, count := range []int{0, 10_001} {
@@ -363,11 +363,11 @@ func TestStreamAnswersEachRowInItsTurn(t *testing.T) {
 		if answer.GetRowId() != fmt.Sprint(i) || int(answer.GetResult().GetIndex()) != i {
 			t.Fatalf("answer %d is of row %s, index %d", i, answer.GetRowId(), answer.GetResult().GetIndex())
 		}
-		want := map[int]string{3: "INVALID_PROFILE", 7: "MODEL_NOT_FOUND"}[i%10]
+		want := map[int]futurisysv1.ErrorReason{3: futurisysv1.ErrorReason_ERROR_REASON_INVALID_PROFILE, 7: futurisysv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND}[i%10]
 		if got := answer.GetResult().GetError().GetReason(); got != want {
-			t.Fatalf("row %d: reason %q, want %q", i, got, want)
+			t.Fatalf("row %d: reason %s, want %s", i, got, want)
 		}
-		if want == "" && a.ledger.find(answer.GetResult().GetPrediction().GetId()) == nil {
+		if want == 0 && a.ledger.find(answer.GetResult().GetPrediction().GetId()) == nil {
 			t.Fatalf("row %d was answered and is not on record", i)
 		}
 	}

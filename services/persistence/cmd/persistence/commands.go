@@ -89,7 +89,7 @@ func (c importCommand) Run(s *settings) (err error) {
 		return err //nolint:wrapcheck // it lists what is wrong
 	}
 	for _, problem := range report.GetProblems() {
-		fmt.Printf("%s:%d:%s: %s\n", ingest.Kind(problem.GetKind()), problem.GetLine(), problem.GetColumn(), problem.GetMessage())
+		fmt.Printf("%s:%d:%s: %s\n", ingest.Kind(problem.GetKind()), problem.GetLine(), problem.GetViolation().GetField(), problem.GetViolation().GetMessage())
 	}
 	fmt.Printf("%d employees: %d created, %d updated, %d unchanged, %d problems\n", report.GetEmployeeCount(),
 		report.GetCreatedCount(), report.GetUpdatedCount(), report.GetUnchangedCount(), report.GetProblemCount())

@@ -108,7 +108,7 @@ func (serveCommand) Run(s *settings) error {
 	}
 	grpcServer := grpcserver.New(grpcserver.Options{
 		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes,
-		Explain: server.Explain,
+		MapError: server.MapError,
 	})
 	futurisysv1.RegisterEmployeeServiceServer(grpcServer, employees)
 	futurisysv1.RegisterPredictionHistoryServiceServer(grpcServer, server.NewHistory(rows))

@@ -7,7 +7,7 @@ type column struct {
 	source string // as the extracts spell it, misspellings included
 	field  string // name in the API
 	kind   Kind   // the extract that has it
-	set    func(p *store.Profile, text string) error
+	set    setter
 }
 
 // columns are the columns that an import stores.

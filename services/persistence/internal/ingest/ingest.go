@@ -4,12 +4,14 @@
 package ingest
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // Kind says what a file holds.
@@ -59,10 +61,11 @@ func ignored() []string {
 
 // Problem says what is wrong with a file.
 type Problem struct {
-	Kind    Kind
-	Line    int    // from 1, the header; 0: the file as a whole
-	Column  string // as the header spells it; "": the line as a whole
-	Message string
+	Kind Kind
+	Line int // from 1, the header; 0: the file as a whole
+	// Violation has the column as its field, as the header spells it; "": the line as a
+	// whole.
+	Violation *futurisysv1.Violation
 }
 
 // MaxProblems is how many problems are kept; more are only counted.
@@ -74,21 +77,16 @@ type Report struct {
 	Count    int
 }
 
-func (r *Report) addf(kind Kind, line int, column, format string, args ...any) {
+// add notes a problem of a column, with the parameters of its reason's sentence.
+func (r *Report) add(kind Kind, line int, column string, reason futurisysv1.ViolationReason, parameters ...any) {
 	r.Count++
 	if len(r.Problems) < MaxProblems {
-		r.Problems = append(r.Problems, Problem{kind, line, column, fmt.Sprintf(format, args...)})
+		r.Problems = append(r.Problems, Problem{kind, line, catalogue.Violation(reason, column, parameters...)})
 	}
 }
 
-// Rule says what is wrong with a field of a profile, by the API's name of it.
-type Rule func(store.Profile) []FieldProblem
-
-// FieldProblem is what is wrong with one field.
-type FieldProblem struct {
-	Field   string // name in the API
-	Message string
-}
+// Rule says what is wrong with the fields of a profile, by the API's names of them.
+type Rule func(store.Profile) []*futurisysv1.Violation
 
 // Parse reads the files and returns the employees by id. They are whole only
 // when the report is empty. Either the joined file comes alone or all three
@@ -99,14 +97,14 @@ func Parse(files map[Kind][]byte, rule Rule) ([]store.Employee, *Report) {
 	if _, joined := files[Joined]; joined {
 		kinds = []Kind{Joined}
 		if len(files) > 1 {
-			report.addf(Joined, 0, "", "a joined file comes alone")
+			report.add(Joined, 0, "", futurisysv1.ViolationReason_VIOLATION_REASON_JOINED_FILE_NOT_ALONE)
 		}
 	}
 	tables := make([]*table, 0, len(kinds))
 	for _, kind := range kinds {
 		data, ok := files[kind]
 		if !ok {
-			report.addf(kind, 0, "", "this file is missing: an import takes the three extracts, or one joined file")
+			report.add(kind, 0, "", futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_FILE)
 			continue
 		}
 		tables = append(tables, readTable(kind, data, report))
@@ -131,7 +129,7 @@ func join(tables []*table, rule Rule, report *Report) []store.Employee {
 	}
 	slices.Sort(sorted)
 	if len(sorted) == 0 {
-		report.addf(tables[0].kind, 0, "", "the file has no employee")
+		report.add(tables[0].kind, 0, "", futurisysv1.ViolationReason_VIOLATION_REASON_NO_ROWS)
 	}
 	employees := make([]store.Employee, 0, len(sorted))
 	for _, id := range sorted {
@@ -140,7 +138,7 @@ func join(tables []*table, rule Rule, report *Report) []store.Employee {
 			line, ok := t.lines[id]
 			if !ok {
 				other, at := holder(tables, id)
-				report.addf(other, at, other.key(), "employee %d is not in %s", id, t.kind)
+				report.add(other, at, other.key(), futurisysv1.ViolationReason_VIOLATION_REASON_EMPLOYEE_NOT_IN_FILE, "employee", id, "file", t.kind)
 				continue
 			}
 			t.fill(&employee.Profile, line)
@@ -164,31 +162,35 @@ func holder(tables []*table, id int32) (Kind, int) {
 }
 
 // addField says where in the files a field that breaks a rule stands.
-func (r *Report) addField(tables []*table, id int32, wrong FieldProblem) {
+func (r *Report) addField(tables []*table, id int32, wrong *futurisysv1.Violation) {
+	kind, line := holder(tables, id)
+	column := wrong.GetField()
 	for _, t := range tables {
 		for _, bound := range t.columns {
-			if bound.field == wrong.Field {
-				r.addf(t.kind, t.lines[id].number, bound.header, "%s", wrong.Message)
-				return
+			if bound.field == wrong.GetField() {
+				kind, line, column = t.kind, t.lines[id].number, bound.header
 			}
 		}
 	}
-	kind, line := holder(tables, id)
-	r.addf(kind, line, wrong.Field, "%s", wrong.Message)
+	r.Count++
+	if len(r.Problems) < MaxProblems {
+		wrong.Field = column
+		r.Problems = append(r.Problems, Problem{kind, line, wrong})
+	}
 }
 
 // parseID reads an employee's id from the key column of a kind of file.
-func parseID(kind Kind, text string) (int32, error) {
+func parseID(kind Kind, text string) (int32, *cellError) {
 	digits := text
 	if kind == Evaluation {
 		var ok bool
 		if digits, ok = strings.CutPrefix(text, "E_"); !ok {
-			return 0, fmt.Errorf("must be E_ and the employee's number, not %s", quote(text))
+			return 0, &cellError{futurisysv1.ViolationReason_VIOLATION_REASON_NOT_REVIEW_NUMBER, text}
 		}
 	}
 	id, err := strconv.ParseUint(digits, 10, 31)
 	if err != nil || id == 0 {
-		return 0, fmt.Errorf("must be an employee's number from 1, not %s", quote(text))
+		return 0, &cellError{futurisysv1.ViolationReason_VIOLATION_REASON_NOT_EMPLOYEE_NUMBER, text}
 	}
 	return int32(id), nil
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/futurisys/futurisys/services/persistence/internal/ingest"
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // data is the folder of the committed extracts.
@@ -31,7 +33,7 @@ func extracts(t testing.TB) map[ingest.Kind][]byte {
 	return files
 }
 
-func anything(store.Profile) []ingest.FieldProblem { return nil }
+func anything(store.Profile) []*futurisysv1.Violation { return nil }
 
 func TestExtractsAreJoined(t *testing.T) {
 	employees, report := ingest.Parse(extracts(t), anything)
@@ -93,15 +95,15 @@ func TestEveryProblemIsNamedByFileLineAndColumn(t *testing.T) {
 		find, put string
 		want      string // file:line:column: message
 	}{
-		"duplicate id":            {ingest.SIRH, "\n2,49,M", "\n1,49,M", "extrait_sirh:3:id_employee: employee 1 stands in line 2 already"},
-		"missing column":          {ingest.Survey, "distance_domicile_travail,", "x,", "extrait_sondage:1:distance_domicile_travail: this column is missing"},
+		"duplicate id":            {ingest.SIRH, "\n2,49,M", "\n1,49,M", "extrait_sirh:3:id_employee: employee 1 is in line 2 already"},
+		"missing column":          {ingest.Survey, "distance_domicile_travail,", "x,", "extrait_sondage:1:distance_domicile_travail: the column is missing"},
 		"unknown column":          {ingest.Survey, "distance_domicile_travail,", "x,", "extrait_sondage:1:x: unknown column"},
-		"column twice":            {ingest.SIRH, "age,genre", "age,age", "extrait_sirh:1:age: this column stands twice"},
-		"no key":                  {ingest.Evaluation, "eval_number", "numero", "extrait_eval:1:eval_number: this column is missing"},
+		"column twice":            {ingest.SIRH, "age,genre", "age,age", "extrait_sirh:1:age: the column appears more than once"},
+		"no key":                  {ingest.Evaluation, "eval_number", "numero", "extrait_eval:1:eval_number: the column is missing"},
 		"unreadable percentage":   {ingest.Evaluation, "11 %", "onze %", `extrait_eval:2:augementation_salaire_precedente: must be a whole percentage such as "11 %", not "onze %"`},
-		"unreadable number":       {ingest.SIRH, "1,41,F", "1,quarante,F", `extrait_sirh:2:age: must be a whole number, not "quarante"`},
-		"number with a fraction":  {ingest.SIRH, "1,41,F", "1,41.5,F", `extrait_sirh:2:age: must be a whole number, not "41.5"`},
-		"number too large":        {ingest.SIRH, "1,41,F,5993", "1,41,F,99999999999", `extrait_sirh:2:revenu_mensuel: must be a whole number, not "99999999999"`},
+		"unreadable number":       {ingest.SIRH, "1,41,F", "1,quarante,F", `extrait_sirh:2:age: must be an integer, not "quarante"`},
+		"number with a fraction":  {ingest.SIRH, "1,41,F", "1,41.5,F", `extrait_sirh:2:age: must be an integer, not "41.5"`},
+		"number too large":        {ingest.SIRH, "1,41,F,5993", "1,41,F,99999999999", `extrait_sirh:2:revenu_mensuel: must be an integer, not "99999999999"`},
 		"neither yes nor no":      {ingest.Evaluation, "Oui,11 %", "Peut-être,11 %", `extrait_eval:2:heure_supplementaires: must be Oui or Non, not "Peut-être"`},
 		"line short of a field":   {ingest.SIRH, "1,41,F,", "1,41,", "extrait_sirh:2:: has 11 fields, the header has 12"},
 		"line with one too many":  {ingest.SIRH, "1,41,F,", "1,41,F,F,", "extrait_sirh:2:: has 13 fields, the header has 12"},
@@ -111,7 +113,7 @@ func TestEveryProblemIsNamedByFileLineAndColumn(t *testing.T) {
 		"in one extract only":     {ingest.Survey, ",00001,", ",99999,", "extrait_sirh:2:id_employee: employee 1 is not in extrait_sondage"},
 		"in one other only":       {ingest.Survey, ",00001,", ",99999,", "extrait_sondage:2:code_sondage: employee 99999 is not in extrait_sirh"},
 		"Windows-1252":            {ingest.SIRH, "Célibataire,Commercial,Cadre Commercial,8", "C\xe9libataire,Commercial,Cadre Commercial,8", "extrait_sirh:2:: not UTF-8, perhaps Windows-1252: save the file as UTF-8"},
-		"zero byte":               {ingest.SIRH, "1,41,F", "1,41\x00,F", "extrait_sirh:2:: holds a zero byte: this is not a CSV file"},
+		"zero byte":               {ingest.SIRH, "1,41,F", "1,41\x00,F", "extrait_sirh:2:: contains a zero byte: not a CSV file"},
 		"quote inside of a field": {ingest.SIRH, "1,41,F", `1,4"1,F`, `extrait_sirh:2:: not CSV: bare " in non-quoted-field`},
 		"quote that never closes": {ingest.SIRH, "1,41,F", `1,"41,F`, `not CSV: extraneous or missing " in quoted-field`},
 	} {
@@ -136,12 +138,12 @@ func TestFilesThatDoNotGoTogether(t *testing.T) {
 		files map[ingest.Kind][]byte
 		want  string
 	}{
-		"none":               {nil, "this file is missing"},
-		"one is missing":     {map[ingest.Kind][]byte{ingest.SIRH: all[ingest.SIRH], ingest.Survey: all[ingest.Survey]}, "extrait_eval:0:: this file is missing"},
-		"joined and another": {map[ingest.Kind][]byte{ingest.Joined: []byte("id_employee\n1\n"), ingest.SIRH: all[ingest.SIRH]}, "a joined file comes alone"},
+		"none":               {nil, "the file is missing"},
+		"one is missing":     {map[ingest.Kind][]byte{ingest.SIRH: all[ingest.SIRH], ingest.Survey: all[ingest.Survey]}, "extrait_eval:0:: the file is missing"},
+		"joined and another": {map[ingest.Kind][]byte{ingest.Joined: []byte("id_employee\n1\n"), ingest.SIRH: all[ingest.SIRH]}, "a joined file must come alone"},
 		"empty":              {map[ingest.Kind][]byte{ingest.Joined: {}}, "joined:0:: the file is empty"},
 		"only a header":      {map[ingest.Kind][]byte{ingest.Joined: header(t)}, "joined:0:: the file has no employee"},
-		"not a CSV file":     {map[ingest.Kind][]byte{ingest.Joined: []byte("PK\x03\x04")}, "joined:1:id_employee: this column is missing"},
+		"not a CSV file":     {map[ingest.Kind][]byte{ingest.Joined: []byte("PK\x03\x04")}, "joined:1:id_employee: the column is missing"},
 	} {
 		_, report := ingest.Parse(test.files, anything)
 		if got := text(report); !strings.Contains(got, test.want) {
@@ -151,9 +153,9 @@ func TestFilesThatDoNotGoTogether(t *testing.T) {
 }
 
 func TestRuleIsToldWhereItIsBroken(t *testing.T) {
-	rule := func(p store.Profile) []ingest.FieldProblem {
+	rule := func(p store.Profile) []*futurisysv1.Violation {
 		if *p.Age == 49 {
-			return []ingest.FieldProblem{{Field: "age", Message: "too good to be true"}}
+			return []*futurisysv1.Violation{{Field: "age", Message: "too good to be true"}}
 		}
 		return nil
 	}
@@ -191,7 +193,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("neither employees nor a problem")
 		}
 		for _, problem := range report.Problems {
-			if problem.Message == "" || problem.Line < 0 {
+			if problem.Violation.GetMessage() == "" || problem.Line < 0 {
 				t.Fatalf("a problem that says nothing: %+v", problem)
 			}
 		}
@@ -208,7 +210,7 @@ func FuzzParse(f *testing.F) {
 func text(report *ingest.Report) string {
 	var out strings.Builder
 	for _, p := range report.Problems {
-		fmt.Fprintf(&out, "%s:%d:%s: %s\n", p.Kind, p.Line, p.Column, p.Message)
+		fmt.Fprintf(&out, "%s:%d:%s: %s\n", p.Kind, p.Line, p.Violation.GetField(), p.Violation.GetMessage())
 	}
 	return out.String()
 }

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // byteOrderMark is what Excel writes before UTF-8.
@@ -82,17 +84,17 @@ func readTable(kind Kind, data []byte, report *Report) *table {
 // checkText refuses a file that is not clean UTF-8 text, and says where.
 func checkText(kind Kind, data []byte, report *Report) bool {
 	if len(bytes.TrimSpace(data)) == 0 {
-		report.addf(kind, 0, "", "the file is empty")
+		report.add(kind, 0, "", futurisysv1.ViolationReason_VIOLATION_REASON_FILE_EMPTY)
 		return false
 	}
 	before := report.Count
 	number := 1
 	for text := range bytes.Lines(data) {
 		if !utf8.Valid(text) {
-			report.addf(kind, number, "", "not UTF-8, perhaps Windows-1252: save the file as UTF-8")
+			report.add(kind, number, "", futurisysv1.ViolationReason_VIOLATION_REASON_FILE_NOT_UTF8)
 		}
 		if bytes.IndexByte(text, 0) >= 0 {
-			report.addf(kind, number, "", "holds a zero byte: this is not a CSV file")
+			report.add(kind, number, "", futurisysv1.ViolationReason_VIOLATION_REASON_FILE_NOT_TEXT)
 		}
 		number++
 	}
@@ -111,10 +113,10 @@ func separator(data []byte) rune {
 
 func reportCSV(kind Kind, err error, report *Report) {
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		report.addf(kind, parse.Line, "", "not CSV: %s", parse.Err)
+		report.add(kind, parse.Line, "", futurisysv1.ViolationReason_VIOLATION_REASON_NOT_CSV, "cause", parse.Err)
 		return
 	}
-	report.addf(kind, 0, "", "cannot be read: %s", err)
+	report.add(kind, 0, "", futurisysv1.ViolationReason_VIOLATION_REASON_NOT_CSV, "cause", err)
 }
 
 // bindHeader finds the stored columns in the header and returns where the key is.
@@ -130,22 +132,22 @@ func (t *table) bindHeader(header []string, report *Report) int {
 		}
 		switch {
 		case seen[identity]:
-			report.addf(t.kind, 1, name, "this column stands twice")
+			report.add(t.kind, 1, name, futurisysv1.ViolationReason_VIOLATION_REASON_REPEATED_COLUMN)
 		case name == t.kind.key():
 			key = at
 		case stored:
 			t.columns = append(t.columns, bound{c, name, at})
 		case !slices.Contains(ignored(), name):
-			report.addf(t.kind, 1, name, "unknown column")
+			report.add(t.kind, 1, name, futurisysv1.ViolationReason_VIOLATION_REASON_UNKNOWN_COLUMN)
 		}
 		seen[identity] = true
 	}
 	if key < 0 {
-		report.addf(t.kind, 1, t.kind.key(), "this column is missing")
+		report.add(t.kind, 1, t.kind.key(), futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN)
 	}
 	for _, c := range columns() {
 		if _, wanted := known[c.source]; wanted && !seen[c.field] {
-			report.addf(t.kind, 1, c.source, "this column is missing")
+			report.add(t.kind, 1, c.source, futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN)
 		}
 	}
 	return key
@@ -169,25 +171,25 @@ func (t *table) known() map[string]column {
 // addLine checks a line and keeps it under its employee.
 func (t *table) addLine(number int, record []string, width, key int, report *Report) {
 	if len(record) != width {
-		report.addf(t.kind, number, "", "has %d fields, the header has %d", len(record), width)
+		report.add(t.kind, number, "", futurisysv1.ViolationReason_VIOLATION_REASON_WRONG_FIELD_COUNT, "found", len(record), "expected", width)
 		return
 	}
 	for i := range record {
 		record[i] = strings.TrimSpace(record[i])
 	}
-	id, err := parseID(t.kind, record[key])
-	if err != nil {
-		report.addf(t.kind, number, t.kind.key(), "%s", err)
+	id, wrong := parseID(t.kind, record[key])
+	if wrong != nil {
+		report.add(t.kind, number, t.kind.key(), wrong.reason, wrong.parameters()...)
 		return
 	}
 	if before, twice := t.lines[id]; twice {
-		report.addf(t.kind, number, t.kind.key(), "employee %d stands in line %d already", id, before.number)
+		report.add(t.kind, number, t.kind.key(), futurisysv1.ViolationReason_VIOLATION_REASON_REPEATED_EMPLOYEE, "employee", id, "line", before.number)
 		return
 	}
 	var scratch store.Profile
 	for _, c := range t.columns {
-		if err := c.set(&scratch, record[c.at]); err != nil {
-			report.addf(t.kind, number, c.header, "%s", err)
+		if wrong := c.set(&scratch, record[c.at]); wrong != nil {
+			report.add(t.kind, number, c.header, wrong.reason, wrong.parameters()...)
 		}
 	}
 	t.lines[id] = line{number, record}

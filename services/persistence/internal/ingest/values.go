@@ -1,45 +1,58 @@
 package ingest
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // setter writes one cell into a profile. An empty cell means that the value is
 // not known.
-type setter = func(p *store.Profile, text string) error
+type setter = func(p *store.Profile, text string) *cellError
 
-var errText = errors.New("is longer than 100 characters")
+// cellError says that a cell is not what its column takes.
+type cellError struct {
+	reason futurisysv1.ViolationReason
+	cell   string
+}
+
+// parameters are those of the reason's sentence.
+func (e *cellError) parameters() []any {
+	if e.reason == futurisysv1.ViolationReason_VIOLATION_REASON_TOO_LONG {
+		return []any{"max", longestText}
+	}
+	return []any{"value", quote(e.cell)}
+}
 
 // longestText is the longest text that the API takes.
 const longestText = 100
 
 func number(of func(*store.Profile) **int32) setter {
-	return func(p *store.Profile, cell string) error {
-		return setNumber(of(p), cell, cell, "a whole number")
+	return func(p *store.Profile, cell string) *cellError {
+		return setNumber(of(p), cell, cell, futurisysv1.ViolationReason_VIOLATION_REASON_NOT_INTEGER)
 	}
 }
 
 // percentage reads "11 %", as the extracts have it, or "11".
 func percentage(of func(*store.Profile) **int32) setter {
-	return func(p *store.Profile, cell string) error {
+	return func(p *store.Profile, cell string) *cellError {
 		digits := strings.TrimRight(strings.TrimSuffix(cell, "%"), " \u00a0\u202f")
-		return setNumber(of(p), digits, cell, `a whole percentage such as "11 %"`)
+		return setNumber(of(p), digits, cell, futurisysv1.ViolationReason_VIOLATION_REASON_NOT_PERCENTAGE)
 	}
 }
 
-func setNumber(to **int32, digits, cell, wanted string) error {
+func setNumber(to **int32, digits, cell string, otherwise futurisysv1.ViolationReason) *cellError {
 	if cell == "" {
 		*to = nil
 		return nil
 	}
 	value, err := strconv.ParseInt(digits, 10, 32)
 	if err != nil {
-		return fmt.Errorf("must be %s, not %s", wanted, quote(cell))
+		return &cellError{otherwise, cell}
 	}
 	small := int32(value)
 	*to = &small
@@ -47,13 +60,13 @@ func setNumber(to **int32, digits, cell, wanted string) error {
 }
 
 func text(of func(*store.Profile) **string) setter {
-	return func(p *store.Profile, cell string) error {
+	return func(p *store.Profile, cell string) *cellError {
 		if cell == "" {
 			*of(p) = nil
 			return nil
 		}
 		if len([]rune(cell)) > longestText {
-			return errText
+			return &cellError{futurisysv1.ViolationReason_VIOLATION_REASON_TOO_LONG, cell}
 		}
 		*of(p) = &cell
 		return nil
@@ -62,7 +75,7 @@ func text(of func(*store.Profile) **string) setter {
 
 // yesNo reads Oui and Non, as the extracts have it, or true and false.
 func yesNo(of func(*store.Profile) **bool) setter {
-	return func(p *store.Profile, cell string) error {
+	return func(p *store.Profile, cell string) *cellError {
 		var value bool
 		switch strings.ToLower(cell) {
 		case "":
@@ -72,7 +85,7 @@ func yesNo(of func(*store.Profile) **bool) setter {
 			value = true
 		case "non", "false":
 		default:
-			return fmt.Errorf("must be Oui or Non, not %s", quote(cell))
+			return &cellError{futurisysv1.ViolationReason_VIOLATION_REASON_NOT_YES_OR_NO, cell}
 		}
 		*of(p) = &value
 		return nil

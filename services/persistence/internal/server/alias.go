@@ -5,11 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
-	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -39,8 +37,7 @@ func (s *Alias) AppendAliasChange(ctx context.Context, request *internalv1.Appen
 	}
 	err := s.store.AppendAliasChanges(ctx, request.GetRepository(), request.GetModel(), request.GetLastEntry(), changes)
 	if errors.Is(err, store.ErrChanged) {
-		return nil, apierr.New(codes.Aborted, futurisysv1.ErrorReason_ERROR_REASON_ETAG_MISMATCH,
-			"the journal of %s has other entries than the %d that are known", request.GetModel(), request.GetLastEntry())
+		return nil, changed("the journal of aliases of model " + request.GetModel())
 	}
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the store says what it was doing

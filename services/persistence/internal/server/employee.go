@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
+	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/pagetoken"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -95,7 +97,7 @@ func (s *Employee) CreateEmployee(ctx context.Context, request *futurisysv1.Crea
 func (s *Employee) UpdateEmployee(ctx context.Context, request *futurisysv1.UpdateEmployeeRequest) (*futurisysv1.Employee, error) {
 	given := request.GetEmployee()
 	if given.GetId() == 0 {
-		return nil, invalidArgument("employee.id", "is required")
+		return nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_REQUIRED, "employee.id")
 	}
 	change, err := changeOf(given, request.GetUpdateMask().GetPaths())
 	if err != nil {
@@ -103,7 +105,7 @@ func (s *Employee) UpdateEmployee(ctx context.Context, request *futurisysv1.Upda
 	}
 	changed, err := s.store.UpdateEmployee(ctx, given.GetId(), func(employee *store.Employee) error {
 		if given.GetEtag() != "" && given.GetEtag() != employee.Etag() {
-			return staleEtag(given.GetId())
+			return changed(fmt.Sprintf("employee %d", given.GetId()))
 		}
 		change(employee)
 		return nil
@@ -118,7 +120,7 @@ func (s *Employee) UpdateEmployee(ctx context.Context, request *futurisysv1.Upda
 func (s *Employee) DeleteEmployee(ctx context.Context, request *futurisysv1.DeleteEmployeeRequest) (*emptypb.Empty, error) {
 	err := s.store.DeleteEmployee(ctx, request.GetEmployee(), func(employee *store.Employee) error {
 		if request.GetEtag() != "" && request.GetEtag() != employee.Etag() {
-			return staleEtag(request.GetEmployee())
+			return changed(fmt.Sprintf("employee %d", request.GetEmployee()))
 		}
 		return nil
 	})

@@ -8,8 +8,9 @@ import (
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/persistence/internal/ingest"
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 	"github.com/futurisys/futurisys/services/platform/apierr"
@@ -39,13 +40,8 @@ func newProfileRule() (profileRule, error) {
 	return profileRule{validator}, nil
 }
 
-func (r profileRule) check(profile store.Profile) []ingest.FieldProblem {
-	violations := grpcserver.Violations(r.validator.Validate(profileMessage(profile)))
-	out := make([]ingest.FieldProblem, 0, len(violations))
-	for _, v := range violations {
-		out = append(out, ingest.FieldProblem{Field: v.Field, Message: v.Description})
-	}
-	return out
+func (r profileRule) check(profile store.Profile) []*futurisysv1.Violation {
+	return grpcserver.Violations(r.validator.Validate(profileMessage(profile)))
 }
 
 // ImportEmployees puts employees on record from CSV files.
@@ -82,15 +78,14 @@ func (s *Employee) Import(ctx context.Context, files map[ingest.Kind][]byte, val
 		}
 		for _, problem := range found.Problems {
 			report.Problems = append(report.Problems, &futurisysv1.ImportProblem{
-				Kind: futurisysv1.ImportFileKind(problem.Kind), Line: int32(problem.Line), Column: problem.Column, Message: problem.Message,
+				Kind: futurisysv1.ImportFileKind(problem.Kind), Line: int32(problem.Line), Violation: problem.Violation,
 			})
 		}
 		return report, nil
 	}
 	counts, err := s.store.ImportEmployees(ctx, employees, !validateOnly, func(done int) { progress(done, len(employees)) })
 	if errors.Is(err, store.ErrChanged) {
-		return nil, apierr.New(codes.Aborted, futurisysv1.ErrorReason_ERROR_REASON_ETAG_MISMATCH,
-			"other changes came in between; nothing was imported: try again")
+		return nil, changed("a record of an employee in the files")
 	}
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the store says what it was doing
@@ -114,17 +109,14 @@ func receiveFiles(stream importStream) (*futurisysv1.ImportOptions, map[ingest.K
 		}
 		if given := message.GetOptions(); given != nil {
 			if count > 0 {
-				return nil, nil, invalidArgument("options", "come in the first message")
+				return nil, nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_FIRST_MESSAGE, "options")
 			}
 			options = given
 			continue
 		}
 		chunk := message.GetChunk()
 		if total += len(chunk.GetData()); total > MaxImportBytes {
-			return nil, nil, &apierr.Error{
-				Code: codes.ResourceExhausted, Reason: apierr.ReasonTooLarge,
-				Message: fmt.Sprintf("the files are larger than %d bytes together", MaxImportBytes),
-			}
+			return nil, nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", MaxImportBytes)
 		}
 		kind := ingest.Kind(chunk.GetKind())
 		files[kind] = append(files[kind], chunk.GetData()...)
@@ -134,18 +126,20 @@ func receiveFiles(stream importStream) (*futurisysv1.ImportOptions, map[ingest.K
 // importError lists what is wrong with the files: the field of each violation is
 // the file, its line and its column.
 func importError(found *ingest.Report) error {
-	violations := make([]apierr.Violation, 0, shownProblems)
+	violations := make([]*futurisysv1.Violation, 0, shownProblems)
 	for _, problem := range found.Problems[:min(len(found.Problems), shownProblems)] {
 		place := problem.Kind.String()
 		if problem.Line > 0 {
 			place += fmt.Sprintf(":%d", problem.Line)
 		}
-		if problem.Column != "" {
-			place += ":" + problem.Column
+		if problem.Violation.GetField() != "" {
+			place += ":" + problem.Violation.GetField()
 		}
-		violations = append(violations, apierr.Violation{Field: place, Description: problem.Message})
+		placed := proto.CloneOf(problem.Violation)
+		placed.Field = place
+		violations = append(violations, placed)
 	}
-	refused := apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_IMPORT, violations)
-	refused.Message = fmt.Sprintf("nothing was imported: %d problems: %s", found.Count, refused.Message)
+	refused := apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_IMPORT, violations...)
+	refused.Parameters = catalogue.Parameters([]any{"count", found.Count})
 	return refused
 }

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/pagetoken"
@@ -31,8 +31,7 @@ func NewHistory(rows store.Store) *History { return &History{store: rows} }
 func (s *History) GetPrediction(ctx context.Context, request *futurisysv1.GetPredictionRequest) (*futurisysv1.Prediction, error) {
 	prediction, err := s.store.Prediction(ctx, strings.ToLower(request.GetPrediction()))
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, apierr.New(codes.NotFound, futurisysv1.ErrorReason_ERROR_REASON_PREDICTION_NOT_FOUND,
-			"no prediction %s on record", request.GetPrediction())
+		return nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_PREDICTION_NOT_FOUND, "prediction", request.GetPrediction())
 	}
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the store says what it was doing
@@ -50,10 +49,10 @@ func (s *History) ListPredictions(ctx context.Context, request *futurisysv1.List
 		Ascending: request.GetOrderBy() == "create_time", Order: predictionOrder(request.GetOrderBy()), Explanations: request.GetIncludeExplanations(), Previous: request.GetIncludePrevious(),
 	}
 	if query.ModelVersion != 0 && query.Model == "" {
-		return nil, invalidArgument("model", "is required with version")
+		return nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_REQUIRED_WITH, "model", "other", "version")
 	}
 	if query.Order == store.ByRowNumber && query.BatchID == "" {
-		return nil, invalidArgument("batch_id", "is required with order_by row_number")
+		return nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_REQUIRED_WITH, "batch_id", "other", "order_by row_number")
 	}
 	asked := query
 	var err error
@@ -177,7 +176,7 @@ func predictionMessage(p *store.Prediction) *futurisysv1.Prediction {
 		out.Previous = summaryMessage(p.Previous)
 	}
 	for _, w := range p.Warnings {
-		out.Warnings = append(out.Warnings, &futurisysv1.Warning{Field: w.Field, Message: w.Message})
+		out.Warnings = append(out.Warnings, warningMessage(w))
 	}
 	return out
 }
@@ -187,4 +186,21 @@ func summaryMessage(p *store.Summary) *futurisysv1.PredictionSummary {
 		Id: p.ID, Model: p.Model, ModelVersion: p.ModelVersion, Probability: p.Probability,
 		Positive: p.Positive, RiskBand: p.RiskBand, CreateTime: timestamppb.New(p.CreateTime),
 	}
+}
+
+// warningRow is a warning as it is stored: its sentence is made again when it is read.
+func warningRow(w *futurisysv1.Violation) store.Warning {
+	if w.GetReason() == futurisysv1.ViolationReason_VIOLATION_REASON_UNSPECIFIED {
+		return store.Warning{Field: w.GetField(), Message: w.GetMessage()}
+	}
+	return store.Warning{Field: w.GetField(), Reason: catalogue.Name(w.GetReason()), Parameters: w.GetParameters()}
+}
+
+func warningMessage(w store.Warning) *futurisysv1.Violation {
+	reason := catalogue.ViolationReason(w.Reason)
+	out := &futurisysv1.Violation{Field: w.Field, Message: w.Message, Reason: reason, Parameters: w.Parameters}
+	if reason != futurisysv1.ViolationReason_VIOLATION_REASON_UNSPECIFIED {
+		out.Message = catalogue.Sentence(catalogue.English, reason, w.Parameters)
+	}
+	return out
 }

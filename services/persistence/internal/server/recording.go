@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
+	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -31,13 +32,13 @@ func (s *Recording) RecordPredictions(ctx context.Context, request *internalv1.R
 	for i, message := range request.GetPredictions() {
 		row, err := predictionFromMessage(message, now)
 		if err != nil {
-			return nil, invalidArgument(fmt.Sprintf("predictions[%d]", i), err.Error())
+			return nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, fmt.Sprintf("predictions[%d]", i), "cause", err)
 		}
 		rows[i] = row
 	}
 	recorded, err := s.store.RecordPredictions(ctx, rows, request.GetAnswered())
 	if errors.Is(err, store.ErrRefused) {
-		return nil, invalidArgument("predictions", "one of them breaks a rule of the record")
+		return nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "predictions", "cause", "a row breaks a rule of the database")
 	}
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the store says what it was doing
@@ -85,7 +86,7 @@ func predictionFromMessage(p *futurisysv1.Prediction, now time.Time) (store.Pred
 		out.BatchID = &batch
 	}
 	for _, w := range p.GetWarnings() {
-		out.Warnings = append(out.Warnings, store.Warning{Field: w.GetField(), Message: w.GetMessage()})
+		out.Warnings = append(out.Warnings, warningRow(w))
 	}
 	return out, nil
 }

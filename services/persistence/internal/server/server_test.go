@@ -30,6 +30,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/persistence/internal/server"
 	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
 	"github.com/futurisys/futurisys/services/platform/grpcclient"
@@ -168,7 +169,7 @@ func aPrediction(profile *futurisysv1.EmployeeProfile) *futurisysv1.Prediction {
 	return &futurisysv1.Prediction{
 		Id: uuid.Must(uuid.NewV7()).String(), BatchId: uuid.NewString(), EmployeeId: proto.Int32(5), Model: "attrition", ModelVersion: 1,
 		ModelRevision: "sha256:x", Probability: 0.25, Threshold: 0.32, PredictedLabel: "stays", RiskBand: "MODERATE", Profile: profile,
-		Warnings:   []*futurisysv1.Warning{{Field: "age", Message: "m"}},
+		Warnings:   []*futurisysv1.Violation{catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_OUTSIDE_TRAINING_RANGE, "age", "value", 80, "min", 18, "max", 60)},
 		CreateTime: timestamppb.New(timestamppb.Now().AsTime().Truncate(1000)),
 	}
 }
@@ -345,7 +346,7 @@ func TestRecordingRefusesWhatIsNoPrediction(t *testing.T) {
 		"version -1":       func(p *futurisysv1.Prediction) { p.ModelVersion = -1 },
 		"zero byte":        func(p *futurisysv1.Prediction) { p.PredictedLabel = "a\x00b" },
 		"a band of 10 MB":  func(p *futurisysv1.Prediction) { p.RiskBand = strings.Repeat("x", 10<<20) },
-		"100,000 warnings": func(p *futurisysv1.Prediction) { p.Warnings = make([]*futurisysv1.Warning, 100_000) },
+		"100,000 warnings": func(p *futurisysv1.Prediction) { p.Warnings = make([]*futurisysv1.Violation, 100_000) },
 		"age 5":            func(p *futurisysv1.Prediction) { p.Profile = &futurisysv1.EmployeeProfile{Age: proto.Int32(5)} },
 		"unknown kind":     func(p *futurisysv1.Prediction) { p.Kind = 99 },
 		"infinite margin":  func(p *futurisysv1.Prediction) { p.Explanation = &futurisysv1.Explanation{Margin: math.Inf(1)} },
@@ -379,7 +380,7 @@ func TestImportIsAllOrNone(t *testing.T) {
 		t.Errorf("got %v", fields)
 	}
 	report, err := send(t, a, bad, true)
-	if err != nil || report.GetProblemCount() != 1 || report.GetProblems()[0].GetLine() != 2 || report.GetProblems()[0].GetColumn() != "age" {
+	if err != nil || report.GetProblemCount() != 1 || report.GetProblems()[0].GetLine() != 2 || report.GetProblems()[0].GetViolation().GetField() != "age" {
 		t.Fatalf("got %v, %v", report, err)
 	}
 	report, err = send(t, a, string(text), true)

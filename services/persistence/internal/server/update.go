@@ -1,13 +1,13 @@
 package server
 
 import (
-	"fmt"
 	"strings"
 	"unicode"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
+	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -62,7 +62,7 @@ func readMask(paths []string) (setName bool, fields []protoreflect.FieldDescript
 		case path == "etag" || path == "id":
 			// They say which record is meant, and change nothing.
 		default:
-			return false, nil, invalidArgument("update_mask", fmt.Sprintf("%q cannot be changed", path))
+			return false, nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_UPDATABLE, "update_mask", "path", path)
 		}
 	}
 	return setName, fields, nil

@@ -18,9 +18,9 @@ var (
 	ErrExists = errors.New("exists already")
 	// ErrChanged says that the row is not as the caller believes.
 	ErrChanged = errors.New("changed since it was read")
-	// ErrAway says that the database cannot do it now: it does not answer, is full,
+	// ErrUnavailable says that the database cannot do it now: it does not answer, is full,
 	// or is handing over. Trying again may help.
-	ErrAway = errors.New("the database is away")
+	ErrUnavailable = errors.New("the database is unavailable")
 	// ErrRefused says that a row breaks a rule of the schema. Trying again is of no
 	// use.
 	ErrRefused = errors.New("the database refuses the row")
@@ -76,8 +76,13 @@ const (
 
 // Warning is what a reader of a prediction should know.
 type Warning struct {
-	Field   string `json:"field"`
-	Message string `json:"message"`
+	Field string `json:"field"`
+	// Reason is the API's ViolationReason by name, and Parameters what stands in its
+	// sentence.
+	Reason     string            `json:"reason,omitempty"`
+	Parameters map[string]string `json:"parameters,omitempty"`
+	// Message is the English sentence of a warning from before there were reasons.
+	Message string `json:"message,omitempty"`
 }
 
 // Prediction is one answer of a model, as it was given.

@@ -36,10 +36,10 @@ func (d postgresDialector) Translate(err error) error {
 	return classify(d.Dialector.Translate(err), err)
 }
 
-// classify adds ErrAway or ErrRefused to an error that is one; GORM's own meaning
+// classify adds ErrUnavailable or ErrRefused to an error that is one; GORM's own meaning
 // of it, translated, stays.
 func classify(translated, err error) error {
-	if errors.Is(translated, store.ErrAway) || errors.Is(translated, store.ErrRefused) {
+	if errors.Is(translated, store.ErrUnavailable) || errors.Is(translated, store.ErrRefused) {
 		return translated
 	}
 	switch {
@@ -47,9 +47,9 @@ func classify(translated, err error) error {
 		return translated
 	case isPooled(err): // it was not when the connection was opened
 		return fmt.Errorf("%w: a pooler in transaction mode stands before the database: restart, "+
-			"or add default_query_exec_mode=cache_describe to DATABASE_URL: %w", store.ErrAway, translated)
+			"or add default_query_exec_mode=cache_describe to DATABASE_URL: %w", store.ErrUnavailable, translated)
 	case isAway(err):
-		return fmt.Errorf("%w: %w", store.ErrAway, translated)
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, translated)
 	case isRefusal(err) || errors.Is(translated, gorm.ErrCheckConstraintViolated):
 		return fmt.Errorf("%w: %w", store.ErrRefused, translated)
 	}

@@ -198,7 +198,7 @@ func TestDatabaseThatIsAwayIsSaid(t *testing.T) {
 		"list":   func() error { _, err := rows.ListPredictions(t.Context(), store.PredictionQuery{Limit: 1}); return err }(),
 		"create": func() error { _, err := rows.CreateEmployee(t.Context(), store.Employee{ID: 1}); return err }(),
 	} {
-		if !errors.Is(err, store.ErrAway) {
+		if !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -224,7 +224,7 @@ func TestFullDiskIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = database.Exec("CREATE TABLE filler AS SELECT randomblob(100000)")
-	if err == nil || !errors.Is(gormstore.Classify(err), store.ErrAway) {
+	if err == nil || !errors.Is(gormstore.Classify(err), store.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,0 +1,148 @@
+package mux
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/futurisys/futurisys/gateway/internal/jsoncodec"
+	"github.com/futurisys/futurisys/gateway/internal/routes"
+	"github.com/futurisys/futurisys/proto/catalogue"
+	"github.com/futurisys/futurisys/services/platform/apierr"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// checkRequest refuses what is wrong with a request's path and query before grpc-gateway
+// reads them: it says the first thing only, in words, and passes over a parameter that
+// there is not. A misspelt filter would be a silent wrong answer. What is wrong with the
+// body it lets errorHandler know.
+func (m routing) checkRequest(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		route, ok := m.table.Find(r)
+		if !ok || route.Method == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		violations := append(pathViolations(route, r.URL.Path), queryViolations(route, r.URL.Query())...)
+		if len(violations) > 0 {
+			WriteError(w, apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, violations...))
+			return
+		}
+		if route.Body != "" {
+			r.Body = &requestBody{ReadCloser: r.Body}
+		}
+		if route.Body != "" && route.Body != "*" {
+			// grpc-gateway reads such a body twice, from a copy.
+			if err := m.readBody(r, route); err != nil {
+				WriteError(w, err)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// requestBody is a body, and what is wrong with it: grpc-gateway's generated code keeps
+// only the text of an error.
+type requestBody struct {
+	io.ReadCloser
+
+	err error
+}
+
+// bodyError is what was wrong with a request's body; nil: nothing.
+func bodyError(r *http.Request) error {
+	if body, ok := r.Body.(*requestBody); ok {
+		return body.err
+	}
+	return nil
+}
+
+// readBody tries whether a body is the field of the request that it should be.
+func (m routing) readBody(r *http.Request, route routes.Route) error {
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		return readError(err)
+	}
+	field := route.Method.Input().Fields().ByName(protoreflect.Name(route.Body))
+	if err := decodeBody(m.decoder, data, dynamicpb.NewMessage(field.Message())); err != nil {
+		return err
+	}
+	r.Body = &requestBody{ReadCloser: io.NopCloser(bytes.NewReader(data))}
+	return nil
+}
+
+// readError says why a body could not be read to its end.
+func readError(err error) error {
+	if over, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", over.Limit)
+	}
+	return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "", "cause", err)
+}
+
+// pathViolations are the parameters of a path that are not what their fields take.
+func pathViolations(route routes.Route, path string) []*futurisysv1.Violation {
+	var violations []*futurisysv1.Violation
+	for name, value := range route.Parameters(path) {
+		field := fieldOf(route.Method.Input(), name)
+		if field == nil || field.Kind() != protoreflect.Int32Kind {
+			continue
+		}
+		if _, err := strconv.ParseInt(value, 10, 32); err != nil {
+			violations = append(violations, catalogue.Violation(
+				futurisysv1.ViolationReason_VIOLATION_REASON_OUT_OF_RANGE, name, "min", 1, "max", math.MaxInt32))
+		}
+	}
+	return violations
+}
+
+// queryViolations are the parameters of a query that the request does not have, or not so.
+func queryViolations(route routes.Route, values url.Values) []*futurisysv1.Violation {
+	var violations []*futurisysv1.Violation
+	wrong := func(reason futurisysv1.ViolationReason, name string, parameters ...any) {
+		violations = append(violations, catalogue.Violation(reason, name, parameters...))
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		field := fieldOf(route.Method.Input(), name)
+		switch {
+		case route.Body == "*" || field == nil || route.Binds(string(field.Name())):
+			wrong(futurisysv1.ViolationReason_VIOLATION_REASON_UNKNOWN_PARAMETER, name)
+		case len(values[name]) > 1 && !field.IsList():
+			wrong(futurisysv1.ViolationReason_VIOLATION_REASON_REPEATED, name)
+		default:
+			for _, value := range values[name] {
+				if reason, parameters := jsoncodec.Text(field, value); reason != 0 {
+					wrong(reason, name, parameters...)
+				}
+			}
+		}
+	}
+	return violations
+}
+
+// fieldOf is the field that a dotted parameter name leads to; nil: there is none.
+func fieldOf(message protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
+	first, rest, nested := strings.Cut(name, ".")
+	field := message.Fields().ByJSONName(first)
+	if field == nil {
+		field = message.Fields().ByName(protoreflect.Name(first))
+	}
+	if field == nil || !nested {
+		return field
+	}
+	if field.Message() == nil {
+		return nil
+	}
+	return fieldOf(field.Message(), rest)
+}

@@ -35,7 +35,7 @@ func TestReasonsAreOnRecord(t *testing.T) {
 		for _, employee := range list.GetEmployees() {
 			ids += fmt.Sprint(",", employee.GetId())
 		}
-		for version, method := range map[int]string{1: "additive", 2: "tree"} {
+		for version, method := range map[int]futurisysv1.ExplainMethod{1: futurisysv1.ExplainMethod_EXPLAIN_METHOD_ADDITIVE, 2: futurisysv1.ExplainMethod_EXPLAIN_METHOD_TREE} {
 			body := fmt.Sprintf(`{"employeeIds": [%s], "version": %d, "explain": {}}`, ids[1:], version)
 			var scored futurisysv1.PredictEmployeesResponse
 			s.call(http.MethodPost, "/v1/models/attrition:predictEmployees", body).into(t, &scored)

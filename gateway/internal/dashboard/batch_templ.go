@@ -463,7 +463,7 @@ func inlineResults(v *view, out *scored, results *predictionList, download templ
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = reasonList(v, p.GetExplanation()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = reasonList(v, p.GetExplanation(), nil).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -16,7 +16,7 @@ import (
 // curveShown is the curve of one feature.
 type curveShown struct {
 	Curve   *futurisysv1.FeatureCurve
-	Space   string
+	Space   futurisysv1.ExplainSpace
 	Numeric bool
 	At      *float64 // the value that is marked
 }

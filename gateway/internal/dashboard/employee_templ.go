@@ -732,7 +732,7 @@ func whatIfResult(v *view, s *whatIfShown) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = chart.Bars(chart.Text{ID: "what-if-chart", Title: v.T("what_if_differences"), Description: v.T("what_if_description")}, v.differenceBars(s.Answer.GetDifferences())).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = chart.Bars(chart.Text{ID: "what-if-chart", Title: v.T("what_if_differences"), Description: v.T("what_if_description")}, v.differenceBars(s.Answer.GetDifferences(), s.Version)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -741,7 +741,7 @@ func whatIfResult(v *view, s *whatIfShown) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = counterfactualText(v, s.Answer.GetCounterfactual()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = counterfactualText(v, s.Answer.GetCounterfactual(), s.Version).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -87,7 +87,7 @@ func predictionCells(v *view, t *table, p *futurisysv1.Prediction, who string) [
 		t.text(who), t.time(p.GetCreateTime()),
 		t.decimal(p.GetProbability()), v.bandName(p.GetRiskBand()), v.decision(p.GetPositive()), t.decimal(p.GetThreshold()),
 	}
-	reasons := v.reasons(p.GetExplanation(), 3) //nolint:mnd // columns
+	reasons := v.reasons(p.GetExplanation(), nil, 3) //nolint:mnd // columns
 	for i := range 3 {
 		reason := ""
 		if i < len(reasons) {

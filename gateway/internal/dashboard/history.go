@@ -60,7 +60,7 @@ func (d *Dashboard) historyPage(v *view, w http.ResponseWriter, r *http.Request)
 		request.PageToken = r.URL.Query().Get("page_token")
 		err := d.readPredictions(r.Context(), request, list)
 		if status.Code(err) == codes.NotFound {
-			problem, code = "error_EMPLOYEE_NOT_FOUND", http.StatusNotFound
+			problem, code = "problem_no_employee", http.StatusNotFound
 		} else if err != nil {
 			d.fail(v, w, r, persistence, err)
 			return

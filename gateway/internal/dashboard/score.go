@@ -65,7 +65,7 @@ func (v *view) sized(key string, list interface {
 }
 
 // explanationBars are the contributions as bars, each with its value.
-func (v *view) explanationBars(e *futurisysv1.Explanation) []chart.Bar {
+func (v *view) explanationBars(e *futurisysv1.Explanation, version *futurisysv1.ModelVersion) []chart.Bar {
 	bars := make([]chart.Bar, 0, len(e.GetContributions())+1)
 	for _, c := range e.GetContributions() {
 		shown := v.Signed(c.GetContribution(), 2) //nolint:mnd // decimals
@@ -73,7 +73,7 @@ func (v *view) explanationBars(e *futurisysv1.Explanation) []chart.Bar {
 			shown += " ± " + v.Decimal(c.GetStandardError(), 2) //nolint:mnd // decimals
 		}
 		bars = append(bars, chart.Bar{
-			Label: shorten(v.label(c.GetLabelFr(), c.GetLabelEn()) + " : " + v.value(c.GetValue())), Amount: c.GetContribution(), Shown: shown,
+			Label: shorten(v.featureName(c, version) + " : " + v.value(c.GetValue())), Amount: c.GetContribution(), Shown: shown,
 		})
 	}
 	if e.GetRestCount() > 0 {

@@ -158,7 +158,7 @@ func TestViolationsAreInTheReadersLanguage(t *testing.T) {
 	years := catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_MORE_YEARS, "tenure_years", "value", 9, "other", "total_experience_years", "limit", 5)
 	for _, test := range []struct{ got, want string }{
 		{french.violation(catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_INTEGER, "age", "value", `"x"`)), `doit être un nombre entier, pas "x"`},
-		{french.violation(years), "9 dépasse " + french.T("field_total_experience_years") + ", 5"},
+		{french.violation(years), "ces années se contredisent (9, pour " + french.T("field_total_experience_years") + " : 5)"},
 		{english.violation(years), "9 is more than " + english.T("field_total_experience_years") + ", 5"},
 		{french.violation(&futurisysv1.Violation{Message: "of before there were reasons"}), "of before there were reasons"},
 		{french.violation(&futurisysv1.Violation{Reason: 9999, Message: "of a newer service"}), "of a newer service"},

@@ -2,6 +2,8 @@ package dashboard
 
 import (
 	"maps"
+	"slices"
+	"strconv"
 
 	"github.com/futurisys/futurisys/proto/catalogue"
 
@@ -18,10 +20,15 @@ func (v *view) violation(wrong *futurisysv1.Violation) string {
 	if reason == futurisysv1.ViolationReason_VIOLATION_REASON_UNSPECIFIED || catalogue.Name(reason) == "" {
 		return wrong.GetMessage()
 	}
-	parameters := wrong.GetParameters()
-	if other, ok := parameters["other"]; ok {
-		parameters = maps.Clone(parameters)
-		parameters["other"] = v.fieldName(other, nil)
+	parameters := maps.Clone(wrong.GetParameters())
+	for name, value := range parameters {
+		number, err := strconv.ParseFloat(value, 64)
+		switch {
+		case name == "other":
+			parameters[name] = v.fieldName(value, nil)
+		case err == nil && slices.Contains([]string{"value", "min", "max", "limit"}, name):
+			parameters[name] = v.Decimal(number, 3) //nolint:mnd // decimals
+		}
 	}
 	return catalogue.Sentence(v.language(), reason, parameters)
 }

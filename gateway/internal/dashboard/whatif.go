@@ -17,6 +17,7 @@ import (
 // whatIfShown is a what-if: what was chosen, and what came of it.
 type whatIfShown struct {
 	Typed   url.Values
+	Version *futurisysv1.ModelVersion // that answered
 	Answer  *futurisysv1.ExplainResponse
 	Failure *failure
 }
@@ -39,6 +40,7 @@ func (d *Dashboard) whatIf(v *view, w http.ResponseWriter, r *http.Request) {
 	result := &whatIfShown{Typed: r.PostForm}
 	model, err := d.models.get(r.Context())
 	if err == nil {
+		result.Version = model.GetChampion()
 		result.Answer, result.Failure, err = d.askWhatIf(v, r, id, model)
 	}
 	if err == nil && result.Failure == nil && r.PostForm.Has("keep") {
@@ -118,10 +120,10 @@ func changed(profile, wanted *futurisysv1.EmployeeProfile) *futurisysv1.Employee
 }
 
 // differenceBars are what each field does, as bars.
-func (v *view) differenceBars(differences []*futurisysv1.ContributionChange) []chart.Bar {
+func (v *view) differenceBars(differences []*futurisysv1.ContributionChange, version *futurisysv1.ModelVersion) []chart.Bar {
 	bars := make([]chart.Bar, len(differences))
 	for i, c := range differences {
-		label := v.label(c.GetLabelFr(), c.GetLabelEn())
+		label := v.featureName(c, version)
 		if !proto.Equal(c.GetFrom(), c.GetTo()) {
 			label += " : " + v.value(c.GetFrom()) + " → " + v.value(c.GetTo())
 		}

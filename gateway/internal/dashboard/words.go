@@ -4,6 +4,10 @@ import (
 	"math"
 	"strings"
 
+	"github.com/futurisys/futurisys/proto/catalogue"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
@@ -24,6 +28,17 @@ func (v *view) fieldName(name string, feature *futurisysv1.ModelFeature) string 
 		return v.T("field_" + name)
 	}
 	return strings.ReplaceAll(name, "_", " ")
+}
+
+// featureName is what to call the field of a contribution or a change; version is the one
+// that answered, nil where it is not at hand.
+func (v *view) featureName(of interface{ GetFeature() string }, version *futurisysv1.ModelVersion) string {
+	return v.fieldName(of.GetFeature(), featureOf(version, of.GetFeature()))
+}
+
+// word is the text of an enum's value, such as space_log_odds of EXPLAIN_SPACE_LOG_ODDS.
+func (v *view) word(prefix string, value protoreflect.Enum) string {
+	return v.T(prefix + strings.ToLower(catalogue.Name(value)))
 }
 
 // unit is a manifest's unit in the reader's language.
@@ -110,20 +125,20 @@ func (f *formField) shown(v *view) string {
 }
 
 // reason is a contribution in words.
-func (v *view) reason(c *futurisysv1.Contribution) string {
+func (v *view) reason(c *futurisysv1.Contribution, version *futurisysv1.ModelVersion) string {
 	key := "reason_down"
 	if c.GetContribution() > 0 {
 		key = "reason_up"
 	}
-	return v.T(key, "Feature", v.label(c.GetLabelFr(), c.GetLabelEn()), "Value", v.value(c.GetValue()))
+	return v.T(key, "Feature", v.featureName(c, version), "Value", v.value(c.GetValue()))
 }
 
 // reasons are the greatest contributions in words.
-func (v *view) reasons(e *futurisysv1.Explanation, most int) []string {
+func (v *view) reasons(e *futurisysv1.Explanation, version *futurisysv1.ModelVersion, most int) []string {
 	var out []string
 	for _, c := range e.GetContributions() {
 		if len(out) < most && c.GetContribution() != 0 {
-			out = append(out, v.reason(c))
+			out = append(out, v.reason(c, version))
 		}
 	}
 	return out

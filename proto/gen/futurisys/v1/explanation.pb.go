@@ -22,6 +22,169 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How the reasons of scores are found.
+type ExplainMethod int32
+
+const (
+	// The version explains nothing.
+	ExplainMethod_EXPLAIN_METHOD_UNSPECIFIED ExplainMethod = 0
+	// Exact: the graph is a sum of one function of each input.
+	ExplainMethod_EXPLAIN_METHOD_ADDITIVE ExplainMethod = 1
+	// Exact: from the trees.
+	ExplainMethod_EXPLAIN_METHOD_TREE ExplainMethod = 2
+	// An estimate from permutations, with its errors.
+	ExplainMethod_EXPLAIN_METHOD_PERMUTATION ExplainMethod = 3
+)
+
+// Enum value maps for ExplainMethod.
+var (
+	ExplainMethod_name = map[int32]string{
+		0: "EXPLAIN_METHOD_UNSPECIFIED",
+		1: "EXPLAIN_METHOD_ADDITIVE",
+		2: "EXPLAIN_METHOD_TREE",
+		3: "EXPLAIN_METHOD_PERMUTATION",
+	}
+	ExplainMethod_value = map[string]int32{
+		"EXPLAIN_METHOD_UNSPECIFIED": 0,
+		"EXPLAIN_METHOD_ADDITIVE":    1,
+		"EXPLAIN_METHOD_TREE":        2,
+		"EXPLAIN_METHOD_PERMUTATION": 3,
+	}
+)
+
+func (x ExplainMethod) Enum() *ExplainMethod {
+	p := new(ExplainMethod)
+	*p = x
+	return p
+}
+
+func (x ExplainMethod) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ExplainMethod) Descriptor() protoreflect.EnumDescriptor {
+	return file_futurisys_v1_explanation_proto_enumTypes[0].Descriptor()
+}
+
+func (ExplainMethod) Type() protoreflect.EnumType {
+	return &file_futurisys_v1_explanation_proto_enumTypes[0]
+}
+
+func (x ExplainMethod) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ExplainMethod.Descriptor instead.
+func (ExplainMethod) EnumDescriptor() ([]byte, []int) {
+	return file_futurisys_v1_explanation_proto_rawDescGZIP(), []int{0}
+}
+
+// The unit of contributions.
+type ExplainSpace int32
+
+const (
+	// There are none.
+	ExplainSpace_EXPLAIN_SPACE_UNSPECIFIED ExplainSpace = 0
+	// Logarithm of the odds.
+	ExplainSpace_EXPLAIN_SPACE_LOG_ODDS ExplainSpace = 1
+	// Probability.
+	ExplainSpace_EXPLAIN_SPACE_PROBABILITY ExplainSpace = 2
+)
+
+// Enum value maps for ExplainSpace.
+var (
+	ExplainSpace_name = map[int32]string{
+		0: "EXPLAIN_SPACE_UNSPECIFIED",
+		1: "EXPLAIN_SPACE_LOG_ODDS",
+		2: "EXPLAIN_SPACE_PROBABILITY",
+	}
+	ExplainSpace_value = map[string]int32{
+		"EXPLAIN_SPACE_UNSPECIFIED": 0,
+		"EXPLAIN_SPACE_LOG_ODDS":    1,
+		"EXPLAIN_SPACE_PROBABILITY": 2,
+	}
+)
+
+func (x ExplainSpace) Enum() *ExplainSpace {
+	p := new(ExplainSpace)
+	*p = x
+	return p
+}
+
+func (x ExplainSpace) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ExplainSpace) Descriptor() protoreflect.EnumDescriptor {
+	return file_futurisys_v1_explanation_proto_enumTypes[1].Descriptor()
+}
+
+func (ExplainSpace) Type() protoreflect.EnumType {
+	return &file_futurisys_v1_explanation_proto_enumTypes[1]
+}
+
+func (x ExplainSpace) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ExplainSpace.Descriptor instead.
+func (ExplainSpace) EnumDescriptor() ([]byte, []int) {
+	return file_futurisys_v1_explanation_proto_rawDescGZIP(), []int{1}
+}
+
+// How a margin becomes a probability.
+type ExplainLink int32
+
+const (
+	// There is no margin.
+	ExplainLink_EXPLAIN_LINK_UNSPECIFIED ExplainLink = 0
+	// 1 / (1 + exp(-margin)).
+	ExplainLink_EXPLAIN_LINK_LOGISTIC ExplainLink = 1
+	// It is the probability.
+	ExplainLink_EXPLAIN_LINK_IDENTITY ExplainLink = 2
+)
+
+// Enum value maps for ExplainLink.
+var (
+	ExplainLink_name = map[int32]string{
+		0: "EXPLAIN_LINK_UNSPECIFIED",
+		1: "EXPLAIN_LINK_LOGISTIC",
+		2: "EXPLAIN_LINK_IDENTITY",
+	}
+	ExplainLink_value = map[string]int32{
+		"EXPLAIN_LINK_UNSPECIFIED": 0,
+		"EXPLAIN_LINK_LOGISTIC":    1,
+		"EXPLAIN_LINK_IDENTITY":    2,
+	}
+)
+
+func (x ExplainLink) Enum() *ExplainLink {
+	p := new(ExplainLink)
+	*p = x
+	return p
+}
+
+func (x ExplainLink) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ExplainLink) Descriptor() protoreflect.EnumDescriptor {
+	return file_futurisys_v1_explanation_proto_enumTypes[2].Descriptor()
+}
+
+func (ExplainLink) Type() protoreflect.EnumType {
+	return &file_futurisys_v1_explanation_proto_enumTypes[2]
+}
+
+func (x ExplainLink) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ExplainLink.Descriptor instead.
+func (ExplainLink) EnumDescriptor() ([]byte, []int) {
+	return file_futurisys_v1_explanation_proto_rawDescGZIP(), []int{2}
+}
+
 // What the search for a counterfactual found.
 type CounterfactualOutcome int32
 
@@ -64,11 +227,11 @@ func (x CounterfactualOutcome) String() string {
 }
 
 func (CounterfactualOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_futurisys_v1_explanation_proto_enumTypes[0].Descriptor()
+	return file_futurisys_v1_explanation_proto_enumTypes[3].Descriptor()
 }
 
 func (CounterfactualOutcome) Type() protoreflect.EnumType {
-	return &file_futurisys_v1_explanation_proto_enumTypes[0]
+	return &file_futurisys_v1_explanation_proto_enumTypes[3]
 }
 
 func (x CounterfactualOutcome) Number() protoreflect.EnumNumber {
@@ -77,7 +240,7 @@ func (x CounterfactualOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CounterfactualOutcome.Descriptor instead.
 func (CounterfactualOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_futurisys_v1_explanation_proto_rawDescGZIP(), []int{0}
+	return file_futurisys_v1_explanation_proto_rawDescGZIP(), []int{3}
 }
 
 // Asks for the reasons of a score.
@@ -130,12 +293,12 @@ func (x *ExplainOptions) GetTop() int32 {
 // background rows. base, all contributions and rest add up to margin.
 type Explanation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "additive" and "tree" are exact; "permutation" is an estimate.
-	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
-	// The unit of base, margin and contributions: "log_odds" or "probability".
-	Space string `protobuf:"bytes,2,opt,name=space,proto3" json:"space,omitempty"`
-	// How margin becomes probability: "logistic", 1 / (1 + exp(-margin)), or "identity".
-	Link string `protobuf:"bytes,3,opt,name=link,proto3" json:"link,omitempty"`
+	// How the reasons were found.
+	Method ExplainMethod `protobuf:"varint,9,opt,name=method,proto3,enum=futurisys.v1.ExplainMethod" json:"method,omitempty"`
+	// The unit of base, margin and contributions.
+	Space ExplainSpace `protobuf:"varint,10,opt,name=space,proto3,enum=futurisys.v1.ExplainSpace" json:"space,omitempty"`
+	// How margin becomes probability.
+	Link ExplainLink `protobuf:"varint,11,opt,name=link,proto3,enum=futurisys.v1.ExplainLink" json:"link,omitempty"`
 	// Mean output over the version's background rows.
 	Base float64 `protobuf:"fixed64,4,opt,name=base,proto3" json:"base,omitempty"`
 	// Output for this row.
@@ -180,25 +343,25 @@ func (*Explanation) Descriptor() ([]byte, []int) {
 	return file_futurisys_v1_explanation_proto_rawDescGZIP(), []int{1}
 }
 
-func (x *Explanation) GetMethod() string {
+func (x *Explanation) GetMethod() ExplainMethod {
 	if x != nil {
 		return x.Method
 	}
-	return ""
+	return ExplainMethod_EXPLAIN_METHOD_UNSPECIFIED
 }
 
-func (x *Explanation) GetSpace() string {
+func (x *Explanation) GetSpace() ExplainSpace {
 	if x != nil {
 		return x.Space
 	}
-	return ""
+	return ExplainSpace_EXPLAIN_SPACE_UNSPECIFIED
 }
 
-func (x *Explanation) GetLink() string {
+func (x *Explanation) GetLink() ExplainLink {
 	if x != nil {
 		return x.Link
 	}
-	return ""
+	return ExplainLink_EXPLAIN_LINK_UNSPECIFIED
 }
 
 func (x *Explanation) GetBase() float64 {
@@ -239,14 +402,10 @@ func (x *Explanation) GetRestCount() int32 {
 // How much one input moves a score away from the base.
 type Contribution struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The field of EmployeeProfile.
+	// The field of EmployeeProfile; ModelVersion.features has its names for people.
 	Feature string `protobuf:"bytes,1,opt,name=feature,proto3" json:"feature,omitempty"`
 	// Its value in the row; absent where the row has none.
 	Value *FeatureValue `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
-	// What the version calls it in French.
-	LabelFr string `protobuf:"bytes,3,opt,name=label_fr,json=labelFr,proto3" json:"label_fr,omitempty"`
-	// What the version calls it in English.
-	LabelEn string `protobuf:"bytes,4,opt,name=label_en,json=labelEn,proto3" json:"label_en,omitempty"`
 	// Above 0: it moves the score up.
 	Contribution float64 `protobuf:"fixed64,5,opt,name=contribution,proto3" json:"contribution,omitempty"`
 	// Standard error of an estimate; absent where the contribution is exact.
@@ -297,20 +456,6 @@ func (x *Contribution) GetValue() *FeatureValue {
 		return x.Value
 	}
 	return nil
-}
-
-func (x *Contribution) GetLabelFr() string {
-	if x != nil {
-		return x.LabelFr
-	}
-	return ""
-}
-
-func (x *Contribution) GetLabelEn() string {
-	if x != nil {
-		return x.LabelEn
-	}
-	return ""
 }
 
 func (x *Contribution) GetContribution() float64 {
@@ -537,10 +682,6 @@ type ContributionChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The field of EmployeeProfile.
 	Feature string `protobuf:"bytes,1,opt,name=feature,proto3" json:"feature,omitempty"`
-	// What the version calls it in French.
-	LabelFr string `protobuf:"bytes,2,opt,name=label_fr,json=labelFr,proto3" json:"label_fr,omitempty"`
-	// What the version calls it in English.
-	LabelEn string `protobuf:"bytes,3,opt,name=label_en,json=labelEn,proto3" json:"label_en,omitempty"`
 	// Its value before; absent where the row has none.
 	From *FeatureValue `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
 	// Its value after; absent where the row has none.
@@ -584,20 +725,6 @@ func (*ContributionChange) Descriptor() ([]byte, []int) {
 func (x *ContributionChange) GetFeature() string {
 	if x != nil {
 		return x.Feature
-	}
-	return ""
-}
-
-func (x *ContributionChange) GetLabelFr() string {
-	if x != nil {
-		return x.LabelFr
-	}
-	return ""
-}
-
-func (x *ContributionChange) GetLabelEn() string {
-	if x != nil {
-		return x.LabelEn
 	}
 	return ""
 }
@@ -713,10 +840,6 @@ type FieldChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The field of EmployeeProfile.
 	Feature string `protobuf:"bytes,1,opt,name=feature,proto3" json:"feature,omitempty"`
-	// What the version calls it in French.
-	LabelFr string `protobuf:"bytes,2,opt,name=label_fr,json=labelFr,proto3" json:"label_fr,omitempty"`
-	// What the version calls it in English.
-	LabelEn string `protobuf:"bytes,3,opt,name=label_en,json=labelEn,proto3" json:"label_en,omitempty"`
 	// Its value before.
 	From *FeatureValue `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
 	// Its value after.
@@ -762,20 +885,6 @@ func (x *FieldChange) GetFeature() string {
 	return ""
 }
 
-func (x *FieldChange) GetLabelFr() string {
-	if x != nil {
-		return x.LabelFr
-	}
-	return ""
-}
-
-func (x *FieldChange) GetLabelEn() string {
-	if x != nil {
-		return x.LabelEn
-	}
-	return ""
-}
-
 func (x *FieldChange) GetFrom() *FeatureValue {
 	if x != nil {
 		return x.From
@@ -797,25 +906,24 @@ const file_futurisys_v1_explanation_proto_rawDesc = "" +
 	"\x1efuturisys/v1/explanation.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1afuturisys/v1/profile.proto\x1a\x1cfuturisys/v1/violation.proto\".\n" +
 	"\x0eExplainOptions\x12\x1c\n" +
 	"\x03top\x18\x01 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x03top\"\xbd\x02\n" +
-	"\vExplanation\x12#\n" +
-	"\x06method\x18\x01 \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\x06method\x12!\n" +
-	"\x05space\x18\x02 \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\x05space\x12\x1f\n" +
-	"\x04link\x18\x03 \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\x04link\x12\x1b\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x03top\"\xf0\x02\n" +
+	"\vExplanation\x123\n" +
+	"\x06method\x18\t \x01(\x0e2\x1b.futurisys.v1.ExplainMethodR\x06method\x120\n" +
+	"\x05space\x18\n" +
+	" \x01(\x0e2\x1a.futurisys.v1.ExplainSpaceR\x05space\x12-\n" +
+	"\x04link\x18\v \x01(\x0e2\x19.futurisys.v1.ExplainLinkR\x04link\x12\x1b\n" +
 	"\x04base\x18\x04 \x01(\x01B\a\xbaH\x04\x12\x02@\x01R\x04base\x12\x1f\n" +
 	"\x06margin\x18\x05 \x01(\x01B\a\xbaH\x04\x12\x02@\x01R\x06margin\x12K\n" +
 	"\rcontributions\x18\x06 \x03(\v2\x1a.futurisys.v1.ContributionB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\rcontributions\x12\x1b\n" +
 	"\x04rest\x18\a \x01(\x01B\a\xbaH\x04\x12\x02@\x01R\x04rest\x12\x1d\n" +
 	"\n" +
-	"rest_count\x18\b \x01(\x05R\trestCount\"\xae\x02\n" +
+	"rest_count\x18\b \x01(\x05R\trestCountJ\x04\b\x01\x10\x04\"\xe8\x01\n" +
 	"\fContribution\x12%\n" +
 	"\afeature\x18\x01 \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00R\afeature\x120\n" +
-	"\x05value\x18\x02 \x01(\v2\x1a.futurisys.v1.FeatureValueR\x05value\x12'\n" +
-	"\blabel_fr\x18\x03 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\alabelFr\x12'\n" +
-	"\blabel_en\x18\x04 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\alabelEn\x12+\n" +
+	"\x05value\x18\x02 \x01(\v2\x1a.futurisys.v1.FeatureValueR\x05value\x12+\n" +
 	"\fcontribution\x18\x05 \x01(\x01B\a\xbaH\x04\x12\x02@\x01R\fcontribution\x123\n" +
 	"\x0estandard_error\x18\x06 \x01(\x01B\a\xbaH\x04\x12\x02@\x01H\x00R\rstandardError\x88\x01\x01B\x11\n" +
-	"\x0f_standard_error\"\x80\x01\n" +
+	"\x0f_standard_errorJ\x04\b\x03\x10\x04J\x04\b\x04\x10\x05\"\x80\x01\n" +
 	"\fFeatureValue\x12!\n" +
 	"\x06number\x18\x01 \x01(\x01B\a\xbaH\x04\x12\x02@\x01H\x00R\x06number\x12)\n" +
 	"\bcategory\x18\x02 \x01(\tB\v\xbaH\br\x06\x18d\xba\x01\x01\x00H\x00R\bcategory\x12\x1a\n" +
@@ -828,16 +936,14 @@ const file_futurisys_v1_explanation_proto_rawDesc = "" +
 	"\trisk_band\x18\x04 \x01(\tR\briskBand\x127\n" +
 	"\aprofile\x18\x05 \x01(\v2\x1d.futurisys.v1.EmployeeProfileR\aprofile\x123\n" +
 	"\bwarnings\x18\x06 \x03(\v2\x17.futurisys.v1.ViolationR\bwarnings\x12;\n" +
-	"\vexplanation\x18\a \x01(\v2\x19.futurisys.v1.ExplanationR\vexplanation\"\xe0\x01\n" +
+	"\vexplanation\x18\a \x01(\v2\x19.futurisys.v1.ExplanationR\vexplanation\"\xb6\x01\n" +
 	"\x12ContributionChange\x12\x18\n" +
-	"\afeature\x18\x01 \x01(\tR\afeature\x12\x19\n" +
-	"\blabel_fr\x18\x02 \x01(\tR\alabelFr\x12\x19\n" +
-	"\blabel_en\x18\x03 \x01(\tR\alabelEn\x12.\n" +
+	"\afeature\x18\x01 \x01(\tR\afeature\x12.\n" +
 	"\x04from\x18\x04 \x01(\v2\x1a.futurisys.v1.FeatureValueR\x04from\x12*\n" +
 	"\x02to\x18\x05 \x01(\v2\x1a.futurisys.v1.FeatureValueR\x02to\x12\x1e\n" +
 	"\n" +
 	"difference\x18\x06 \x01(\x01R\n" +
-	"difference\"\xe7\x01\n" +
+	"differenceJ\x04\b\x02\x10\x03J\x04\b\x03\x10\x04\"\xe7\x01\n" +
 	"\x0eCounterfactual\x12=\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2#.futurisys.v1.CounterfactualOutcomeR\aoutcome\x123\n" +
 	"\achanges\x18\x02 \x03(\v2\x19.futurisys.v1.FieldChangeR\achanges\x12 \n" +
@@ -846,13 +952,24 @@ const file_futurisys_v1_explanation_proto_rawDesc = "" +
 	"exhaustive\x18\x04 \x01(\bR\n" +
 	"exhaustive\x12\x1f\n" +
 	"\vtried_count\x18\x05 \x01(\x05R\n" +
-	"triedCount\"\xb9\x01\n" +
+	"triedCount\"\x8f\x01\n" +
 	"\vFieldChange\x12\x18\n" +
-	"\afeature\x18\x01 \x01(\tR\afeature\x12\x19\n" +
-	"\blabel_fr\x18\x02 \x01(\tR\alabelFr\x12\x19\n" +
-	"\blabel_en\x18\x03 \x01(\tR\alabelEn\x12.\n" +
+	"\afeature\x18\x01 \x01(\tR\afeature\x12.\n" +
 	"\x04from\x18\x04 \x01(\v2\x1a.futurisys.v1.FeatureValueR\x04from\x12*\n" +
-	"\x02to\x18\x05 \x01(\v2\x1a.futurisys.v1.FeatureValueR\x02to*\xa9\x01\n" +
+	"\x02to\x18\x05 \x01(\v2\x1a.futurisys.v1.FeatureValueR\x02toJ\x04\b\x02\x10\x03J\x04\b\x03\x10\x04*\x85\x01\n" +
+	"\rExplainMethod\x12\x1e\n" +
+	"\x1aEXPLAIN_METHOD_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17EXPLAIN_METHOD_ADDITIVE\x10\x01\x12\x17\n" +
+	"\x13EXPLAIN_METHOD_TREE\x10\x02\x12\x1e\n" +
+	"\x1aEXPLAIN_METHOD_PERMUTATION\x10\x03*h\n" +
+	"\fExplainSpace\x12\x1d\n" +
+	"\x19EXPLAIN_SPACE_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16EXPLAIN_SPACE_LOG_ODDS\x10\x01\x12\x1d\n" +
+	"\x19EXPLAIN_SPACE_PROBABILITY\x10\x02*a\n" +
+	"\vExplainLink\x12\x1c\n" +
+	"\x18EXPLAIN_LINK_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15EXPLAIN_LINK_LOGISTIC\x10\x01\x12\x19\n" +
+	"\x15EXPLAIN_LINK_IDENTITY\x10\x02*\xa9\x01\n" +
 	"\x15CounterfactualOutcome\x12&\n" +
 	"\"COUNTERFACTUAL_OUTCOME_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cCOUNTERFACTUAL_OUTCOME_FOUND\x10\x01\x12%\n" +
@@ -871,38 +988,44 @@ func file_futurisys_v1_explanation_proto_rawDescGZIP() []byte {
 	return file_futurisys_v1_explanation_proto_rawDescData
 }
 
-var file_futurisys_v1_explanation_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_futurisys_v1_explanation_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_futurisys_v1_explanation_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_futurisys_v1_explanation_proto_goTypes = []any{
-	(CounterfactualOutcome)(0), // 0: futurisys.v1.CounterfactualOutcome
-	(*ExplainOptions)(nil),     // 1: futurisys.v1.ExplainOptions
-	(*Explanation)(nil),        // 2: futurisys.v1.Explanation
-	(*Contribution)(nil),       // 3: futurisys.v1.Contribution
-	(*FeatureValue)(nil),       // 4: futurisys.v1.FeatureValue
-	(*ExplainedScore)(nil),     // 5: futurisys.v1.ExplainedScore
-	(*ContributionChange)(nil), // 6: futurisys.v1.ContributionChange
-	(*Counterfactual)(nil),     // 7: futurisys.v1.Counterfactual
-	(*FieldChange)(nil),        // 8: futurisys.v1.FieldChange
-	(*EmployeeProfile)(nil),    // 9: futurisys.v1.EmployeeProfile
-	(*Violation)(nil),          // 10: futurisys.v1.Violation
+	(ExplainMethod)(0),         // 0: futurisys.v1.ExplainMethod
+	(ExplainSpace)(0),          // 1: futurisys.v1.ExplainSpace
+	(ExplainLink)(0),           // 2: futurisys.v1.ExplainLink
+	(CounterfactualOutcome)(0), // 3: futurisys.v1.CounterfactualOutcome
+	(*ExplainOptions)(nil),     // 4: futurisys.v1.ExplainOptions
+	(*Explanation)(nil),        // 5: futurisys.v1.Explanation
+	(*Contribution)(nil),       // 6: futurisys.v1.Contribution
+	(*FeatureValue)(nil),       // 7: futurisys.v1.FeatureValue
+	(*ExplainedScore)(nil),     // 8: futurisys.v1.ExplainedScore
+	(*ContributionChange)(nil), // 9: futurisys.v1.ContributionChange
+	(*Counterfactual)(nil),     // 10: futurisys.v1.Counterfactual
+	(*FieldChange)(nil),        // 11: futurisys.v1.FieldChange
+	(*EmployeeProfile)(nil),    // 12: futurisys.v1.EmployeeProfile
+	(*Violation)(nil),          // 13: futurisys.v1.Violation
 }
 var file_futurisys_v1_explanation_proto_depIdxs = []int32{
-	3,  // 0: futurisys.v1.Explanation.contributions:type_name -> futurisys.v1.Contribution
-	4,  // 1: futurisys.v1.Contribution.value:type_name -> futurisys.v1.FeatureValue
-	9,  // 2: futurisys.v1.ExplainedScore.profile:type_name -> futurisys.v1.EmployeeProfile
-	10, // 3: futurisys.v1.ExplainedScore.warnings:type_name -> futurisys.v1.Violation
-	2,  // 4: futurisys.v1.ExplainedScore.explanation:type_name -> futurisys.v1.Explanation
-	4,  // 5: futurisys.v1.ContributionChange.from:type_name -> futurisys.v1.FeatureValue
-	4,  // 6: futurisys.v1.ContributionChange.to:type_name -> futurisys.v1.FeatureValue
-	0,  // 7: futurisys.v1.Counterfactual.outcome:type_name -> futurisys.v1.CounterfactualOutcome
-	8,  // 8: futurisys.v1.Counterfactual.changes:type_name -> futurisys.v1.FieldChange
-	4,  // 9: futurisys.v1.FieldChange.from:type_name -> futurisys.v1.FeatureValue
-	4,  // 10: futurisys.v1.FieldChange.to:type_name -> futurisys.v1.FeatureValue
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	0,  // 0: futurisys.v1.Explanation.method:type_name -> futurisys.v1.ExplainMethod
+	1,  // 1: futurisys.v1.Explanation.space:type_name -> futurisys.v1.ExplainSpace
+	2,  // 2: futurisys.v1.Explanation.link:type_name -> futurisys.v1.ExplainLink
+	6,  // 3: futurisys.v1.Explanation.contributions:type_name -> futurisys.v1.Contribution
+	7,  // 4: futurisys.v1.Contribution.value:type_name -> futurisys.v1.FeatureValue
+	12, // 5: futurisys.v1.ExplainedScore.profile:type_name -> futurisys.v1.EmployeeProfile
+	13, // 6: futurisys.v1.ExplainedScore.warnings:type_name -> futurisys.v1.Violation
+	5,  // 7: futurisys.v1.ExplainedScore.explanation:type_name -> futurisys.v1.Explanation
+	7,  // 8: futurisys.v1.ContributionChange.from:type_name -> futurisys.v1.FeatureValue
+	7,  // 9: futurisys.v1.ContributionChange.to:type_name -> futurisys.v1.FeatureValue
+	3,  // 10: futurisys.v1.Counterfactual.outcome:type_name -> futurisys.v1.CounterfactualOutcome
+	11, // 11: futurisys.v1.Counterfactual.changes:type_name -> futurisys.v1.FieldChange
+	7,  // 12: futurisys.v1.FieldChange.from:type_name -> futurisys.v1.FeatureValue
+	7,  // 13: futurisys.v1.FieldChange.to:type_name -> futurisys.v1.FeatureValue
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_explanation_proto_init() }
@@ -923,7 +1046,7 @@ func file_futurisys_v1_explanation_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_explanation_proto_rawDesc), len(file_futurisys_v1_explanation_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      4,
 			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,

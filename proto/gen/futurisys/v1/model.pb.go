@@ -622,9 +622,8 @@ type ModelVersion struct {
 	MemoryBytes int64 `protobuf:"varint,21,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
 	// How its inputs and answers differ from the champion's; empty for the champion.
 	SchemaChanges []*SchemaChange `protobuf:"bytes,22,rep,name=schema_changes,json=schemaChanges,proto3" json:"schema_changes,omitempty"`
-	// How its scores are explained: "additive" and "tree" are exact, "permutation" is
-	// an estimate. Empty while it is not loaded.
-	ExplainMethod string `protobuf:"bytes,23,opt,name=explain_method,json=explainMethod,proto3" json:"explain_method,omitempty"`
+	// How its scores are explained; unspecified while it is not loaded.
+	ExplainMethod ExplainMethod `protobuf:"varint,23,opt,name=explain_method,json=explainMethod,proto3,enum=futurisys.v1.ExplainMethod" json:"explain_method,omitempty"`
 	// How much each input moves a score, the greatest first. Only in GetModelVersion
 	// and in GetModel, while it is loaded.
 	Importance    []*FeatureImportance `protobuf:"bytes,24,rep,name=importance,proto3" json:"importance,omitempty"`
@@ -816,11 +815,11 @@ func (x *ModelVersion) GetSchemaChanges() []*SchemaChange {
 	return nil
 }
 
-func (x *ModelVersion) GetExplainMethod() string {
+func (x *ModelVersion) GetExplainMethod() ExplainMethod {
 	if x != nil {
 		return x.ExplainMethod
 	}
-	return ""
+	return ExplainMethod_EXPLAIN_METHOD_UNSPECIFIED
 }
 
 func (x *ModelVersion) GetImportance() []*FeatureImportance {
@@ -838,8 +837,8 @@ type FeatureImportance struct {
 	// Mean absolute Shapley value over the package's background rows, in the unit of
 	// space.
 	MeanAbsolute float64 `protobuf:"fixed64,2,opt,name=mean_absolute,json=meanAbsolute,proto3" json:"mean_absolute,omitempty"`
-	// "log_odds" or "probability".
-	Space         string `protobuf:"bytes,3,opt,name=space,proto3" json:"space,omitempty"`
+	// The unit of mean_absolute.
+	Space         ExplainSpace `protobuf:"varint,3,opt,name=space,proto3,enum=futurisys.v1.ExplainSpace" json:"space,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -888,11 +887,11 @@ func (x *FeatureImportance) GetMeanAbsolute() float64 {
 	return 0
 }
 
-func (x *FeatureImportance) GetSpace() string {
+func (x *FeatureImportance) GetSpace() ExplainSpace {
 	if x != nil {
 		return x.Space
 	}
-	return ""
+	return ExplainSpace_EXPLAIN_SPACE_UNSPECIFIED
 }
 
 // One input of a model.
@@ -1538,7 +1537,7 @@ const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\fSchemaChange\x122\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.futurisys.v1.SchemaChangeKindR\x04kind\x12\x18\n" +
 	"\afeature\x18\x02 \x01(\tR\afeature\x12 \n" +
-	"\vdescription\x18\x03 \x01(\tR\vdescription\"\xdf\a\n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\"\xfc\a\n" +
 	"\fModelVersion\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12)\n" +
@@ -1563,15 +1562,15 @@ const file_futurisys_v1_model_proto_rawDesc = "" +
 	"\x0fexample_profile\x18\x13 \x01(\v2\x1d.futurisys.v1.EmployeeProfileR\x0eexampleProfile\x12\x10\n" +
 	"\x03tag\x18\x14 \x01(\tR\x03tag\x12!\n" +
 	"\fmemory_bytes\x18\x15 \x01(\x03R\vmemoryBytes\x12A\n" +
-	"\x0eschema_changes\x18\x16 \x03(\v2\x1a.futurisys.v1.SchemaChangeR\rschemaChanges\x12%\n" +
-	"\x0eexplain_method\x18\x17 \x01(\tR\rexplainMethod\x12?\n" +
+	"\x0eschema_changes\x18\x16 \x03(\v2\x1a.futurisys.v1.SchemaChangeR\rschemaChanges\x12B\n" +
+	"\x0eexplain_method\x18\x17 \x01(\x0e2\x1b.futurisys.v1.ExplainMethodR\rexplainMethod\x12?\n" +
 	"\n" +
 	"importance\x18\x18 \x03(\v2\x1f.futurisys.v1.FeatureImportanceR\n" +
-	"importance\"h\n" +
+	"importance\"\x84\x01\n" +
 	"\x11FeatureImportance\x12\x18\n" +
 	"\afeature\x18\x01 \x01(\tR\afeature\x12#\n" +
-	"\rmean_absolute\x18\x02 \x01(\x01R\fmeanAbsolute\x12\x14\n" +
-	"\x05space\x18\x03 \x01(\tR\x05space\"\xb4\x02\n" +
+	"\rmean_absolute\x18\x02 \x01(\x01R\fmeanAbsolute\x120\n" +
+	"\x05space\x18\x03 \x01(\x0e2\x1a.futurisys.v1.ExplainSpaceR\x05space\"\xb4\x02\n" +
 	"\fModelFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1e\n" +
@@ -1680,7 +1679,9 @@ var file_futurisys_v1_model_proto_goTypes = []any{
 	nil,                           // 17: futurisys.v1.Model.AliasesEntry
 	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
 	(*EmployeeProfile)(nil),       // 19: futurisys.v1.EmployeeProfile
-	(*FeatureValue)(nil),          // 20: futurisys.v1.FeatureValue
+	(ExplainMethod)(0),            // 20: futurisys.v1.ExplainMethod
+	(ExplainSpace)(0),             // 21: futurisys.v1.ExplainSpace
+	(*FeatureValue)(nil),          // 22: futurisys.v1.FeatureValue
 }
 var file_futurisys_v1_model_proto_depIdxs = []int32{
 	17, // 0: futurisys.v1.Model.aliases:type_name -> futurisys.v1.Model.AliasesEntry
@@ -1699,16 +1700,18 @@ var file_futurisys_v1_model_proto_depIdxs = []int32{
 	16, // 13: futurisys.v1.ModelVersion.metrics:type_name -> futurisys.v1.Metric
 	19, // 14: futurisys.v1.ModelVersion.example_profile:type_name -> futurisys.v1.EmployeeProfile
 	6,  // 15: futurisys.v1.ModelVersion.schema_changes:type_name -> futurisys.v1.SchemaChange
-	8,  // 16: futurisys.v1.ModelVersion.importance:type_name -> futurisys.v1.FeatureImportance
-	10, // 17: futurisys.v1.ModelFeature.actionable:type_name -> futurisys.v1.Actionable
-	12, // 18: futurisys.v1.FeatureCurve.points:type_name -> futurisys.v1.FeatureCurvePoint
-	20, // 19: futurisys.v1.FeatureCurvePoint.value:type_name -> futurisys.v1.FeatureValue
-	14, // 20: futurisys.v1.Threshold.curve:type_name -> futurisys.v1.ThresholdPoint
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	20, // 16: futurisys.v1.ModelVersion.explain_method:type_name -> futurisys.v1.ExplainMethod
+	8,  // 17: futurisys.v1.ModelVersion.importance:type_name -> futurisys.v1.FeatureImportance
+	21, // 18: futurisys.v1.FeatureImportance.space:type_name -> futurisys.v1.ExplainSpace
+	10, // 19: futurisys.v1.ModelFeature.actionable:type_name -> futurisys.v1.Actionable
+	12, // 20: futurisys.v1.FeatureCurve.points:type_name -> futurisys.v1.FeatureCurvePoint
+	22, // 21: futurisys.v1.FeatureCurvePoint.value:type_name -> futurisys.v1.FeatureValue
+	14, // 22: futurisys.v1.Threshold.curve:type_name -> futurisys.v1.ThresholdPoint
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_model_proto_init() }

@@ -790,9 +790,9 @@ type ListFeatureCurvesResponse struct {
 	// additive.
 	FeatureCurves []*FeatureCurve `protobuf:"bytes,1,rep,name=feature_curves,json=featureCurves,proto3" json:"feature_curves,omitempty"`
 	// How the version's scores are explained.
-	ExplainMethod string `protobuf:"bytes,2,opt,name=explain_method,json=explainMethod,proto3" json:"explain_method,omitempty"`
-	// The unit of the contributions: "log_odds" or "probability".
-	Space         string `protobuf:"bytes,3,opt,name=space,proto3" json:"space,omitempty"`
+	ExplainMethod ExplainMethod `protobuf:"varint,2,opt,name=explain_method,json=explainMethod,proto3,enum=futurisys.v1.ExplainMethod" json:"explain_method,omitempty"`
+	// The unit of the contributions.
+	Space         ExplainSpace `protobuf:"varint,3,opt,name=space,proto3,enum=futurisys.v1.ExplainSpace" json:"space,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -834,25 +834,25 @@ func (x *ListFeatureCurvesResponse) GetFeatureCurves() []*FeatureCurve {
 	return nil
 }
 
-func (x *ListFeatureCurvesResponse) GetExplainMethod() string {
+func (x *ListFeatureCurvesResponse) GetExplainMethod() ExplainMethod {
 	if x != nil {
 		return x.ExplainMethod
 	}
-	return ""
+	return ExplainMethod_EXPLAIN_METHOD_UNSPECIFIED
 }
 
-func (x *ListFeatureCurvesResponse) GetSpace() string {
+func (x *ListFeatureCurvesResponse) GetSpace() ExplainSpace {
 	if x != nil {
 		return x.Space
 	}
-	return ""
+	return ExplainSpace_EXPLAIN_SPACE_UNSPECIFIED
 }
 
 var File_futurisys_v1_model_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_model_service_proto_rawDesc = "" +
 	"\n" +
-	" futurisys/v1/model_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18futurisys/v1/model.proto\x1a\x19futurisys/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\"b\n" +
+	" futurisys/v1/model_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1efuturisys/v1/explanation.proto\x1a\x18futurisys/v1/model.proto\x1a\x19futurisys/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\"b\n" +
 	"\x11ListModelsRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
@@ -902,11 +902,11 @@ const file_futurisys_v1_model_service_proto_rawDesc = "" +
 	"\acomment\x18\x04 \x01(\tB\f\xbaH\tr\a\x18\xe8\a\xba\x01\x01\x00R\acomment\"^\n" +
 	"\x18ListFeatureCurvesRequest\x12\x1f\n" +
 	"\x05model\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x05model\x12!\n" +
-	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\aversion\"\x9b\x01\n" +
+	"\aversion\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\aversion\"\xd4\x01\n" +
 	"\x19ListFeatureCurvesResponse\x12A\n" +
-	"\x0efeature_curves\x18\x01 \x03(\v2\x1a.futurisys.v1.FeatureCurveR\rfeatureCurves\x12%\n" +
-	"\x0eexplain_method\x18\x02 \x01(\tR\rexplainMethod\x12\x14\n" +
-	"\x05space\x18\x03 \x01(\tR\x05space2\x8f\v\n" +
+	"\x0efeature_curves\x18\x01 \x03(\v2\x1a.futurisys.v1.FeatureCurveR\rfeatureCurves\x12B\n" +
+	"\x0eexplain_method\x18\x02 \x01(\x0e2\x1b.futurisys.v1.ExplainMethodR\rexplainMethod\x120\n" +
+	"\x05space\x18\x03 \x01(\x0e2\x1a.futurisys.v1.ExplainSpaceR\x05space2\x8f\v\n" +
 	"\fModelService\x12l\n" +
 	"\n" +
 	"ListModels\x12\x1f.futurisys.v1.ListModelsRequest\x1a .futurisys.v1.ListModelsResponse\"\x1b\xca\xf3\x18\x05\b\x02:\x01\x03\x82\xd3\xe4\x93\x02\f\x12\n" +
@@ -952,37 +952,41 @@ var file_futurisys_v1_model_service_proto_goTypes = []any{
 	(*Model)(nil),                     // 14: futurisys.v1.Model
 	(*ModelVersion)(nil),              // 15: futurisys.v1.ModelVersion
 	(*FeatureCurve)(nil),              // 16: futurisys.v1.FeatureCurve
+	(ExplainMethod)(0),                // 17: futurisys.v1.ExplainMethod
+	(ExplainSpace)(0),                 // 18: futurisys.v1.ExplainSpace
 }
 var file_futurisys_v1_model_service_proto_depIdxs = []int32{
 	14, // 0: futurisys.v1.ListModelsResponse.models:type_name -> futurisys.v1.Model
 	15, // 1: futurisys.v1.ListModelVersionsResponse.model_versions:type_name -> futurisys.v1.ModelVersion
 	14, // 2: futurisys.v1.RefreshModelsResponse.models:type_name -> futurisys.v1.Model
 	16, // 3: futurisys.v1.ListFeatureCurvesResponse.feature_curves:type_name -> futurisys.v1.FeatureCurve
-	0,  // 4: futurisys.v1.ModelService.ListModels:input_type -> futurisys.v1.ListModelsRequest
-	2,  // 5: futurisys.v1.ModelService.GetModel:input_type -> futurisys.v1.GetModelRequest
-	3,  // 6: futurisys.v1.ModelService.ListModelVersions:input_type -> futurisys.v1.ListModelVersionsRequest
-	5,  // 7: futurisys.v1.ModelService.GetModelVersion:input_type -> futurisys.v1.GetModelVersionRequest
-	12, // 8: futurisys.v1.ModelService.ListFeatureCurves:input_type -> futurisys.v1.ListFeatureCurvesRequest
-	6,  // 9: futurisys.v1.ModelService.RefreshModels:input_type -> futurisys.v1.RefreshModelsRequest
-	8,  // 10: futurisys.v1.ModelService.LoadModelVersion:input_type -> futurisys.v1.LoadModelVersionRequest
-	9,  // 11: futurisys.v1.ModelService.UnloadModelVersion:input_type -> futurisys.v1.UnloadModelVersionRequest
-	10, // 12: futurisys.v1.ModelService.SetModelAlias:input_type -> futurisys.v1.SetModelAliasRequest
-	11, // 13: futurisys.v1.ModelService.RollbackModelAlias:input_type -> futurisys.v1.RollbackModelAliasRequest
-	1,  // 14: futurisys.v1.ModelService.ListModels:output_type -> futurisys.v1.ListModelsResponse
-	14, // 15: futurisys.v1.ModelService.GetModel:output_type -> futurisys.v1.Model
-	4,  // 16: futurisys.v1.ModelService.ListModelVersions:output_type -> futurisys.v1.ListModelVersionsResponse
-	15, // 17: futurisys.v1.ModelService.GetModelVersion:output_type -> futurisys.v1.ModelVersion
-	13, // 18: futurisys.v1.ModelService.ListFeatureCurves:output_type -> futurisys.v1.ListFeatureCurvesResponse
-	7,  // 19: futurisys.v1.ModelService.RefreshModels:output_type -> futurisys.v1.RefreshModelsResponse
-	15, // 20: futurisys.v1.ModelService.LoadModelVersion:output_type -> futurisys.v1.ModelVersion
-	15, // 21: futurisys.v1.ModelService.UnloadModelVersion:output_type -> futurisys.v1.ModelVersion
-	14, // 22: futurisys.v1.ModelService.SetModelAlias:output_type -> futurisys.v1.Model
-	14, // 23: futurisys.v1.ModelService.RollbackModelAlias:output_type -> futurisys.v1.Model
-	14, // [14:24] is the sub-list for method output_type
-	4,  // [4:14] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	17, // 4: futurisys.v1.ListFeatureCurvesResponse.explain_method:type_name -> futurisys.v1.ExplainMethod
+	18, // 5: futurisys.v1.ListFeatureCurvesResponse.space:type_name -> futurisys.v1.ExplainSpace
+	0,  // 6: futurisys.v1.ModelService.ListModels:input_type -> futurisys.v1.ListModelsRequest
+	2,  // 7: futurisys.v1.ModelService.GetModel:input_type -> futurisys.v1.GetModelRequest
+	3,  // 8: futurisys.v1.ModelService.ListModelVersions:input_type -> futurisys.v1.ListModelVersionsRequest
+	5,  // 9: futurisys.v1.ModelService.GetModelVersion:input_type -> futurisys.v1.GetModelVersionRequest
+	12, // 10: futurisys.v1.ModelService.ListFeatureCurves:input_type -> futurisys.v1.ListFeatureCurvesRequest
+	6,  // 11: futurisys.v1.ModelService.RefreshModels:input_type -> futurisys.v1.RefreshModelsRequest
+	8,  // 12: futurisys.v1.ModelService.LoadModelVersion:input_type -> futurisys.v1.LoadModelVersionRequest
+	9,  // 13: futurisys.v1.ModelService.UnloadModelVersion:input_type -> futurisys.v1.UnloadModelVersionRequest
+	10, // 14: futurisys.v1.ModelService.SetModelAlias:input_type -> futurisys.v1.SetModelAliasRequest
+	11, // 15: futurisys.v1.ModelService.RollbackModelAlias:input_type -> futurisys.v1.RollbackModelAliasRequest
+	1,  // 16: futurisys.v1.ModelService.ListModels:output_type -> futurisys.v1.ListModelsResponse
+	14, // 17: futurisys.v1.ModelService.GetModel:output_type -> futurisys.v1.Model
+	4,  // 18: futurisys.v1.ModelService.ListModelVersions:output_type -> futurisys.v1.ListModelVersionsResponse
+	15, // 19: futurisys.v1.ModelService.GetModelVersion:output_type -> futurisys.v1.ModelVersion
+	13, // 20: futurisys.v1.ModelService.ListFeatureCurves:output_type -> futurisys.v1.ListFeatureCurvesResponse
+	7,  // 21: futurisys.v1.ModelService.RefreshModels:output_type -> futurisys.v1.RefreshModelsResponse
+	15, // 22: futurisys.v1.ModelService.LoadModelVersion:output_type -> futurisys.v1.ModelVersion
+	15, // 23: futurisys.v1.ModelService.UnloadModelVersion:output_type -> futurisys.v1.ModelVersion
+	14, // 24: futurisys.v1.ModelService.SetModelAlias:output_type -> futurisys.v1.Model
+	14, // 25: futurisys.v1.ModelService.RollbackModelAlias:output_type -> futurisys.v1.Model
+	16, // [16:26] is the sub-list for method output_type
+	6,  // [6:16] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_model_service_proto_init() }
@@ -990,6 +994,7 @@ func file_futurisys_v1_model_service_proto_init() {
 	if File_futurisys_v1_model_service_proto != nil {
 		return
 	}
+	file_futurisys_v1_explanation_proto_init()
 	file_futurisys_v1_model_proto_init()
 	file_futurisys_v1_policy_proto_init()
 	type x struct{}

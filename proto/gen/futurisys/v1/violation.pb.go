@@ -432,7 +432,7 @@ const file_futurisys_v1_violation_proto_rawDesc = "" +
 	"Violations\x127\n" +
 	"\n" +
 	"violations\x18\x01 \x03(\v2\x17.futurisys.v1.ViolationR\n" +
-	"violations*\xa53\n" +
+	"violations*\xe03\n" +
 	"\x0fViolationReason\x12 \n" +
 	"\x1cVIOLATION_REASON_UNSPECIFIED\x10\x00\x12D\n" +
 	"\x19VIOLATION_REASON_REQUIRED\x10\x01\x1a%\xca\xf3\x18!\n" +
@@ -533,11 +533,11 @@ const file_futurisys_v1_violation_proto_rawDesc = "" +
 	"\x18VIOLATION_REASON_NO_ROWS\x100\x1aC\xca\xf3\x18?\n" +
 	"\x18the file has no employee\x12#le fichier ne contient aucune ligne\x12X\n" +
 	"\x18VIOLATION_REASON_NOT_CSV\x101\x1a:\xca\xf3\x186\n" +
-	"\x10not CSV: {cause}\x12\"ce n'est pas du CSV (guillemets ?)\x12\xa7\x01\n" +
-	"'VIOLATION_REASON_OUTSIDE_TRAINING_RANGE\x102\x1az\xca\xf3\x18v\n" +
-	"7{value} is outside of the training range {min} to {max}\x12;{value} est hors de ce que le modèle a vu ({min} à {max})\x12o\n" +
-	"\x1bVIOLATION_REASON_MORE_YEARS\x103\x1aN\xca\xf3\x18J\n" +
-	"%{value} is more than {other}, {limit}\x12!{value} dépasse {other}, {limit}\x12\xdf\x01\n" +
+	"\x10not CSV: {cause}\x12\"ce n'est pas du CSV (guillemets ?)\x12\xc5\x01\n" +
+	"'VIOLATION_REASON_OUTSIDE_TRAINING_RANGE\x102\x1a\x97\x01\xca\xf3\x18\x92\x01\n" +
+	"7{value} is outside of the training range {min} to {max}\x12Whors de l'étendue connue de l'entraînement ({min} à {max}) : le score est moins sûr\x12\x8b\x01\n" +
+	"\x1bVIOLATION_REASON_MORE_YEARS\x103\x1aj\xca\xf3\x18f\n" +
+	"%{value} is more than {other}, {limit}\x12=ces années se contredisent ({value}, pour {other} : {limit})\x12\xdf\x01\n" +
 	"\x1eVIOLATION_REASON_NOT_EXPLAINED\x104\x1a\xba\x01\xca\xf3\x18\xb5\x01\n" +
 	"Nthe reasons of this row could not be computed: they do not add up to its score\x12cLes raisons de ce score n'ont pas pu être calculées exactement ; elles ne sont donc pas données.\x12e\n" +
 	"\x1eVIOLATION_REASON_NOT_UPDATABLE\x105\x1aA\xca\xf3\x18=\n" +

@@ -38,14 +38,6 @@ const (
 	Probability Space = "probability"
 )
 
-// Link names how an output of this space becomes a probability.
-func (s Space) Link() string {
-	if s == LogOdds {
-		return "logistic"
-	}
-	return "identity"
-}
-
 // Probability is what an output of this space means.
 func (s Space) Probability(output float64) float64 {
 	if s == LogOdds {

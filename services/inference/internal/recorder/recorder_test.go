@@ -209,7 +209,7 @@ func TestOutageIsQueuedAndForwardedInOrder(t *testing.T) {
 		}
 		want = append(want, got.GetId())
 	}
-	if details := fmt.Sprint(w.Details()); !strings.Contains(details, "away") || !strings.Contains(details, "5 rows") {
+	if details := fmt.Sprint(w.Details()); !strings.Contains(details, "persistence:unavailable") || !strings.Contains(details, "outbox:5") {
 		t.Errorf("the status does not say it: %s", details)
 	}
 	w.up()

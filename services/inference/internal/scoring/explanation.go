@@ -76,8 +76,7 @@ func explanationMessage(version *registry.Version, profile *futurisysv1.Employee
 	for i, share := range found.Contributions {
 		feature := &version.Package.Manifest.Features[i]
 		contributions[i] = &futurisysv1.Contribution{
-			Feature: feature.Name, Value: version.Plan.Value(i, profile),
-			LabelFr: feature.Label.FR, LabelEn: feature.Label.EN, Contribution: share,
+			Feature: feature.Name, Value: version.Plan.Value(i, profile), Contribution: share,
 		}
 		if found.StandardErrors != nil {
 			contributions[i].StandardError = new(found.StandardErrors[i])
@@ -87,7 +86,7 @@ func explanationMessage(version *registry.Version, profile *futurisysv1.Employee
 		return cmp.Compare(math.Abs(b.GetContribution()), math.Abs(a.GetContribution()))
 	})
 	out := &futurisysv1.Explanation{
-		Method: string(version.Explainer.Method()), Space: string(version.Explainer.Space()), Link: version.Explainer.Space().Link(),
+		Method: Method(version.Explainer), Space: Space(version.Explainer), Link: link(version.Explainer),
 		Base: found.Base, Margin: found.Output, Contributions: contributions,
 	}
 	if top > 0 && int(top) < len(contributions) {
@@ -98,4 +97,32 @@ func explanationMessage(version *registry.Version, profile *futurisysv1.Employee
 		}
 	}
 	return out
+}
+
+// Method is how an explainer finds its reasons, in the API.
+func Method(explainer explain.Explainer) futurisysv1.ExplainMethod {
+	switch explainer.Method() {
+	case explain.Additive:
+		return futurisysv1.ExplainMethod_EXPLAIN_METHOD_ADDITIVE
+	case explain.Tree:
+		return futurisysv1.ExplainMethod_EXPLAIN_METHOD_TREE
+	case explain.Permutation:
+		return futurisysv1.ExplainMethod_EXPLAIN_METHOD_PERMUTATION
+	}
+	return futurisysv1.ExplainMethod_EXPLAIN_METHOD_UNSPECIFIED
+}
+
+// Space is the unit of an explainer's contributions, in the API.
+func Space(explainer explain.Explainer) futurisysv1.ExplainSpace {
+	if explainer.Space() == explain.LogOdds {
+		return futurisysv1.ExplainSpace_EXPLAIN_SPACE_LOG_ODDS
+	}
+	return futurisysv1.ExplainSpace_EXPLAIN_SPACE_PROBABILITY
+}
+
+func link(explainer explain.Explainer) futurisysv1.ExplainLink {
+	if explainer.Space() == explain.LogOdds {
+		return futurisysv1.ExplainLink_EXPLAIN_LINK_LOGISTIC
+	}
+	return futurisysv1.ExplainLink_EXPLAIN_LINK_IDENTITY
 }

@@ -110,8 +110,8 @@ func differences(version *registry.Version, profiles []*futurisysv1.EmployeeProf
 	for i := range version.Package.Manifest.Features {
 		feature := &version.Package.Manifest.Features[i]
 		change := &futurisysv1.ContributionChange{
-			Feature: feature.Name, LabelFr: feature.Label.FR, LabelEn: feature.Label.EN,
-			From: version.Plan.Value(i, profiles[0]), To: version.Plan.Value(i, profiles[1]),
+			Feature: feature.Name,
+			From:    version.Plan.Value(i, profiles[0]), To: version.Plan.Value(i, profiles[1]),
 			Difference: found[1].Contributions[i] - found[0].Contributions[i],
 		}
 		if change.GetDifference() != 0 || !proto.Equal(change.GetFrom(), change.GetTo()) {
@@ -146,8 +146,8 @@ func searchCounterfactual(ctx context.Context, version *registry.Version, row []
 		}
 		feature := &manifest.Features[i]
 		out.Changes = append(out.Changes, &futurisysv1.FieldChange{
-			Feature: feature.Name, LabelFr: feature.Label.FR, LabelEn: feature.Label.EN,
-			From: version.Plan.Decode(i, row[i]), To: version.Plan.Decode(i, value),
+			Feature: feature.Name,
+			From:    version.Plan.Decode(i, row[i]), To: version.Plan.Decode(i, value),
 		})
 	}
 	return out, nil

@@ -77,13 +77,13 @@ func TestVersionsAreUnloadedAndLoaded(t *testing.T) {
 
 func TestImportanceIsOfTheLoadedVersion(t *testing.T) {
 	a := start(t, recorder.Off)
-	for version, method := range map[int32]string{1: "additive", 2: "tree"} {
+	for version, method := range map[int32]futurisysv1.ExplainMethod{1: futurisysv1.ExplainMethod_EXPLAIN_METHOD_ADDITIVE, 2: futurisysv1.ExplainMethod_EXPLAIN_METHOD_TREE} {
 		got, err := a.models.GetModelVersion(t.Context(), &futurisysv1.GetModelVersionRequest{Model: attrition, Version: version})
 		if err != nil || got.GetExplainMethod() != method || len(got.GetImportance()) != len(got.GetFeatures()) {
 			t.Fatalf("version %d: got %s, %d features, %v", version, got.GetExplainMethod(), len(got.GetImportance()), err)
 		}
 		for i, one := range got.GetImportance() {
-			if one.GetSpace() != "log_odds" || one.GetMeanAbsolute() < 0 || i > 0 && one.GetMeanAbsolute() > got.GetImportance()[i-1].GetMeanAbsolute() {
+			if one.GetSpace() != futurisysv1.ExplainSpace_EXPLAIN_SPACE_LOG_ODDS || one.GetMeanAbsolute() < 0 || i > 0 && one.GetMeanAbsolute() > got.GetImportance()[i-1].GetMeanAbsolute() {
 				t.Errorf("version %d: got %v", version, got.GetImportance())
 			}
 		}
@@ -95,7 +95,7 @@ func TestImportanceIsOfTheLoadedVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := a.models.UnloadModelVersion(t.Context(), &futurisysv1.UnloadModelVersionRequest{Model: attrition, Version: 2})
-	if err != nil || got.GetExplainMethod() != "" || len(got.GetImportance()) != 0 {
+	if err != nil || got.GetExplainMethod() != 0 || len(got.GetImportance()) != 0 {
 		t.Errorf("unloaded: got %v, %v", got.GetImportance(), err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/futurisys/futurisys/services/inference/internal/explain"
 	"github.com/futurisys/futurisys/services/inference/internal/modelpkg"
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
+	"github.com/futurisys/futurisys/services/inference/internal/scoring"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -30,7 +31,7 @@ func (s *Model) ListFeatureCurves(_ context.Context, request *futurisysv1.ListFe
 	}
 	defer version.Release()
 	out := &futurisysv1.ListFeatureCurvesResponse{
-		ExplainMethod: string(version.Explainer.Method()), Space: string(version.Explainer.Space()),
+		ExplainMethod: scoring.Method(version.Explainer), Space: scoring.Space(version.Explainer),
 	}
 	curves, ok := version.Explainer.(explain.Curves)
 	if !ok {

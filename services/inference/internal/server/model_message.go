@@ -9,6 +9,7 @@ import (
 
 	"github.com/futurisys/futurisys/services/inference/internal/modelpkg"
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
+	"github.com/futurisys/futurisys/services/inference/internal/scoring"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -85,7 +86,7 @@ func versionMessage(model *registry.Model, version *registry.Version, whole bool
 	}
 	if version.Acquire() {
 		defer version.Release()
-		out.ExplainMethod = string(version.Explainer.Method())
+		out.ExplainMethod = scoring.Method(version.Explainer)
 		if whole {
 			out.Importance = importance(version)
 		}
@@ -100,7 +101,7 @@ func importance(version *registry.Version) []*futurisysv1.FeatureImportance {
 	out := make([]*futurisysv1.FeatureImportance, len(means))
 	for i, mean := range means {
 		out[i] = &futurisysv1.FeatureImportance{
-			Feature: version.Package.Manifest.Features[i].Name, MeanAbsolute: mean, Space: string(version.Explainer.Space()),
+			Feature: version.Package.Manifest.Features[i].Name, MeanAbsolute: mean, Space: scoring.Space(version.Explainer),
 		}
 	}
 	slices.SortStableFunc(out, func(a, b *futurisysv1.FeatureImportance) int {

@@ -148,8 +148,6 @@ type Contribution struct {
 	Number        *float64 `json:"number,omitempty"`
 	Category      *string  `json:"category,omitempty"`
 	Boolean       *bool    `json:"boolean,omitempty"`
-	LabelFR       string   `json:"label_fr"`
-	LabelEN       string   `json:"label_en"`
 	Contribution  float64  `json:"contribution"`
 	StandardError *float64 `json:"standard_error,omitempty"`
 }

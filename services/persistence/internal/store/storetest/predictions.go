@@ -22,7 +22,7 @@ func predictionRoundTrip(t *testing.T, s store.Store) {
 	full.Explanation = &store.Explanation{
 		Method: "additive", Space: "log_odds", Link: "logistic", Base: -2.1, Margin: 0.1 + 0.2, Rest: 1e-300, RestCount: 21,
 		Contributions: []store.Contribution{
-			{Feature: "age", Number: new(float64(12)), LabelFR: "Âge", LabelEN: "Age", Contribution: 1.0 / 3, StandardError: new(0.01)},
+			{Feature: "age", Number: new(float64(12)), Contribution: 1.0 / 3, StandardError: new(0.01)},
 			{Feature: "department", Category: new("Ressources Humaines"), Contribution: -0.7},
 			{Feature: "overtime", Boolean: new(false)},
 			{Feature: "tenure_years"},

@@ -18,6 +18,8 @@ import (
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/futurisys/futurisys/proto/policy"
 )
 
 // Options say what a server needs besides its services.
@@ -40,6 +42,7 @@ type Server struct {
 
 	reflection bool
 	checks     *checks
+	limits     *limits
 	metrics    *grpcprom.ServerMetrics
 	log        *slog.Logger
 }
@@ -48,11 +51,11 @@ type Server struct {
 func New(options Options) *Server {
 	metrics := grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
 	options.Registry.MustRegister(metrics)
-	checks := &checks{}
+	checks, limits := &checks{}, &limits{}
 	guard := guard{log: options.Logger, mapError: options.MapError}
 	server := grpc.NewServer(
-		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, checks.unary),
-		grpc.ChainStreamInterceptor(metrics.StreamServerInterceptor(), guard.stream, checks.stream),
+		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, limits.unary, checks.unary),
+		grpc.ChainStreamInterceptor(metrics.StreamServerInterceptor(), guard.stream, limits.stream, checks.stream),
 		grpc.MaxRecvMsgSize(options.MaxMessageBytes),
 		grpc.MaxSendMsgSize(options.MaxMessageBytes),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
@@ -61,14 +64,23 @@ func New(options Options) *Server {
 	)
 	answers := health.NewServer()
 	answers.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING) // until SetReady says otherwise
-	return &Server{Server: server, Health: answers, reflection: options.Reflection, checks: checks, metrics: metrics, log: options.Logger}
+	return &Server{Server: server, Health: answers, reflection: options.Reflection, checks: checks, limits: limits, metrics: metrics, log: options.Logger}
 }
 
 // Prepare finishes a server whose services are registered: the rules of all
-// their requests are compiled now, not at the first call.
+// their requests are compiled now, not at the first call, and every method has a policy.
 func (s *Server) Prepare() error {
+	var err error
+	if s.limits.policies, err = policy.Load(); err != nil {
+		return err //nolint:wrapcheck // it says all there is to say
+	}
 	var requests []protoreflect.MessageDescriptor
-	for name := range s.GetServiceInfo() {
+	for name, info := range s.GetServiceInfo() {
+		for _, method := range info.Methods {
+			if full := "/" + name + "/" + method.Name; s.limits.policies[full] == nil {
+				return fmt.Errorf("method %s has no policy", full)
+			}
+		}
 		found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
 		if err != nil {
 			return fmt.Errorf("describe service %s: %w", name, err)
@@ -81,11 +93,10 @@ func (s *Server) Prepare() error {
 			requests = append(requests, service.Methods().Get(i).Input())
 		}
 	}
-	validator, err := protovalidate.New(protovalidate.WithMessageDescriptors(requests...))
+	s.checks.validator, err = protovalidate.New(protovalidate.WithMessageDescriptors(requests...))
 	if err != nil {
 		return fmt.Errorf("compile the rules of requests: %w", err)
 	}
-	s.checks.validator = validator
 	s.SetReady(false)
 	grpc_health_v1.RegisterHealthServer(s, s.Health)
 	if s.reflection {

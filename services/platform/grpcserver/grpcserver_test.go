@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -19,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/futurisys/futurisys/proto/policy"
 	"github.com/futurisys/futurisys/services/platform/grpcserver"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -29,9 +31,13 @@ type models struct {
 	futurisysv1.UnimplementedModelServiceServer
 
 	answer func() (*futurisysv1.Model, error)
+	check  func(context.Context) // nil: nothing
 }
 
-func (m *models) GetModel(context.Context, *futurisysv1.GetModelRequest) (*futurisysv1.Model, error) {
+func (m *models) GetModel(ctx context.Context, _ *futurisysv1.GetModelRequest) (*futurisysv1.Model, error) {
+	if m.check != nil {
+		m.check(ctx)
+	}
 	return m.answer()
 }
 
@@ -57,7 +63,7 @@ func start(t *testing.T) (*models, *grpc.ClientConn, *grpcserver.Server, *log) {
 	t.Helper()
 	service, lines := &models{}, &log{}
 	server := grpcserver.New(grpcserver.Options{
-		Logger: slog.New(slog.NewTextHandler(lines, nil)), Registry: prometheus.NewRegistry(), Reflection: true, MaxMessageBytes: 1 << 20,
+		Logger: slog.New(slog.NewTextHandler(lines, nil)), Registry: prometheus.NewRegistry(), Reflection: true, MaxMessageBytes: 4 << 20,
 	})
 	futurisysv1.RegisterModelServiceServer(server, service)
 	if err := server.Prepare(); err != nil {
@@ -111,6 +117,28 @@ func TestRulesAreKeptBeforeTheHandler(t *testing.T) {
 	}
 	_, err := futurisysv1.NewModelServiceClient(connection).GetModel(t.Context(), &futurisysv1.GetModelRequest{Model: strings.Repeat("x", 101)})
 	if status.Code(err) != codes.InvalidArgument || reasonOf(err) != "INVALID_ARGUMENT" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What a policy says holds for those who call without a deadline, and send as much as the
+// connection takes.
+func TestCallsAreHeldToTheirPolicy(t *testing.T) {
+	service, connection, _, _ := start(t)
+	client := futurisysv1.NewModelServiceClient(connection)
+	service.check = func(ctx context.Context) {
+		deadline, bounded := ctx.Deadline()
+		if left := time.Until(deadline); !bounded || left > policy.DefaultDeadline || left < policy.DefaultDeadline/2 {
+			t.Errorf("%s are left", left)
+		}
+	}
+	service.answer = func() (*futurisysv1.Model, error) { return &futurisysv1.Model{Name: "x"}, nil }
+	if _, err := client.GetModel(t.Context(), &futurisysv1.GetModelRequest{Model: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	service.check = func(context.Context) { t.Error("the handler must not see a request that is too large") }
+	_, err := client.GetModel(t.Context(), &futurisysv1.GetModelRequest{Model: strings.Repeat("x", policy.DefaultMaxRequestBytes)})
+	if status.Code(err) != codes.ResourceExhausted || reasonOf(err) != "TOO_LARGE" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -120,11 +120,16 @@ lint: $(TOOLS) $(VENV)/training.done ## golangci-lint, go vet, buf lint, buf bre
 	cd scripts && ../$(VENV)/bin/ruff check . && ../$(VENV)/bin/ruff format --check .
 	templ fmt -fail gateway/internal/dashboard
 
+CONTRACT := proto/contract.binpb.gz
+
 .PHONY: breaking
-breaking: $(TOOLS) ## Compare the API with the last release
-	@release=$$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null); \
-	if [ -n "$$release" ]; then buf breaking --against ".git#tag=$$release"; \
-	else echo "buf breaking: no release yet to compare with"; fi
+breaking: $(TOOLS) ## Refuse a change of the API that would break callers of the contract in proto/contract.binpb.gz
+	@mkdir -p .cache && buf build --path proto/futurisys -o .cache/contract.binpb
+	buf breaking .cache/contract.binpb --against $(CONTRACT) --exclude-imports
+
+.PHONY: contract
+contract: $(TOOLS) ## Freeze the API as it is: with each release, and for a break that is meant
+	buf build --path proto/futurisys --exclude-source-info -o $(CONTRACT)
 
 .PHONY: generate
 generate: $(TOOLS) ## Generate Go code and the OpenAPI document from the protos, and the pages from their templates

@@ -40,8 +40,8 @@ type member struct {
 }
 
 func newGroup(out io.Writer, environment ...string) *group {
-	const mostMembers = 16
-	return &group{out: out, ended: make(chan *member, mostMembers), environment: environment}
+	const maxMembers = 16
+	return &group{out: out, ended: make(chan *member, maxMembers), environment: environment}
 }
 
 // start starts a process; its lines are printed with its name before them.

@@ -22,8 +22,8 @@ const (
 	// scoredTogether is how many rows go in one call: between two of them the page says
 	// how far it is.
 	scoredTogether = 250
-	// mostScored is how many rows one batch may have.
-	mostScored = 10_000
+	// maxScored is how many rows one batch may have.
+	maxScored = 10_000
 	// listedTogether is how many employees are listed in one call.
 	listedTogether = 1_000
 )
@@ -49,7 +49,7 @@ func (d *Dashboard) employeesScore(v *view, w http.ResponseWriter, r *http.Reque
 	ids, err := d.chosen(r.Context(), r.PostForm)
 	switch {
 	case errors.Is(err, errTooMany):
-		d.refuse(v, w, r, http.StatusBadRequest, v.T("score_too_many", "Most", v.Integer(mostScored)))
+		d.refuse(v, w, r, http.StatusBadRequest, v.T("score_too_many", "Most", v.Integer(maxScored)))
 		return
 	case errors.Is(err, strconv.ErrSyntax), errors.Is(err, strconv.ErrRange):
 		d.refuse(v, w, r, http.StatusBadRequest, v.T("error_form"))
@@ -103,7 +103,7 @@ func (d *Dashboard) chosen(ctx context.Context, form url.Values) ([]int32, error
 			ids = append(ids, int32(id))
 		}
 		slices.Sort(ids)
-		if ids = slices.Compact(ids); len(ids) > mostScored {
+		if ids = slices.Compact(ids); len(ids) > maxScored {
 			return nil, errTooMany
 		}
 		return ids, nil
@@ -114,7 +114,7 @@ func (d *Dashboard) chosen(ctx context.Context, form url.Values) ([]int32, error
 	}
 	whole := func(read func(context.Context) error) error { return read(ctx) }
 	err := d.eachEmployee(whole, query, func(e *futurisysv1.Employee) error {
-		if ids = append(ids, e.GetId()); len(ids) > mostScored {
+		if ids = append(ids, e.GetId()); len(ids) > maxScored {
 			return errTooMany
 		}
 		return nil

@@ -92,8 +92,8 @@ func (d *Dashboard) readUpload(v *view, data []byte, version *futurisysv1.ModelV
 			u.Problem = csvProblem(v, err)
 			break
 		}
-		if len(u.Rows) == mostScored {
-			u.Problem = v.T("upload_too_many", "Most", v.Integer(mostScored))
+		if len(u.Rows) == maxScored {
+			u.Problem = v.T("upload_too_many", "Most", v.Integer(maxScored))
 			break
 		}
 		line, _ := reader.FieldPos(0)

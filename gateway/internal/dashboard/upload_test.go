@@ -59,7 +59,7 @@ func TestFilesAreRead(t *testing.T) {
 		"Windows-1252":        {"job_level,overtime,department\n1,true,\xe9\n", 0, 0, "UTF-8", ""},
 		"a zero byte":         {"job_level,overtime,department\n1,true,\x00\n", 0, 0, "not a CSV file", ""},
 		"an open quote":       {"job_level,overtime,department\n1,true,\"Consulting\n", 0, 0, "not CSV", ""},
-		"too many lines":      {"job_level,overtime,department\n" + strings.Repeat("1,true,Consulting\n", mostScored+1), mostScored, 0, "more than 10,000 lines", ""},
+		"too many lines":      {"job_level,overtime,department\n" + strings.Repeat("1,true,Consulting\n", maxScored+1), maxScored, 0, "more than 10,000 lines", ""},
 	} {
 		u := d.readUpload(v, []byte(test.file), small())
 		bad := u.Bad(v)
@@ -102,7 +102,7 @@ func FuzzReadUpload(f *testing.F) {
 	f.Add([]byte("\xff\x00,\"\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		u := d.readUpload(v, data, small())
-		if len(u.Rows) > mostScored || len(u.Good())+len(u.Bad(v)) != len(u.Rows) {
+		if len(u.Rows) > maxScored || len(u.Good())+len(u.Bad(v)) != len(u.Rows) {
 			t.Errorf("got %d rows", len(u.Rows))
 		}
 		for _, row := range u.Good() {

@@ -40,11 +40,17 @@ var keys = []string{
 	"GATEWAY_HTTP_ADDR", "GATEWAY_ADMIN_ADDR", "GATEWAY_REQUEST_TIMEOUT",
 	"INFERENCE_GRPC_ADDR", "INFERENCE_ADMIN_ADDR", "INFERENCE_TARGET",
 	"PERSISTENCE_GRPC_ADDR", "PERSISTENCE_ADMIN_ADDR", "PERSISTENCE_TARGET",
-	"MODEL_REPOSITORY", "MODEL_STATE_DIR", "MODEL_POLL_INTERVAL", "MODEL_MOST_LOADED", "MODEL_MEMORY_BUDGET_MIB",
+	"MODEL_REPOSITORY", "MODEL_STATE_DIR", "MODEL_POLL_INTERVAL", "MODEL_MAX_LOADED", "MODEL_MEMORY_BUDGET_MIB",
 	"HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE",
 	"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE",
-	"ONNXRUNTIME_LIB", "RECORDING", "RECORDING_TIMEOUT", "OUTBOX_DIR", "OUTBOX_MOST_MIB", "OUTBOX_OLDEST_AGE", "OUTBOX_FULL",
+	"ONNXRUNTIME_LIB", "RECORDING", "RECORDING_TIMEOUT", "OUTBOX_DIR", "OUTBOX_MAX_MIB", "OUTBOX_MAX_AGE", "OUTBOX_FULL",
 	"DATABASE_URL",
+}
+
+// renamed are settings of earlier versions. One that is still set is refused: what it
+// meant would be passed over without a word.
+var renamed = map[string]string{
+	"OUTBOX_MOST_MIB": "OUTBOX_MAX_MIB", "OUTBOX_OLDEST_AGE": "OUTBOX_MAX_AGE", "MODEL_MOST_LOADED": "MODEL_MAX_LOADED",
 }
 
 // Keys returns the settings of the whole deployment.
@@ -56,6 +62,11 @@ func Keys() []string { return slices.Clone(keys) }
 func Parse(name, description string, cli any, args []string) (*kong.Context, error) {
 	if err := loadFile(args); err != nil {
 		return nil, err
+	}
+	for old, now := range renamed {
+		if _, set := os.LookupEnv(old); set {
+			return nil, fmt.Errorf("%s is %s now", old, now)
+		}
 	}
 	parser, err := kong.New(cli, kong.Name(name), kong.Description(description))
 	if err != nil {
@@ -122,6 +133,9 @@ func loadFile(args []string) error {
 // setUnset puts values of a file into the environment, where they are not set yet.
 func setUnset(path string, values map[string]string) error {
 	for key, value := range values {
+		if now, old := renamed[key]; old {
+			return fmt.Errorf("%s: %s is %s now", path, key, now)
+		}
 		if meant, ours := misspelt(key); ours {
 			return fmt.Errorf("%s: unknown key %s: did you mean %s?", path, key, meant)
 		}

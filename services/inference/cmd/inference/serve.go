@@ -66,7 +66,7 @@ func (serveCommand) Run(s *settings) error {
 	}
 	models := registry.New(registry.Options{
 		Repository: versions, Runtime: runtime, Journal: s.journal(common, versions.Name()),
-		MostLoaded: s.ModelMostLoaded, MemoryBudget: s.ModelMemoryBudget << 20, Logger: log, //nolint:mnd // MiB
+		MaxLoaded: s.ModelMaxLoaded, MemoryBudget: s.ModelMemoryBudget << 20, Logger: log, //nolint:mnd // MiB
 	})
 	defer models.Close()
 	box, err := s.openOutbox(mode, log)
@@ -74,7 +74,7 @@ func (serveCommand) Run(s *settings) error {
 		return err
 	}
 	record := recorder.New(recorder.Options{
-		Mode: mode, Client: records, Outbox: box, Timeout: s.RecordingTimeout, OldestAge: s.OutboxOldestAge,
+		Mode: mode, Client: records, Outbox: box, Timeout: s.RecordingTimeout, MaxAge: s.OutboxMaxAge,
 		Unrecorded: s.OutboxFull == "unrecorded", Logger: log, Registry: metrics,
 	})
 	defer closing(log, "recorder", record.Close)

@@ -23,15 +23,15 @@ type settings struct {
 	ModelRepository    string        `env:"MODEL_REPOSITORY" default:"deploy/models" help:"A folder of models, NAME/NUMBER/..., or hf://org/name with all tags model-vX.Y.Z, or hf://org/name@REVISION."`
 	ModelStateDir      string        `env:"MODEL_STATE_DIR" default:"var/models" help:"Folder that keeps who set which alias when: without a database for itself, else for the time when persistence is unavailable. Empty: nothing is kept."`
 	ModelPollInterval  time.Duration `env:"MODEL_POLL_INTERVAL" default:"5m" help:"How often new versions are looked for by themselves; 0: never."`
-	ModelMostLoaded    int           `env:"MODEL_MOST_LOADED" default:"8" help:"How many versions of a model are loaded by themselves: those with an alias, then the newest."`
+	ModelMaxLoaded     int           `env:"MODEL_MAX_LOADED" default:"8" help:"How many versions of a model are loaded by themselves: those with an alias, then the newest."`
 	ModelMemoryBudget  int64         `name:"model-memory-budget-mib" env:"MODEL_MEMORY_BUDGET_MIB" default:"1024" help:"By how many MiB loading one version may make the process grow."`
 	ONNXRuntimeLib     string        `name:"onnxruntime-lib" env:"ONNXRUNTIME_LIB" help:"The shared library of ONNX Runtime."`
 	PersistenceTarget  string        `env:"PERSISTENCE_TARGET" default:"127.0.0.1:9002" help:"Address of persistence; empty, or in the demo: there is no database."`
 	Recording          string        `env:"RECORDING" enum:"auto,required,best-effort,off" default:"auto" help:"required answers nothing that is not on stable storage, best-effort answers and says so, off records nothing; auto is required with a database and off without."`
 	RecordingTimeout   time.Duration `env:"RECORDING_TIMEOUT" default:"1s" help:"How long persistence may take before a prediction goes to the outbox; each row adds a millisecond."`
 	OutboxDir          string        `env:"OUTBOX_DIR" default:"var/outbox" help:"Folder that keeps predictions while persistence is away, one copy of the service each; empty: they are refused."`
-	OutboxMostMiB      int64         `name:"outbox-most-mib" env:"OUTBOX_MOST_MIB" default:"1024" help:"How much the outbox may hold."`
-	OutboxOldestAge    time.Duration `env:"OUTBOX_OLDEST_AGE" default:"168h" help:"How old its oldest row may become before it counts as full."`
+	OutboxMaxMiB       int64         `name:"outbox-max-mib" env:"OUTBOX_MAX_MIB" default:"1024" help:"How much the outbox may hold."`
+	OutboxMaxAge       time.Duration `env:"OUTBOX_MAX_AGE" default:"168h" help:"How old its oldest row may become before it counts as full."`
 	OutboxFull         string        `env:"OUTBOX_FULL" enum:"refuse,unrecorded" default:"refuse" help:"What becomes of a prediction when the outbox is full: it is refused, or answered unrecorded, which the answer says."`
 
 	Serve serveCommand `cmd:"" default:"1" help:"Serve (the default)."`
@@ -43,19 +43,19 @@ type settings struct {
 
 // Validate refuses values that cannot be meant.
 func (s *settings) Validate() error {
-	const mostMiB = 1 << 20
+	const maxMiB = 1 << 20
 	if s.ModelPollInterval != 0 {
 		if err := config.Bound("MODEL_POLL_INTERVAL", s.ModelPollInterval, time.Second, 24*time.Hour); err != nil {
 			return fmt.Errorf("%w, nor 0", err)
 		}
 	}
 	return errors.Join(
-		config.Bound("MODEL_MOST_LOADED", s.ModelMostLoaded, 1, 1000),
-		config.Bound("MODEL_MEMORY_BUDGET_MIB", s.ModelMemoryBudget, 1, mostMiB),
+		config.Bound("MODEL_MAX_LOADED", s.ModelMaxLoaded, 1, 1000),
+		config.Bound("MODEL_MEMORY_BUDGET_MIB", s.ModelMemoryBudget, 1, maxMiB),
 		config.Bound("RECORDING_TIMEOUT", s.RecordingTimeout, 10*time.Millisecond, time.Minute),
-		config.Bound("OUTBOX_MOST_MIB", s.OutboxMostMiB, 1, mostMiB),
+		config.Bound("OUTBOX_MAX_MIB", s.OutboxMaxMiB, 1, maxMiB),
 		// What is older than 400 days is not recorded any more.
-		config.Bound("OUTBOX_OLDEST_AGE", s.OutboxOldestAge, time.Minute, 90*24*time.Hour),
+		config.Bound("OUTBOX_MAX_AGE", s.OutboxMaxAge, time.Minute, 90*24*time.Hour),
 		s.Settings.Validate(),
 	)
 }
@@ -95,5 +95,5 @@ func (s *settings) openOutbox(mode recorder.Mode, log *slog.Logger) (*outbox.Out
 	if mode != recorder.Required || s.OutboxDir == "" {
 		return nil, nil
 	}
-	return outbox.Open(s.OutboxDir, s.OutboxMostMiB<<20, log) //nolint:wrapcheck,mnd // it names the key; MiB
+	return outbox.Open(s.OutboxDir, s.OutboxMaxMiB<<20, log) //nolint:wrapcheck,mnd // it names the key; MiB
 }

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// mostRows is how many rows are scored for changes of so many features, over all
+	// maxRows is how many rows are scored for changes of so many features, over all
 	// choices of these features.
-	mostRows = 16_384
-	// mostValues bounds the range of a number.
-	mostValues = 1 << 20
+	maxRows = 16_384
+	// maxValues bounds the range of a number.
+	maxValues = 1 << 20
 	// chunkRows is how many rows are scored in one run.
 	chunkRows = 4_096
 )
@@ -59,12 +59,12 @@ func Search(ctx context.Context, session engine.Session, row []float32, levers [
 	}
 	for count := 1; count <= len(levers); count++ {
 		subsets := choose(len(levers), count)
-		if len(subsets) > mostRows {
+		if len(subsets) > maxRows {
 			s.result.Exhaustive = false
 			break
 		}
 		for _, chosen := range subsets {
-			steps := s.stepsOf(chosen, max(mostRows/len(subsets), 1))
+			steps := s.stepsOf(chosen, max(maxRows/len(subsets), 1))
 			if err := s.try(product(steps), chosen); err != nil {
 				return nil, err
 			}
@@ -189,8 +189,8 @@ func (s *search) found() (*Result, error) {
 			smaller[i] = step
 			nearer = append(nearer, smaller)
 		}
-		if len(nearer) > mostRows {
-			nearer = nearer[len(nearer)-mostRows:]
+		if len(nearer) > maxRows {
+			nearer = nearer[len(nearer)-maxRows:]
 			s.result.Exhaustive = false
 		}
 		if err := s.try(nearer, s.bestChosen); err != nil {

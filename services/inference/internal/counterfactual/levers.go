@@ -72,7 +72,7 @@ func numberSteps(feature *modelpkg.Feature, now float64) []Step {
 		return math.NaN()
 	}
 	low, high := bound(feature.Actionable.Min, feature.Min), bound(feature.Actionable.Max, feature.Max)
-	if !(high > low) || high-low > mostValues { // NaN is not
+	if !(high > low) || high-low > maxValues { // NaN is not
 		return nil
 	}
 	var out []Step

@@ -14,9 +14,9 @@ import (
 // floats are of 32 bits.
 const additivityTolerance = 1e-5
 
-// mostValues bounds the remembered values of one feature's curve: integers and
+// maxValues bounds the remembered values of one feature's curve: integers and
 // categories are far fewer. What does not fit is scored each time.
-const mostValues = 1 << 16
+const maxValues = 1 << 16
 
 // additive explains a graph whose log-odds are a sum of one curve a feature. Then
 // the Shapley value of a feature is its curve's height over the curve's mean over
@@ -130,7 +130,7 @@ func (a *additive) heights(rows []float32) ([]float64, error) {
 	defer a.mu.Unlock()
 	for n, i := range unknown {
 		out[i] = float64(answers[n]) - a.origin
-		if curve := a.curves[i%a.width]; len(curve) < mostValues {
+		if curve := a.curves[i%a.width]; len(curve) < maxValues {
 			curve[math.Float32bits(rows[i])] = out[i]
 		}
 	}

@@ -77,8 +77,8 @@ func (f *forest) output(values []float32) float64 {
 	return sum
 }
 
-// mostClasses bounds the classes that trees vote for.
-const mostClasses = 64
+// maxClasses bounds the classes that trees vote for.
+const maxClasses = 64
 
 // readForests reads the graph's one ensemble of trees: a forest for each class that
 // the graph may answer, the last class first. errUnfit: it has none that can be read.
@@ -115,7 +115,7 @@ func readForests(graph []byte) ([]*forest, error) {
 		}
 		out = append(out, f)
 	}
-	if len(out) == 0 || len(out) > mostClasses {
+	if len(out) == 0 || len(out) > maxClasses {
 		return nil, fmt.Errorf("%w: its trees vote for %d classes", errUnfit, len(out))
 	}
 	return out, nil

@@ -11,12 +11,12 @@ import (
 	"github.com/futurisys/futurisys/services/inference/internal/engine"
 )
 
-// mostPlayers bounds the raw features that one path may test.
-const mostPlayers = 64
+// maxPlayers bounds the raw features that one path may test.
+const maxPlayers = 64
 
 // weights are w[a][b] = a! b! / (a + b + 1)!: how often, among all orders, a given
 // feature comes just after the a it follows and before the b others.
-type weightTable [mostPlayers + 1][mostPlayers + 1]float64
+type weightTable [maxPlayers + 1][maxPlayers + 1]float64
 
 func newWeights() *weightTable {
 	w := &weightTable{}
@@ -201,7 +201,7 @@ func (w *walk) explain(values []float32) (Explanation, error) {
 		}
 	}
 	if w.tooDeep {
-		return Explanation{}, fmt.Errorf("a path tests more than %d features", mostPlayers)
+		return Explanation{}, fmt.Errorf("a path tests more than %d features", maxPlayers)
 	}
 	return Explanation{Base: w.base, Output: w.forest.output(values), Contributions: w.phi}, nil
 }
@@ -237,7 +237,7 @@ func (w *walk) visit(at int32, mine, others int) (give, take float64) {
 		return w.visit(mineAt, mine, others)
 	case w.taken[player] == byOther:
 		return w.visit(otherAt, mine, others)
-	case mine+others >= mostPlayers:
+	case mine+others >= maxPlayers:
 		w.tooDeep = true
 		return 0, 0
 	}

@@ -8,8 +8,8 @@ import (
 	"net/http"
 )
 
-// mostRefBytes bounds the list of refs: some 10,000 tags.
-const mostRefBytes = 4 << 20
+// maxRefBytes bounds the list of refs: some 10,000 tags.
+const maxRefBytes = 4 << 20
 
 // Tag is a tag of a repository. Target changes when the tag is moved; the commit
 // is what Resolve answers.
@@ -33,7 +33,7 @@ func (c *Client) Tags(ctx context.Context, repository string) ([]Tag, error) {
 		var refs struct {
 			Tags []Tag `json:"tags"`
 		}
-		if err := json.NewDecoder(io.LimitReader(response.Body, mostRefBytes)).Decode(&refs); err != nil {
+		if err := json.NewDecoder(io.LimitReader(response.Body, maxRefBytes)).Decode(&refs); err != nil {
 			return nil, fmt.Errorf("%w: its list of refs cannot be read: %w", ErrUnavailable, err)
 		}
 		return refs.Tags, nil

@@ -19,7 +19,7 @@ const (
 	stallTimeout   = 30 * time.Second // without a byte of a file
 	tries          = 4
 	firstWait      = 300 * time.Millisecond
-	mostRedirects  = 5
+	maxRedirects   = 5
 )
 
 func newTransport() *http.Transport {
@@ -43,7 +43,7 @@ func lastResponse(*http.Request, []*http.Request) error { return http.ErrUseLast
 // the token. The answer is a success, or with follow unset maybe a redirect to
 // another host; its body must be closed.
 func (c *Client) send(ctx context.Context, method string, target *url.URL, header http.Header, follow bool) (*http.Response, error) {
-	for range mostRedirects {
+	for range maxRedirects {
 		request, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
 		if err != nil {
 			return nil, backoff.Permanent(fmt.Errorf("ask the Hub: %w", err))

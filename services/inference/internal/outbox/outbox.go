@@ -74,7 +74,7 @@ type Outbox struct {
 // Open opens the outbox of a folder, whose values may take so many bytes, with what
 // a predecessor left in it. A file that does not read is set aside under another
 // name and said in the log. ErrInUse: another process has it.
-func Open(folder string, mostBytes int64, log *slog.Logger) (*Outbox, error) {
+func Open(folder string, maxBytes int64, log *slog.Logger) (*Outbox, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("OUTBOX_DIR: %w", err)
 	}
@@ -95,7 +95,7 @@ func Open(folder string, mostBytes int64, log *slog.Logger) (*Outbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("OUTBOX_DIR: %w", err)
 	}
-	box := &Outbox{folder: folder, database: database, most: mostBytes}
+	box := &Outbox{folder: folder, database: database, most: maxBytes}
 	if err := errors.Join(box.count(), box.countAside()); err != nil {
 		return nil, errors.Join(fmt.Errorf("OUTBOX_DIR: %w", err), database.Close())
 	}
@@ -246,7 +246,7 @@ func (o *Outbox) SetAside(entry Entry, line []byte) error {
 // Stats says how much an outbox holds.
 type Stats struct {
 	Rows, Bytes int64
-	MostBytes   int64
+	MaxBytes    int64
 	Oldest      time.Time // zero: it is empty
 	// Aside and Damaged are the rows and the files that were set aside, by predecessors
 	// too, and not taken in since.
@@ -255,7 +255,7 @@ type Stats struct {
 
 // Stats says how much it holds.
 func (o *Outbox) Stats() Stats {
-	out := Stats{Rows: o.rows.Load(), Bytes: o.bytes.Load(), MostBytes: o.most, Aside: o.aside.Load(), Damaged: o.damaged}
+	out := Stats{Rows: o.rows.Load(), Bytes: o.bytes.Load(), MaxBytes: o.most, Aside: o.aside.Load(), Damaged: o.damaged}
 	if out.Rows == 0 {
 		return out
 	}

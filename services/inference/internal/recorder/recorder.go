@@ -44,9 +44,9 @@ type Options struct {
 	// Timeout is how long a commit may take before the rows go to the outbox; each
 	// row adds a millisecond.
 	Timeout time.Duration
-	// OldestAge is how old the outbox's oldest row may become before it counts as
+	// MaxAge is how old the outbox's oldest row may become before it counts as
 	// full; 0: any age.
-	OldestAge time.Duration
+	MaxAge time.Duration
 	// Unrecorded answers without a record when the outbox is full too; otherwise the
 	// call is refused.
 	Unrecorded bool
@@ -56,9 +56,9 @@ type Options struct {
 
 // How rows are gathered.
 const (
-	senders     = 2
-	mostRows    = 1_000
-	mostWaiting = 4_096 // calls
+	senders    = 2
+	maxRows    = 1_000
+	maxWaiting = 4_096 // calls
 )
 
 // retryAfter is when a refused caller should try again.
@@ -89,7 +89,7 @@ func New(options Options) *Recorder {
 		return r
 	}
 	r.calls = batch.New(batch.Options[*call]{
-		Send: r.send, Senders: senders, Most: mostRows, Queue: mostWaiting,
+		Send: r.send, Senders: senders, Most: maxRows, Queue: maxWaiting,
 		Weigh: func(c *call) int { return len(c.predictions) },
 	})
 	if options.Outbox != nil {
@@ -110,7 +110,7 @@ func (r *Recorder) Admit() error {
 // tooMuch says whether the outbox is at its bounds.
 func (r *Recorder) tooMuch() bool {
 	stats := r.options.Outbox.Stats()
-	return stats.Bytes >= stats.MostBytes || r.options.OldestAge > 0 && stats.Rows > 0 && time.Since(stats.Oldest) > r.options.OldestAge
+	return stats.Bytes >= stats.MaxBytes || r.options.MaxAge > 0 && stats.Rows > 0 && time.Since(stats.Oldest) > r.options.MaxAge
 }
 
 // Record puts predictions on record and says on each what became of it. Where the
@@ -166,7 +166,7 @@ func (r *Recorder) Details() map[string]string {
 	}
 	stats := r.options.Outbox.Stats()
 	out["outbox"] = strconv.FormatInt(stats.Rows, 10)
-	out["outbox_bytes"], out["outbox_max_bytes"] = strconv.FormatInt(stats.Bytes, 10), strconv.FormatInt(stats.MostBytes, 10)
+	out["outbox_bytes"], out["outbox_max_bytes"] = strconv.FormatInt(stats.Bytes, 10), strconv.FormatInt(stats.MaxBytes, 10)
 	if !stats.Oldest.IsZero() {
 		out["outbox_oldest"] = stats.Oldest.Format(time.RFC3339)
 	}

@@ -295,7 +295,7 @@ func TestFullOutboxRefusesWithATimeToTryAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := start(t, nil)
 			_ = w.Close()
-			w.open(t, test.most, func(o *recorder.Options) { o.OldestAge = test.age })
+			w.open(t, test.most, func(o *recorder.Options) { o.MaxAge = test.age })
 			w.down()
 			if err := w.Admit(); err != nil {
 				t.Fatal(err)

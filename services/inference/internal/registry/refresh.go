@@ -141,7 +141,7 @@ func (r *Registry) toLoad(name string, candidates []repository.Candidate, aliase
 		}
 		return cmp.Compare(b.Number, a.Number)
 	})
-	most := max(r.options.MostLoaded, len(hasAlias))
+	most := max(r.options.MaxLoaded, len(hasAlias))
 	ordered = ordered[:min(len(ordered), most)]
 	r.change.Lock()
 	defer r.change.Unlock()

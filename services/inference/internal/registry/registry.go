@@ -34,9 +34,9 @@ type Options struct {
 	Runtime    engine.Runtime
 	// Journal keeps who set which alias when; nil: it is kept for this run.
 	Journal Journal
-	// MostLoaded is how many versions of a model are loaded by themselves: those
+	// MaxLoaded is how many versions of a model are loaded by themselves: those
 	// with an alias, then the newest.
-	MostLoaded int
+	MaxLoaded int
 	// MemoryBudget is by how many bytes loading one version may make the process grow.
 	MemoryBudget int64
 	Logger       *slog.Logger

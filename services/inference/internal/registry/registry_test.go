@@ -459,7 +459,7 @@ func TestOnlySoManyVersionsAreLoadedByThemselves(t *testing.T) {
 		t.Fatal(err)
 	}
 	options := registrytest.Options(t, folder, hub.Settings{})
-	options.MostLoaded = 2
+	options.MaxLoaded = 2
 	models := registrytest.Open(t, options)
 	for version, ready := range map[int32]bool{1: true, 2: false, 3: false, 4: true} {
 		if got := number(t, models, version, "") != 0; got != ready {

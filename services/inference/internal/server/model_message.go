@@ -14,8 +14,8 @@ import (
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-// mostChanges is how many changes of aliases a model shows.
-const mostChanges = 100
+// maxChanges is how many changes of aliases a model shows.
+const maxChanges = 100
 
 func modelMessage(model *registry.Model, source registry.Source, whole bool) *futurisysv1.Model {
 	out := &futurisysv1.Model{
@@ -33,7 +33,7 @@ func modelMessage(model *registry.Model, source registry.Source, whole bool) *fu
 		out.Champion = versionMessage(model, champion, whole)
 	}
 	if whole {
-		for _, change := range slices.Backward(model.Changes[max(len(model.Changes)-mostChanges, 0):]) {
+		for _, change := range slices.Backward(model.Changes[max(len(model.Changes)-maxChanges, 0):]) {
 			out.AliasChanges = append(out.AliasChanges, changeMessage(change))
 		}
 	}

@@ -55,7 +55,7 @@ func (s *Recording) RecordPredictions(ctx context.Context, request *internalv1.R
 // ever, or out of all lists.
 const (
 	oldestPrediction = 400 * 24 * time.Hour
-	mostAhead        = 24 * time.Hour
+	maxAhead         = 24 * time.Hour
 )
 
 // predictionFromMessage reads a prediction that is right by the rules of its message.
@@ -65,7 +65,7 @@ func predictionFromMessage(p *futurisysv1.Prediction, now time.Time) (store.Pred
 		return store.Prediction{}, fmt.Errorf("id: %w", err)
 	}
 	created := p.GetCreateTime().AsTime()
-	if p.GetCreateTime().CheckValid() != nil || created.Before(now.Add(-oldestPrediction)) || created.After(now.Add(mostAhead)) {
+	if p.GetCreateTime().CheckValid() != nil || created.Before(now.Add(-oldestPrediction)) || created.After(now.Add(maxAhead)) {
 		return store.Prediction{}, fmt.Errorf("create_time: %s is not within the last 400 days", created.Format(time.RFC3339))
 	}
 	out := store.Prediction{

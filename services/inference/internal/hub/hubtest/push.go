@@ -12,12 +12,12 @@ import (
 	"strings"
 )
 
-// mostUploadBytes bounds a line of a commit and an uploaded file.
-const mostUploadBytes = 256 << 20
+// maxUploadBytes bounds a line of a commit and an uploaded file.
+const maxUploadBytes = 256 << 20
 
 // read reads the body; else it has answered.
 func read(w http.ResponseWriter, r *http.Request, into any) bool {
-	if err := json.NewDecoder(io.LimitReader(r.Body, mostUploadBytes)).Decode(into); err != nil {
+	if err := json.NewDecoder(io.LimitReader(r.Body, maxUploadBytes)).Decode(into); err != nil {
 		refuse(w, http.StatusBadRequest, "", err.Error())
 		return false
 	}
@@ -122,7 +122,7 @@ func (h *Hub) batch(w http.ResponseWriter, r *http.Request, _ *repository) {
 }
 
 func (h *Hub) upload(w http.ResponseWriter, r *http.Request) {
-	content, err := io.ReadAll(io.LimitReader(r.Body, mostUploadBytes))
+	content, err := io.ReadAll(io.LimitReader(r.Body, maxUploadBytes))
 	sum := sha256.Sum256(content)
 	if err != nil || hex.EncodeToString(sum[:]) != r.PathValue("oid") {
 		refuse(w, http.StatusBadRequest, "", "not the content that was announced")
@@ -146,7 +146,7 @@ type operation struct {
 func (h *Hub) commit(w http.ResponseWriter, r *http.Request, repo *repository) {
 	files := maps.Clone(repo.commits[repo.branches["main"]])
 	lines := bufio.NewScanner(r.Body)
-	lines.Buffer(nil, mostUploadBytes)
+	lines.Buffer(nil, maxUploadBytes)
 	for lines.Scan() {
 		var line operation
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {

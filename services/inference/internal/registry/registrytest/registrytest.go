@@ -19,7 +19,7 @@ func Options(t testing.TB, location string, settings hub.Settings) registry.Opti
 	if err != nil {
 		t.Fatal(err)
 	}
-	return registry.Options{Repository: versions, Runtime: enginetest.Open(t), MostLoaded: 8, Logger: log}
+	return registry.Options{Repository: versions, Runtime: enginetest.Open(t), MaxLoaded: 8, Logger: log}
 }
 
 // Open opens a registry with these options and looks at the repository once.

@@ -23,19 +23,6 @@ def test_history_is_filtered_and_leads_to_each_score(open_page, programs):
     expect(page.get_by_text("Aucun score ne correspond à ces filtres")).to_be_visible()
 
 
-def test_bad_filters_are_said(open_page, programs):
-    page = open_page(programs)
-    for question, said in {
-        "employee=x": "nombre entier",
-        "employee=999999": "Aucun salarié ne porte ce numéro",
-        "from=31/12/2026": "La date n'est pas valide",
-        "version=0": "La version doit",
-        "batch=1": "identifiant du lot",
-    }.items():
-        page.goto(f"/ui/history?{question}")
-        expect(page.get_by_role("alert")).to_contain_text(said)
-
-
 def test_bad_filter_is_said_in_the_list(open_page, programs):
     page = open_page(programs)
     page.goto("/ui/history")

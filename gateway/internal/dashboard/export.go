@@ -13,6 +13,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/futurisys/futurisys/proto/catalogue"
+
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
@@ -108,8 +110,22 @@ func asFile(w http.ResponseWriter, name string) {
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", name))
 }
 
+// refuseUnknown refuses an export with a parameter that is none of its filters.
+func (d *Dashboard) refuseUnknown(v *view, w http.ResponseWriter, r *http.Request, filters []string) bool {
+	name := unknownParameter(r.URL.Query(), filters...)
+	if name == "" {
+		return false
+	}
+	wrong := catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_UNKNOWN_PARAMETER, name)
+	d.refuse(v, w, r, http.StatusBadRequest, v.warning(wrong, nil))
+	return true
+}
+
 // historyCSV exports all predictions of a question.
 func (d *Dashboard) historyCSV(v *view, w http.ResponseWriter, r *http.Request) {
+	if d.refuseUnknown(v, w, r, historyFilters()) {
+		return
+	}
 	request, problem := historyRequest(kept(r.URL.Query(), historyFilters()...))
 	if problem != "" {
 		d.refuse(v, w, r, http.StatusBadRequest, v.T(problem))
@@ -167,6 +183,9 @@ func step(w http.ResponseWriter, r *http.Request, read func(context.Context) err
 
 // employeesCSV exports all employees of a question with their newest score.
 func (d *Dashboard) employeesCSV(v *view, w http.ResponseWriter, r *http.Request) {
+	if d.refuseUnknown(v, w, r, employeeFilters()) {
+		return
+	}
 	version := d.models.last(r.Context()).GetChampion()
 	var t *table
 	begin := func() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,6 +38,17 @@ func kept(query url.Values, names ...string) url.Values {
 		}
 	}
 	return out
+}
+
+// unknownParameter is a parameter of a question that is none of those named; "": there is
+// none. A filter passed over would make a file of other people than was asked.
+func unknownParameter(query url.Values, names ...string) string {
+	for name := range query {
+		if !slices.Contains(names, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // set is a copy of a question with one parameter changed; empty: without it.

@@ -11,9 +11,9 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/futurisys/futurisys/proto/catalogue"
-
 	"github.com/google/uuid"
+
+	"github.com/futurisys/futurisys/proto/catalogue"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )

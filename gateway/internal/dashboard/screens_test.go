@@ -1,0 +1,183 @@
+package dashboard
+
+import (
+	"bytes"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// question is a request for a screen that succeeds, and what its page has in it.
+type question struct {
+	path string
+	form url.Values        // of a POST
+	file map[string]string // of a POST with files, by field
+	code int               // 0: 200
+	part string
+	// needs are the services without which the page cannot be; "": none.
+	needs string
+}
+
+const theCSV = "job_level,overtime,department,last_raise_percent\n2,Oui,Consulting,11\n"
+
+// questions are by pattern: each screen has one.
+func questions() map[string]question {
+	employee := url.Values{"job_level": {"3"}, "overtime": {"true"}, "department": {"Consulting"}}
+	return map[string]question{
+		"GET /ui/{$}":                     {path: "/ui/", code: http.StatusSeeOther},
+		"POST /ui/settings":               {path: "/ui/settings", form: url.Values{"language": {"en"}, "back": {"/ui/model"}}, code: http.StatusSeeOther},
+		"GET /ui/alive":                   {path: "/ui/alive?service=inference"},
+		"GET /ui/simulate":                {path: "/ui/simulate", part: `name="overtime"`, needs: inference},
+		"POST /ui/simulate":               {path: "/ui/simulate", form: employee, part: "60", needs: inference},
+		"GET /ui/batch":                   {path: "/ui/batch", part: `type="file"`, needs: inference},
+		"POST /ui/batch/check":            {path: "/ui/batch/check", file: map[string]string{fileField: theCSV}, part: "1", needs: inference},
+		"POST /ui/batch/score":            {path: "/ui/batch/score", file: map[string]string{fileField: theCSV}, part: aBatch, needs: inference},
+		"GET /ui/model":                   {path: "/ui/model", part: "1.0.0", needs: inference},
+		"GET /ui/model/threshold":         {path: "/ui/model/threshold?threshold=40", code: http.StatusSeeOther},
+		"GET /ui/model/curve":             {path: "/ui/model/curve?feature=job_level&version=1", part: "Niveau", needs: inference},
+		"GET /ui/model/alias":             {path: "/ui/model/alias?alias=champion&version=1", part: "champion", needs: inference},
+		"POST /ui/model/alias":            {path: "/ui/model/alias", form: url.Values{"alias": {"champion"}, "version": {"1"}, "changed_by": {"me"}, "comment": {"x"}}, code: http.StatusSeeOther, needs: inference},
+		"GET /ui/employees":               {path: "/ui/employees", part: "Élodie &lt;b&gt;", needs: persistence},
+		"GET /ui/employees.csv":           {path: "/ui/employees.csv?department=Consulting", part: "Élodie <b>", needs: persistence},
+		"POST /ui/employees/score":        {path: "/ui/employees/score", form: url.Values{"id": {"4"}}, part: aBatch, needs: inference},
+		"GET /ui/employees/{id}":          {path: "/ui/employees/4", part: "Élodie &lt;b&gt;", needs: persistence},
+		"POST /ui/employees/{id}/score":   {path: "/ui/employees/4/score", form: url.Values{}, code: http.StatusSeeOther, needs: inference},
+		"POST /ui/employees/{id}/what-if": {path: "/ui/employees/4/what-if", form: employee, part: "60"},
+		"GET /ui/employees/{id}/edit":     {path: "/ui/employees/4/edit", part: `value="1"`, needs: persistence},
+		"POST /ui/employees/{id}/edit":    {path: "/ui/employees/4/edit", form: employee, code: http.StatusSeeOther, needs: persistence},
+		"GET /ui/import":                  {path: "/ui/import", part: `type="file"`},
+		"POST /ui/import":                 {path: "/ui/import", file: map[string]string{"joined": "id_employee\n1\n"}, part: "1", needs: persistence},
+		"GET /ui/history":                 {path: "/ui/history", part: "60", needs: persistence},
+		"GET /ui/history.csv":             {path: "/ui/history.csv?risk_band=HIGH", part: "0,6", needs: persistence},
+		"GET /ui/batches/{batch}":         {path: "/ui/batches/" + aBatch, part: "60", needs: persistence},
+		"GET /ui/predictions/{id}":        {path: "/ui/predictions/" + aPrediction, part: "60", needs: persistence},
+		"GET /ui/health":                  {path: "/ui/health", part: "devel"},
+		Prefix:                            {path: "/ui/nowhere", code: http.StatusNotFound},
+		"GET /ui/static/{$}":              {path: "/ui/static/", code: http.StatusNotFound},
+	}
+}
+
+func (q question) request(t *testing.T, language string) *http.Request {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, q.path, nil)
+	switch {
+	case q.file != nil:
+		var body bytes.Buffer
+		form := multipart.NewWriter(&body)
+		for field, content := range q.file {
+			part, err := form.CreateFormFile(field, field+".csv")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = part.Write([]byte(content))
+		}
+		_ = form.Close()
+		request = httptest.NewRequestWithContext(t.Context(), http.MethodPost, q.path, &body)
+		request.Header.Set("Content-Type", form.FormDataContentType())
+	case q.form != nil:
+		request = httptest.NewRequestWithContext(t.Context(), http.MethodPost, q.path, strings.NewReader(q.form.Encode()))
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	request.Header.Set("Accept-Language", language)
+	return request
+}
+
+func (f *fakes) ask(t *testing.T, q question) (int, string) {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	f.dashboard.ServeHTTP(recorder, q.request(t, "fr"))
+	return recorder.Code, recorder.Body.String()
+}
+
+// A screen that is added without a question here is not known to work.
+func TestEveryScreenAnswers(t *testing.T) {
+	f := start(t)
+	for _, screen := range append(f.dashboard.screens(), f.dashboard.recordScreens()...) {
+		q, ok := questions()[screen.pattern]
+		if !ok {
+			t.Errorf("%s has no question", screen.pattern)
+			continue
+		}
+		if q.code == 0 {
+			q.code = http.StatusOK
+		}
+		code, body := f.ask(t, q)
+		if code != q.code && (screen.pattern != "GET /ui/alive" || code != http.StatusNoContent) || !strings.Contains(body, q.part) {
+			t.Errorf("%s: got %d, and %q is not in %s", screen.pattern, code, q.part, body)
+		}
+		if strings.Contains(body, "Élodie <b>") && screen.kind != export {
+			t.Errorf("%s: a name is not escaped", screen.pattern)
+		}
+		if route := f.dashboard.Route(q.request(t, "fr")); route.Policy == nil || !strings.HasSuffix(screen.pattern, route.Pattern) {
+			t.Errorf("%s has the route %q", screen.pattern, route.Pattern)
+		}
+	}
+}
+
+// Which service is missed is said by name, and a page never fails for one that it can do
+// without.
+func TestScreensSayWhichServiceIsUnavailable(t *testing.T) {
+	titles := map[string]string{inference: "Le calcul des scores est indisponible", persistence: "La base des salariés est indisponible"}
+	for name, missed := range map[string]func(*fakes) *service{
+		inference: func(f *fakes) *service { return f.inference }, persistence: func(f *fakes) *service { return f.persistence },
+	} {
+		f := start(t)
+		missed(f).away.Store(true)
+		for pattern, q := range questions() {
+			code, body := f.ask(t, q)
+			if code == http.StatusInternalServerError {
+				t.Errorf("%s without %s: got %d: %s", pattern, name, code, body)
+			}
+			if q.needs == name && !strings.Contains(body, titles[name]) {
+				t.Errorf("%s without %s: got %d, and it is not said: %s", pattern, name, code, body)
+			}
+		}
+	}
+}
+
+// What a service says of its own fault is not shown.
+func TestScreensShowNothingOfAFault(t *testing.T) {
+	f := start(t)
+	fault := status.New(codes.Internal, "SELECT secret")
+	f.inference.failure.Store(fault)
+	f.persistence.failure.Store(fault)
+	for pattern, q := range questions() {
+		if _, body := f.ask(t, q); strings.Contains(body, "secret") {
+			t.Errorf("%s shows what is inside: %s", pattern, body)
+		}
+	}
+}
+
+func TestScreensRefuseWhatTheyCannotRead(t *testing.T) {
+	f := start(t)
+	for name, test := range map[string]struct {
+		question
+
+		want int
+		said string
+	}{
+		"employee that is no number":       {question{path: "/ui/employees/x"}, 404, ""},
+		"history of no number":             {question{path: "/ui/history?employee=x"}, 400, "nombre entier"},
+		"history from no day":              {question{path: "/ui/history?from=31/12/2026"}, 400, "date"},
+		"history of version 0":             {question{path: "/ui/history?version=0"}, 400, "La version doit"},
+		"history of no batch":              {question{path: "/ui/history?batch=1"}, 400, "identifiant du lot"},
+		"batch that is no id":              {question{path: "/ui/batches/x"}, 404, ""},
+		"history export of a filter typo":  {question{path: "/ui/history.csv?band=HIGH"}, 400, "paramètre inconnu"},
+		"employee export of a filter typo": {question{path: "/ui/employees.csv?departement=x"}, 400, "paramètre inconnu"},
+		"file without its columns":         {question{path: "/ui/batch/check", file: map[string]string{fileField: "a\n1\n"}}, 200, "Colonnes manquantes"},
+		"file that is empty":               {question{path: "/ui/batch/check", file: map[string]string{fileField: ""}}, 200, "vide"},
+		"scoring of an empty file":         {question{path: "/ui/batch/score", file: map[string]string{fileField: ""}}, 400, "vide"},
+		"simulation of a word":             {question{path: "/ui/simulate", form: url.Values{"job_level": {"x"}}}, 400, "nombre entier"},
+		"curve of nothing":                 {question{path: "/ui/model/curve?feature=nothing&version=1"}, 404, ""},
+	} {
+		if code, body := f.ask(t, test.question); code != test.want || !strings.Contains(body, test.said) {
+			t.Errorf("%s: got %d, and %q is not in %s", name, code, test.said, body)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import re
 import time
 import urllib.request
 
-import pytest
 from conftest import text_file
 from playwright.sync_api import expect
 

@@ -1,74 +1,46 @@
 package server
 
 import (
+	"reflect"
+	"sync"
+
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
+// profileFields are, for each field of a stored profile, the place of the field of the same
+// name and type in the API's message.
+var profileFields = sync.OnceValue(func() []int {
+	stored, message := reflect.TypeFor[store.Profile](), reflect.TypeFor[futurisysv1.EmployeeProfile]()
+	places := make([]int, stored.NumField())
+	for i := range places {
+		field, ok := message.FieldByName(stored.Field(i).Name)
+		if !ok || field.Type != stored.Field(i).Type {
+			panic("the API's profile has no field like the stored " + stored.Field(i).Name)
+		}
+		places[i] = field.Index[0]
+	}
+	return places
+})
+
 func profileFromMessage(p *futurisysv1.EmployeeProfile) store.Profile {
+	var out store.Profile
 	if p == nil {
-		return store.Profile{}
+		return out
 	}
-	return store.Profile{
-		Age:                       p.Age,
-		Gender:                    p.Gender,
-		MaritalStatus:             p.MaritalStatus,
-		MonthlyIncome:             p.MonthlyIncome,
-		Department:                p.Department,
-		JobTitle:                  p.JobTitle,
-		PreviousEmployers:         p.PreviousEmployers,
-		TotalExperienceYears:      p.TotalExperienceYears,
-		TenureYears:               p.TenureYears,
-		YearsInPosition:           p.YearsInPosition,
-		EnvironmentSatisfaction:   p.EnvironmentSatisfaction,
-		JobSatisfaction:           p.JobSatisfaction,
-		TeamSatisfaction:          p.TeamSatisfaction,
-		WorkLifeBalance:           p.WorkLifeBalance,
-		PreviousRating:            p.PreviousRating,
-		CurrentRating:             p.CurrentRating,
-		JobLevel:                  p.JobLevel,
-		Overtime:                  p.Overtime,
-		LastRaisePercent:          p.LastRaisePercent,
-		SavingsPlanParticipations: p.SavingsPlanParticipations,
-		TrainingsLastYear:         p.TrainingsLastYear,
-		CommuteDistance:           p.CommuteDistance,
-		EducationLevel:            p.EducationLevel,
-		FieldOfStudy:              p.FieldOfStudy,
-		BusinessTravel:            p.BusinessTravel,
-		YearsSincePromotion:       p.YearsSincePromotion,
-		YearsUnderManager:         p.YearsUnderManager,
+	from, to := reflect.ValueOf(p).Elem(), reflect.ValueOf(&out).Elem()
+	for i, place := range profileFields() {
+		to.Field(i).Set(from.Field(place))
 	}
+	return out
 }
 
 func profileMessage(p store.Profile) *futurisysv1.EmployeeProfile {
-	return &futurisysv1.EmployeeProfile{
-		Age:                       p.Age,
-		Gender:                    p.Gender,
-		MaritalStatus:             p.MaritalStatus,
-		MonthlyIncome:             p.MonthlyIncome,
-		Department:                p.Department,
-		JobTitle:                  p.JobTitle,
-		PreviousEmployers:         p.PreviousEmployers,
-		TotalExperienceYears:      p.TotalExperienceYears,
-		TenureYears:               p.TenureYears,
-		YearsInPosition:           p.YearsInPosition,
-		EnvironmentSatisfaction:   p.EnvironmentSatisfaction,
-		JobSatisfaction:           p.JobSatisfaction,
-		TeamSatisfaction:          p.TeamSatisfaction,
-		WorkLifeBalance:           p.WorkLifeBalance,
-		PreviousRating:            p.PreviousRating,
-		CurrentRating:             p.CurrentRating,
-		JobLevel:                  p.JobLevel,
-		Overtime:                  p.Overtime,
-		LastRaisePercent:          p.LastRaisePercent,
-		SavingsPlanParticipations: p.SavingsPlanParticipations,
-		TrainingsLastYear:         p.TrainingsLastYear,
-		CommuteDistance:           p.CommuteDistance,
-		EducationLevel:            p.EducationLevel,
-		FieldOfStudy:              p.FieldOfStudy,
-		BusinessTravel:            p.BusinessTravel,
-		YearsSincePromotion:       p.YearsSincePromotion,
-		YearsUnderManager:         p.YearsUnderManager,
+	out := &futurisysv1.EmployeeProfile{}
+	from, to := reflect.ValueOf(p), reflect.ValueOf(out).Elem()
+	for i, place := range profileFields() {
+		to.Field(place).Set(from.Field(i))
 	}
+	return out
 }

@@ -3,8 +3,13 @@ package gormstore
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
+
+	"gorm.io/gorm/schema"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
 )
 
 // column is one column of predictions as PostgreSQL gets it: an array with a value
@@ -28,7 +33,7 @@ func arrayOf[T any](name, kind, cast string, get func(*predictionRow) T) column 
 
 // predictionColumns are all columns of predictions.
 func predictionColumns() []column {
-	return []column{
+	return append(profileColumns(), []column{
 		arrayOf("id", "text", "::uuid", func(r *predictionRow) string { return r.ID }),
 		arrayOf("batch_id", "text", "::uuid", func(r *predictionRow) *string { return r.BatchID }),
 		arrayOf("employee_id", "integer", "", func(r *predictionRow) *int32 { return r.EmployeeID }),
@@ -40,33 +45,6 @@ func predictionColumns() []column {
 		arrayOf("predicted_label", "text", "", func(r *predictionRow) string { return r.PredictedLabel }),
 		arrayOf("positive", "boolean", "", func(r *predictionRow) bool { return r.Positive }),
 		arrayOf("risk_band", "text", "", func(r *predictionRow) string { return r.RiskBand }),
-		arrayOf("age", "integer", "", func(r *predictionRow) *int32 { return r.Age }),
-		arrayOf("gender", "text", "", func(r *predictionRow) *string { return r.Gender }),
-		arrayOf("marital_status", "text", "", func(r *predictionRow) *string { return r.MaritalStatus }),
-		arrayOf("monthly_income", "integer", "", func(r *predictionRow) *int32 { return r.MonthlyIncome }),
-		arrayOf("department", "text", "", func(r *predictionRow) *string { return r.Department }),
-		arrayOf("job_title", "text", "", func(r *predictionRow) *string { return r.JobTitle }),
-		arrayOf("previous_employers", "integer", "", func(r *predictionRow) *int32 { return r.PreviousEmployers }),
-		arrayOf("total_experience_years", "integer", "", func(r *predictionRow) *int32 { return r.TotalExperienceYears }),
-		arrayOf("tenure_years", "integer", "", func(r *predictionRow) *int32 { return r.TenureYears }),
-		arrayOf("years_in_position", "integer", "", func(r *predictionRow) *int32 { return r.YearsInPosition }),
-		arrayOf("environment_satisfaction", "integer", "", func(r *predictionRow) *int32 { return r.EnvironmentSatisfaction }),
-		arrayOf("job_satisfaction", "integer", "", func(r *predictionRow) *int32 { return r.JobSatisfaction }),
-		arrayOf("team_satisfaction", "integer", "", func(r *predictionRow) *int32 { return r.TeamSatisfaction }),
-		arrayOf("work_life_balance", "integer", "", func(r *predictionRow) *int32 { return r.WorkLifeBalance }),
-		arrayOf("previous_rating", "integer", "", func(r *predictionRow) *int32 { return r.PreviousRating }),
-		arrayOf("current_rating", "integer", "", func(r *predictionRow) *int32 { return r.CurrentRating }),
-		arrayOf("job_level", "integer", "", func(r *predictionRow) *int32 { return r.JobLevel }),
-		arrayOf("overtime", "boolean", "", func(r *predictionRow) *bool { return r.Overtime }),
-		arrayOf("last_raise_percent", "integer", "", func(r *predictionRow) *int32 { return r.LastRaisePercent }),
-		arrayOf("savings_plan_participations", "integer", "", func(r *predictionRow) *int32 { return r.SavingsPlanParticipations }),
-		arrayOf("trainings_last_year", "integer", "", func(r *predictionRow) *int32 { return r.TrainingsLastYear }),
-		arrayOf("commute_distance", "integer", "", func(r *predictionRow) *int32 { return r.CommuteDistance }),
-		arrayOf("education_level", "integer", "", func(r *predictionRow) *int32 { return r.EducationLevel }),
-		arrayOf("field_of_study", "text", "", func(r *predictionRow) *string { return r.FieldOfStudy }),
-		arrayOf("business_travel", "text", "", func(r *predictionRow) *string { return r.BusinessTravel }),
-		arrayOf("years_since_promotion", "integer", "", func(r *predictionRow) *int32 { return r.YearsSincePromotion }),
-		arrayOf("years_under_manager", "integer", "", func(r *predictionRow) *int32 { return r.YearsUnderManager }),
 		arrayOf("warnings", "text", "::jsonb", func(r *predictionRow) string { return r.Warnings }),
 		arrayOf("create_time", "timestamptz", "", func(r *predictionRow) time.Time { return r.CreateTime.Time }),
 		arrayOf("request_id", "text", "", func(r *predictionRow) *string { return r.RequestID }),
@@ -78,6 +56,31 @@ func predictionColumns() []column {
 		arrayOf("row_number", "integer", "", func(r *predictionRow) int32 { return r.RowNumber }),
 		arrayOf("row_id", "text", "", func(r *predictionRow) string { return r.RowID }),
 		arrayOf("requested_version", "text", "", func(r *predictionRow) *string { return r.RequestedVersion }),
+	}...)
+}
+
+// profileColumns are the columns of a profile, by the names that GORM gives its fields.
+func profileColumns() []column {
+	profile := reflect.TypeFor[store.Profile]()
+	columns := make([]column, 0, profile.NumField())
+	for i := range profile.NumField() {
+		name := schema.NamingStrategy{}.ColumnName("", profile.Field(i).Name)
+		switch profile.Field(i).Type {
+		case reflect.TypeFor[*int32]():
+			columns = append(columns, arrayOf(name, "integer", "", profileField[int32](i)))
+		case reflect.TypeFor[*bool]():
+			columns = append(columns, arrayOf(name, "boolean", "", profileField[bool](i)))
+		default:
+			columns = append(columns, arrayOf(name, "text", "", profileField[string](i)))
+		}
+	}
+	return columns
+}
+
+// profileField reads the i-th field of a row's profile.
+func profileField[T any](i int) func(*predictionRow) *T {
+	return func(r *predictionRow) *T {
+		return reflect.ValueOf(&r.Profile).Elem().Field(i).Interface().(*T) //nolint:forcetypeassert // profileColumns looked
 	}
 }
 

@@ -1,6 +1,17 @@
 package ingest
 
-import "github.com/futurisys/futurisys/services/persistence/internal/store"
+import (
+	"reflect"
+	"strings"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
 
 // column is one column of the extracts that is stored.
 type column struct {
@@ -10,35 +21,47 @@ type column struct {
 	set    setter
 }
 
-// columns are the columns that an import stores.
-func columns() []column {
-	return []column{
-		{"age", "age", SIRH, number(func(p *store.Profile) **int32 { return &p.Age })},
-		{"genre", "gender", SIRH, text(func(p *store.Profile) **string { return &p.Gender })},
-		{"revenu_mensuel", "monthly_income", SIRH, number(func(p *store.Profile) **int32 { return &p.MonthlyIncome })},
-		{"statut_marital", "marital_status", SIRH, text(func(p *store.Profile) **string { return &p.MaritalStatus })},
-		{"departement", "department", SIRH, text(func(p *store.Profile) **string { return &p.Department })},
-		{"poste", "job_title", SIRH, text(func(p *store.Profile) **string { return &p.JobTitle })},
-		{"nombre_experiences_precedentes", "previous_employers", SIRH, number(func(p *store.Profile) **int32 { return &p.PreviousEmployers })},
-		{"annee_experience_totale", "total_experience_years", SIRH, number(func(p *store.Profile) **int32 { return &p.TotalExperienceYears })},
-		{"annees_dans_l_entreprise", "tenure_years", SIRH, number(func(p *store.Profile) **int32 { return &p.TenureYears })},
-		{"annees_dans_le_poste_actuel", "years_in_position", SIRH, number(func(p *store.Profile) **int32 { return &p.YearsInPosition })},
-		{"satisfaction_employee_environnement", "environment_satisfaction", Evaluation, number(func(p *store.Profile) **int32 { return &p.EnvironmentSatisfaction })},
-		{"note_evaluation_precedente", "previous_rating", Evaluation, number(func(p *store.Profile) **int32 { return &p.PreviousRating })},
-		{"niveau_hierarchique_poste", "job_level", Evaluation, number(func(p *store.Profile) **int32 { return &p.JobLevel })},
-		{"satisfaction_employee_nature_travail", "job_satisfaction", Evaluation, number(func(p *store.Profile) **int32 { return &p.JobSatisfaction })},
-		{"satisfaction_employee_equipe", "team_satisfaction", Evaluation, number(func(p *store.Profile) **int32 { return &p.TeamSatisfaction })},
-		{"satisfaction_employee_equilibre_pro_perso", "work_life_balance", Evaluation, number(func(p *store.Profile) **int32 { return &p.WorkLifeBalance })},
-		{"note_evaluation_actuelle", "current_rating", Evaluation, number(func(p *store.Profile) **int32 { return &p.CurrentRating })},
-		{"heure_supplementaires", "overtime", Evaluation, yesNo(func(p *store.Profile) **bool { return &p.Overtime })},
-		{"augementation_salaire_precedente", "last_raise_percent", Evaluation, percentage(func(p *store.Profile) **int32 { return &p.LastRaisePercent })},
-		{"nombre_participation_pee", "savings_plan_participations", Survey, number(func(p *store.Profile) **int32 { return &p.SavingsPlanParticipations })},
-		{"nb_formations_suivies", "trainings_last_year", Survey, number(func(p *store.Profile) **int32 { return &p.TrainingsLastYear })},
-		{"distance_domicile_travail", "commute_distance", Survey, number(func(p *store.Profile) **int32 { return &p.CommuteDistance })},
-		{"niveau_education", "education_level", Survey, number(func(p *store.Profile) **int32 { return &p.EducationLevel })},
-		{"domaine_etude", "field_of_study", Survey, text(func(p *store.Profile) **string { return &p.FieldOfStudy })},
-		{"frequence_deplacement", "business_travel", Survey, text(func(p *store.Profile) **string { return &p.BusinessTravel })},
-		{"annees_depuis_la_derniere_promotion", "years_since_promotion", Survey, number(func(p *store.Profile) **int32 { return &p.YearsSincePromotion })},
-		{"annes_sous_responsable_actuel", "years_under_manager", Survey, number(func(p *store.Profile) **int32 { return &p.YearsUnderManager })},
+// columns are the columns that an import stores: those that the contract's option source
+// gives to the fields of a profile.
+var columns = sync.OnceValue(func() []column {
+	extracts := map[string]Kind{"sirh": SIRH, "eval": Evaluation, "sondage": Survey}
+	fields := (&futurisysv1.EmployeeProfile{}).ProtoReflect().Descriptor().Fields()
+	out := make([]column, 0, fields.Len())
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		source, _ := proto.GetExtension(field.Options(), futurisysv1.E_Source).(*futurisysv1.Source)
+		kind, known := extracts[source.GetExtract()]
+		if !known {
+			continue // no extract has it
+		}
+		out = append(out, column{source.GetColumn(), string(field.Name()), kind, setterOf(field)})
+	}
+	return out
+})
+
+// setterOf writes cells of the kind that a field of the API has into the stored field of
+// the same name.
+func setterOf(field protoreflect.FieldDescriptor) setter {
+	at, ok := reflect.TypeFor[store.Profile]().FieldByNameFunc(func(name string) bool {
+		return strings.EqualFold(name, strings.ReplaceAll(string(field.Name()), "_", ""))
+	})
+	if !ok {
+		panic("the stored profile has no field like " + string(field.Name()))
+	}
+	switch {
+	case field.Kind() == protoreflect.BoolKind:
+		return yesNo(place[bool](at))
+	case field.Kind() == protoreflect.StringKind:
+		return text(place[string](at))
+	case strings.HasSuffix(string(field.Name()), "_percent"):
+		return percentage(place[int32](at))
+	}
+	return number(place[int32](at))
+}
+
+// place is where a profile has a field.
+func place[T any](field reflect.StructField) func(*store.Profile) **T {
+	return func(p *store.Profile) **T {
+		return reflect.ValueOf(p).Elem().FieldByIndex(field.Index).Addr().Interface().(**T) //nolint:forcetypeassert // setterOf looked
 	}
 }

@@ -169,3 +169,16 @@ func TestViolationsAreInTheReadersLanguage(t *testing.T) {
 		}
 	}
 }
+
+// A field of the API without a name would be shown as its identifier.
+func TestEveryFieldHasANameInBothLanguages(t *testing.T) {
+	d, _ := reader(t)
+	for _, language := range texts.Languages() {
+		v := &view{Language: d.texts.Choose(language, "")}
+		for _, field := range d.fields {
+			if !v.Has("field_" + field.Name) {
+				t.Errorf("%s: no text field_%s", language, field.Name)
+			}
+		}
+	}
+}

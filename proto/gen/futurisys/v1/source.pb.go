@@ -28,7 +28,9 @@ type Source struct {
 	// The extract: "sirh", "eval" or "sondage".
 	Extract string `protobuf:"bytes,1,opt,name=extract,proto3" json:"extract,omitempty"`
 	// Its column, as the extract spells it.
-	Column        string `protobuf:"bytes,2,opt,name=column,proto3" json:"column,omitempty"`
+	Column string `protobuf:"bytes,2,opt,name=column,proto3" json:"column,omitempty"`
+	// Whether the extract may lack the column: it came later than the others.
+	Optional      bool `protobuf:"varint,3,opt,name=optional,proto3" json:"optional,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -77,6 +79,13 @@ func (x *Source) GetColumn() string {
 	return ""
 }
 
+func (x *Source) GetOptional() bool {
+	if x != nil {
+		return x.Optional
+	}
+	return false
+}
+
 var file_futurisys_v1_source_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
@@ -100,10 +109,11 @@ var File_futurisys_v1_source_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_source_proto_rawDesc = "" +
 	"\n" +
-	"\x19futurisys/v1/source.proto\x12\ffuturisys.v1\x1a google/protobuf/descriptor.proto\":\n" +
+	"\x19futurisys/v1/source.proto\x12\ffuturisys.v1\x1a google/protobuf/descriptor.proto\"V\n" +
 	"\x06Source\x12\x18\n" +
 	"\aextract\x18\x01 \x01(\tR\aextract\x12\x16\n" +
-	"\x06column\x18\x02 \x01(\tR\x06column:M\n" +
+	"\x06column\x18\x02 \x01(\tR\x06column\x12\x1a\n" +
+	"\boptional\x18\x03 \x01(\bR\boptional:M\n" +
 	"\x06source\x12\x1d.google.protobuf.FieldOptions\x18\x99\x88\x03 \x01(\v2\x14.futurisys.v1.SourceR\x06sourceBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (

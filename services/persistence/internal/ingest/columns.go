@@ -19,6 +19,8 @@ type column struct {
 	field  string // name in the API
 	kind   Kind   // the extract that has it
 	set    setter
+	// optional: a file may lack it.
+	optional bool
 }
 
 // columns are the columns that an import stores: those that the contract's option source
@@ -34,7 +36,7 @@ var columns = sync.OnceValue(func() []column {
 		if !known {
 			continue // no extract has it
 		}
-		out = append(out, column{source.GetColumn(), string(field.Name()), kind, setterOf(field)})
+		out = append(out, column{source.GetColumn(), string(field.Name()), kind, setterOf(field), source.GetOptional()})
 	}
 	return out
 })

@@ -146,7 +146,7 @@ func (t *table) bindHeader(header []string, report *Report) int {
 		report.add(t.kind, 1, t.kind.key(), futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN)
 	}
 	for _, c := range columns() {
-		if _, wanted := known[c.source]; wanted && !seen[c.field] {
+		if _, wanted := known[c.source]; wanted && !seen[c.field] && !c.optional {
 			report.add(t.kind, 1, c.source, futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN)
 		}
 	}

@@ -151,7 +151,7 @@ func Hide(err error) (error, bool) {
 func fromStatus(s *status.Status) (error, bool) {
 	switch s.Code() {
 	case codes.Unavailable:
-		return Unavailable("service", time.Second), false
+		return Unavailable("a service that the call needs", time.Second), false
 	case codes.DeadlineExceeded:
 		return New(futurisysv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED), false
 	case codes.Canceled:

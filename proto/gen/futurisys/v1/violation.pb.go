@@ -432,7 +432,7 @@ const file_futurisys_v1_violation_proto_rawDesc = "" +
 	"Violations\x127\n" +
 	"\n" +
 	"violations\x18\x01 \x03(\v2\x17.futurisys.v1.ViolationR\n" +
-	"violations*\xe03\n" +
+	"violations*\xf33\n" +
 	"\x0fViolationReason\x12 \n" +
 	"\x1cVIOLATION_REASON_UNSPECIFIED\x10\x00\x12D\n" +
 	"\x19VIOLATION_REASON_REQUIRED\x10\x01\x1a%\xca\xf3\x18!\n" +
@@ -487,9 +487,9 @@ const file_futurisys_v1_violation_proto_rawDesc = "" +
 	"\x19VIOLATION_REASON_NOT_UUID\x10\x19\x1a5\xca\xf3\x181\n" +
 	"\x0emust be a UUID\x12\x1fn'est pas un identifiant valide\x12F\n" +
 	"\x19VIOLATION_REASON_NOT_UTF8\x10\x1a\x1a'\xca\xf3\x18#\n" +
-	"\rmust be UTF-8\x12\x12n'est pas en UTF-8\x12=\n" +
-	"\x16VIOLATION_REASON_EMPTY\x10\x1b\x1a!\xca\xf3\x18\x1d\n" +
-	"\x11must not be empty\x12\best vide\x12X\n" +
+	"\rmust be UTF-8\x12\x12n'est pas en UTF-8\x12P\n" +
+	"\x16VIOLATION_REASON_EMPTY\x10\x1b\x1a4\xca\xf3\x180\n" +
+	"\x19the request body is empty\x12\x13la demande est vide\x12X\n" +
 	"\x1aVIOLATION_REASON_MALFORMED\x10\x1c\x1a8\xca\xf3\x184\n" +
 	"\x12malformed: {cause}\x12\x1ene peut pas être lu ({cause})\x12O\n" +
 	"\x15VIOLATION_REASON_RULE\x10\x1d\x1a4\xca\xf3\x180\n" +

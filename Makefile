@@ -138,7 +138,7 @@ generate: $(TOOLS) ## Generate Go code and the OpenAPI document from the protos,
 
 .PHONY: check-generated
 check-generated: generate ## Fail when the committed generated code is not what its sources give
-	@git diff --exit-code --stat -- proto/gen docs/errors.md ':(glob)gateway/**/*_templ.go' && test -z "$$(git status --porcelain -- proto/gen)" || \
+	@git diff --exit-code --stat -- proto/gen docs/errors.md services/platform/config/keys.txt ':(glob)gateway/**/*_templ.go' && test -z "$$(git status --porcelain -- proto/gen)" || \
 		{ echo "generated code is stale: run make generate and commit it"; exit 1; }
 
 .PHONY: fmt

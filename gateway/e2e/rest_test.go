@@ -170,3 +170,31 @@ func (a answer) refused(t *testing.T, code int, reason string) failure {
 	}
 	return got
 }
+
+// A caller who was refused names one word, and the operator finds the lines of each process.
+func TestOneWordLeadsThroughTheLogs(t *testing.T) {
+	s := start(t, options{database: sqliteURL(t)})
+	const id = "from-the-caller-1"
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.web+"/v1/models/attrition:predictEmployees", strings.NewReader(`{"employeeIds": [999999]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("X-Request-ID", id)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != http.StatusNotFound || answer.Header.Get("X-Request-ID") != id || strings.Count(string(body), id) != 1 {
+		t.Errorf("got %d, %q: %s", answer.StatusCode, answer.Header.Get("X-Request-ID"), body)
+	}
+	for _, p := range []*program{s.gateway, s.inference, s.persistence} {
+		if lines := p.log.String(); !strings.Contains(lines, "request_id="+id) || !strings.Contains(lines, "service="+p.name) {
+			t.Errorf("%s does not name the request: %s", p.name, lines)
+		}
+	}
+}

@@ -17,3 +17,4 @@ bin/openapiv3-merge "$parts"/v1/*.json >"$merged"
 (cd proto && go run ./cmd/openapi "$merged") >proto/gen/openapi/futurisys.openapi.json.new
 mv proto/gen/openapi/futurisys.openapi.json.new proto/gen/openapi/futurisys.openapi.json
 (cd proto && go run ./cmd/errordocs ../docs/errors.md)
+scripts/dev/keys.sh >services/platform/config/keys.txt

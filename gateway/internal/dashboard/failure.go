@@ -14,8 +14,10 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"github.com/futurisys/futurisys/gateway/internal/middleware"
 	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/platform/apierr"
+	"github.com/futurisys/futurisys/services/platform/requestid"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -35,6 +37,8 @@ type failure struct {
 	// Reload says that the page can simply be asked for again when the service is back.
 	Reload   bool
 	Problems []fieldProblem
+	// Reference names the request, for whoever looks into it; "": the reader can help himself.
+	Reference string
 }
 
 // fieldProblem is what is wrong with one field.
@@ -75,10 +79,11 @@ func (d *Dashboard) fail(v *view, w http.ResponseWriter, r *http.Request, servic
 		return // the reader went away
 	}
 	code := runtime.HTTPStatusFromCode(status.Code(err))
-	if code == http.StatusInternalServerError {
-		d.log.ErrorContext(r.Context(), "a page failed", "path", r.URL.Path, "error", err)
-	}
+	middleware.NoteError(w, err)
 	found := d.failureOf(v, service, err)
+	if code >= http.StatusInternalServerError {
+		found.Reference = w.Header().Get(requestid.Header)
+	}
 	found.Reload = r.Method == http.MethodGet
 	part := failurePart(v, found)
 	if v.Partial { // the page has its heading

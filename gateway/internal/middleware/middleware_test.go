@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -13,6 +14,9 @@ import (
 
 	"github.com/futurisys/futurisys/gateway/internal/middleware"
 	"github.com/futurisys/futurisys/gateway/internal/routes"
+	"github.com/futurisys/futurisys/services/platform/apierr"
+	"github.com/futurisys/futurisys/services/platform/requestid"
+	"github.com/futurisys/futurisys/services/platform/telemetry"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -190,6 +194,45 @@ func TestOtherSitesChangeNothing(t *testing.T) {
 		handler.ServeHTTP(recorder, request)
 		if recorder.Code != test.want {
 			t.Errorf("%s: got %d", name, recorder.Code)
+		}
+	}
+}
+
+// A line about a request says what an operator needs, and not whom it was about.
+func TestAccessLogSaysWhatHappened(t *testing.T) {
+	for name, test := range map[string]struct {
+		path string
+		code int
+		err  error
+		all  bool
+		want []string // nil: no line
+	}{
+		"answered":                  {"/v1/x", 200, nil, true, []string{"level=INFO", "code=200", "bytes=6"}},
+		"answered, and not all are": {"/v1/x", 200, nil, false, nil},
+		"refused":                   {"/v1/x", 404, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_EMPLOYEE_NOT_FOUND, "employees", 7), true, []string{"level=INFO", "reason=EMPLOYEE_NOT_FOUND"}},
+		"unavailable":               {"/v1/x", 503, apierr.Unavailable("database", time.Second), false, []string{"level=WARN", "reason=UNAVAILABLE", "database: temporarily unavailable"}},
+		"a fault of ours":           {"/v1/x", 500, errors.New("at the disco"), false, []string{"level=ERROR", "at the disco"}},
+		"a probe":                   {"/readyz", 200, nil, true, nil},
+	} {
+		var lines strings.Builder
+		handler := middleware.Chain(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if test.err != nil {
+				middleware.NoteError(w, test.err)
+			}
+			w.WriteHeader(test.code)
+			_, _ = io.WriteString(w, "answer")
+		}), byPath(t), middleware.RequestID, middleware.Access(telemetry.NewLogger(&lines, "gateway", "info", "text"), test.all))
+		got := serve(t, handler, http.MethodGet, test.path, "", "")
+		if (lines.Len() > 0) != (test.want != nil) {
+			t.Errorf("%s: got %q", name, lines.String())
+		}
+		if test.want != nil {
+			test.want = append(test.want, "request_id="+got.Header().Get(requestid.Header), "service=gateway")
+		}
+		for _, part := range test.want {
+			if !strings.Contains(lines.String(), part) {
+				t.Errorf("%s: %q does not have %s", name, lines.String(), part)
+			}
 		}
 	}
 }

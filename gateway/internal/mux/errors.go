@@ -14,8 +14,10 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/futurisys/futurisys/gateway/internal/middleware"
 	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/platform/apierr"
+	"github.com/futurisys/futurisys/services/platform/requestid"
 
 	statuspb "google.golang.org/genproto/googleapis/rpc/status"
 
@@ -25,7 +27,9 @@ import (
 // WriteError answers with an error as google.rpc.Status in JSON and the fitting
 // HTTP code.
 func WriteError(w http.ResponseWriter, err error) {
+	middleware.NoteError(w, err)
 	seen, _ := apierr.Hide(err)
+	seen = apierr.WithRequestID(seen, w.Header().Get(requestid.Header))
 	answer := status.Convert(seen).Proto()
 	reason, retry := apierr.ReasonOf(seen), time.Duration(0)
 	for _, detail := range answer.GetDetails() {

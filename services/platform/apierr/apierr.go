@@ -165,6 +165,22 @@ func fromStatus(s *status.Status) (error, bool) {
 	}
 }
 
+// WithRequestID adds to an error which request it is about, unless it says so already; "":
+// it is not known.
+func WithRequestID(err error, id string) error {
+	s := status.Convert(err)
+	for _, detail := range s.Proto().GetDetails() {
+		if detail.MessageIs((*errdetails.RequestInfo)(nil)) {
+			return err
+		}
+	}
+	full, failed := s.WithDetails(protoadapt.MessageV1Of(&errdetails.RequestInfo{RequestId: id}))
+	if id == "" || failed != nil {
+		return err
+	}
+	return full.Err()
+}
+
 // ReasonOf is the reason in the details of an error; 0: it has none of ours.
 func ReasonOf(err error) futurisysv1.ErrorReason {
 	for _, detail := range status.Convert(err).Details() {

@@ -129,13 +129,26 @@ func TestCheckBind(t *testing.T) {
 		"127.0.0.1:80": true, "localhost:80": true, "[::1]:80": true, "127.8.8.8:1": true,
 		"0.0.0.0:80": false, ":80": false, "[::]:80": false, "192.168.1.2:80": false, "example.com:80": false, "80": false,
 	} {
-		if err := config.CheckBind("SOME_ADDR", addr, false); (err == nil) != want {
+		if err := (&config.Common{}).CheckBind("SOME_ADDR", addr); (err == nil) != want {
 			t.Errorf("%q: got %v", addr, err)
 		} else if err != nil && !strings.Contains(err.Error(), "SOME_ADDR") {
 			t.Errorf("%q: the key is not named: %v", addr, err)
 		}
 	}
-	if err := config.CheckBind("SOME_ADDR", "0.0.0.0:80", true); err != nil {
+	if err := (&config.Common{AllowInsecureBind: true}).CheckBind("SOME_ADDR", "0.0.0.0:80"); err != nil {
 		t.Errorf("allowed: %v", err)
+	}
+}
+
+// A setting that nobody reads of is as good as none.
+func TestEachSettingIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range config.Keys() {
+		if !strings.Contains(string(text), key) {
+			t.Errorf("docs/settings.md does not have %s", key)
+		}
 	}
 }

@@ -2,6 +2,7 @@
 package grpcclient
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -9,6 +10,9 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+
+	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/requestid"
 )
 
 // MaxMessageBytes is the largest message: 10,000 predictions with their profiles
@@ -19,6 +23,10 @@ const MaxMessageBytes = 64 << 20
 // resolves). It connects when it is first used and again whenever it breaks,
 // after a second at most, so that a service that comes back is found soon.
 func New(target string) (*grpc.ClientConn, error) {
+	policies, err := policy.Load()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was doing
+	}
 	connection, err := grpc.NewClient(target,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`),
@@ -29,10 +37,30 @@ func New(target string) (*grpc.ClientConn, error) {
 			MinConnectTimeout: time.Second,
 		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 5 * time.Second}),
+		grpc.WithChainUnaryInterceptor(bounded(policies)),
+		grpc.WithChainStreamInterceptor(named),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessageBytes), grpc.MaxCallSendMsgSize(MaxMessageBytes)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", target, err)
 	}
 	return connection, nil
+}
+
+// bounded gives a call whose caller sets no deadline the one of its policy, and the id of
+// the request that it is made for.
+func bounded(policies policy.Policies) grpc.UnaryClientInterceptor {
+	return func(ctx context.Context, method string, request, reply any, connection *grpc.ClientConn, call grpc.UnaryInvoker, options ...grpc.CallOption) error {
+		if _, set := ctx.Deadline(); !set {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, policy.Deadline(policies[method]))
+			defer cancel()
+		}
+		return call(requestid.ToMetadata(ctx), method, request, reply, connection, options...)
+	}
+}
+
+// named gives a stream the id of the request that it is made for.
+func named(ctx context.Context, description *grpc.StreamDesc, connection *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
+	return open(requestid.ToMetadata(ctx), description, connection, method, options...)
 }

@@ -3,7 +3,6 @@
 package grpcserver
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -29,6 +28,9 @@ type Options struct {
 	Reflection bool
 	// MaxMessageBytes is the largest message that is taken.
 	MaxMessageBytes int
+	// AccessLog says that a line is logged about each call; about one that fails, for
+	// another reason than its caller's doing, there is one in any case.
+	AccessLog bool
 	// MapError turns an error of the domain into one for a caller; nil: there is nothing
 	// to map.
 	MapError func(error) error
@@ -47,17 +49,28 @@ type Server struct {
 	log        *slog.Logger
 }
 
+const (
+	// maxConcurrentStreams is how many calls one connection has under way; more wait at
+	// the caller's side.
+	maxConcurrentStreams = 1024
+	// maxConnectionAge is when a connection takes no new calls any more: its caller connects
+	// again, and finds the copies that have come in the meantime. Calls under way end.
+	maxConnectionAge = 5 * time.Minute
+)
+
 // New returns a server. Register the services, then call Prepare.
 func New(options Options) *Server {
 	metrics := grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
 	options.Registry.MustRegister(metrics)
 	checks, limits := &checks{}, &limits{}
-	guard := guard{log: options.Logger, mapError: options.MapError}
+	guard := &guard{log: options.Logger, access: options.AccessLog, mapError: options.MapError}
 	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, limits.unary, checks.unary),
 		grpc.ChainStreamInterceptor(metrics.StreamServerInterceptor(), guard.stream, limits.stream, checks.stream),
 		grpc.MaxRecvMsgSize(options.MaxMessageBytes),
 		grpc.MaxSendMsgSize(options.MaxMessageBytes),
+		grpc.MaxConcurrentStreams(maxConcurrentStreams),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: maxConnectionAge}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
 			MinTime: 10 * time.Second, PermitWithoutStream: true,
 		}),
@@ -116,43 +129,5 @@ func (s *Server) SetReady(ready bool) {
 	s.Health.SetServingStatus("", state)
 	for name := range s.GetServiceInfo() {
 		s.Health.SetServingStatus(name, state)
-	}
-}
-
-// How often, and for how long at most, FollowReady looks.
-const (
-	readyInterval = time.Second
-	readyTimeout  = 2 * time.Second
-)
-
-// FollowReady says until ctx ends what ready says: nil when calls can be answered, else
-// why not.
-func (s *Server) FollowReady(ctx context.Context, ready func(context.Context) error) {
-	before := ""
-	for {
-		look, cancel := context.WithTimeout(ctx, readyTimeout)
-		err := ready(look)
-		cancel()
-		if ctx.Err() != nil {
-			return
-		}
-		s.SetReady(err == nil)
-		reason := ""
-		if err != nil {
-			reason = err.Error()
-		}
-		switch {
-		case reason == before:
-		case err != nil:
-			s.log.WarnContext(ctx, "not ready", "reason", reason)
-		default:
-			s.log.InfoContext(ctx, "ready again")
-		}
-		before = reason
-		select {
-		case <-time.After(readyInterval):
-		case <-ctx.Done():
-			return
-		}
 	}
 }

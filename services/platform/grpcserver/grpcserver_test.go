@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"log/slog"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,11 +18,15 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/grpcserver"
+	"github.com/futurisys/futurisys/services/platform/requestid"
+	"github.com/futurisys/futurisys/services/platform/telemetry"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -63,7 +68,8 @@ func start(t *testing.T) (*models, *grpc.ClientConn, *grpcserver.Server, *log) {
 	t.Helper()
 	service, lines := &models{}, &log{}
 	server := grpcserver.New(grpcserver.Options{
-		Logger: slog.New(slog.NewTextHandler(lines, nil)), Registry: prometheus.NewRegistry(), Reflection: true, MaxMessageBytes: 4 << 20,
+		Logger: telemetry.NewLogger(lines, "test", "info", "text"), Registry: prometheus.NewRegistry(), Reflection: true, MaxMessageBytes: 4 << 20,
+		AccessLog: true,
 	})
 	futurisysv1.RegisterModelServiceServer(server, service)
 	if err := server.Prepare(); err != nil {
@@ -106,6 +112,111 @@ func TestFaultsAreHiddenAndLogged(t *testing.T) {
 		if !strings.Contains(lines.String(), "secret of a") {
 			t.Errorf("%s: the log does not say what happened: %s", name, lines)
 		}
+	}
+}
+
+// One word leads from an answer to the line about it, in each process that the call went
+// through; and why something is unavailable is never lost.
+func TestEachCallHasAnIDAndALine(t *testing.T) {
+	service, connection, _, lines := start(t)
+	client := futurisysv1.NewModelServiceClient(connection)
+	for _, test := range []struct {
+		answer error
+		line   []string // nil: there is none
+	}{
+		{nil, []string{"level=INFO", "code=OK", "method=/futurisys.v1.ModelService/GetModel"}},
+		{apierr.New(futurisysv1.ErrorReason_ERROR_REASON_MODEL_NOT_FOUND, "model", "x"), []string{"level=INFO", "code=NotFound", "reason=MODEL_NOT_FOUND"}},
+		{fmt.Errorf("%w: %w", apierr.Unavailable("database", time.Second), errors.New("connection refused")), []string{"level=WARN", "code=Unavailable", "connection refused"}},
+		{errors.New("out of order"), []string{"level=ERROR", "code=Internal", "out of order"}},
+	} {
+		id := requestid.Choose("")
+		service.answer = func() (*futurisysv1.Model, error) { return &futurisysv1.Model{Name: "x"}, test.answer }
+		var header metadata.MD
+		_, err := client.GetModel(requestid.ToMetadata(requestid.With(t.Context(), id)), &futurisysv1.GetModelRequest{Model: "x"}, grpc.Header(&header))
+		if got := header.Get(requestid.Header); len(got) != 1 || got[0] != id {
+			t.Errorf("%v: the answer is of request %v, want %s", test.answer, got, id)
+		}
+		if (err == nil) != (test.answer == nil) {
+			t.Errorf("%v: got %v", test.answer, err)
+		}
+		var named string
+		for _, detail := range status.Convert(err).Details() {
+			if info, ok := detail.(*errdetails.RequestInfo); ok {
+				named = info.GetRequestId()
+			}
+		}
+		if err != nil && named != id {
+			t.Errorf("%v: the error is of request %q, want %s", test.answer, named, id)
+		}
+		line := lineAbout(lines.String(), id)
+		for _, part := range test.line {
+			if !strings.Contains(line, part) {
+				t.Errorf("%v: the line %q does not have %s", test.answer, line, part)
+			}
+		}
+	}
+}
+
+func lineAbout(lines, id string) string {
+	for line := range strings.Lines(lines) {
+		if strings.Contains(line, "request_id="+id) {
+			return line
+		}
+	}
+	return ""
+}
+
+// A caller should hear from the server that its time is over, and not from its own clock.
+func TestAServerAnswersBeforeItsCallerStopsWaiting(t *testing.T) {
+	service, connection, _, _ := start(t)
+	const allowed = 10 * time.Second
+	service.check = func(ctx context.Context) {
+		if deadline, _ := ctx.Deadline(); time.Until(deadline) > allowed-40*time.Millisecond {
+			t.Errorf("%s are left of %s", time.Until(deadline), allowed)
+		}
+	}
+	service.answer = func() (*futurisysv1.Model, error) { return &futurisysv1.Model{Name: "x"}, nil }
+	ctx, cancel := context.WithTimeout(t.Context(), allowed)
+	defer cancel()
+	if _, err := futurisysv1.NewModelServiceClient(connection).GetModel(ctx, &futurisysv1.GetModelRequest{Model: "x"}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReadinessIsFollowed(t *testing.T) {
+	_, connection, server, lines := start(t)
+	var broken atomic.Bool
+	broken.Store(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		server.FollowReady(ctx, func(context.Context) error {
+			if broken.Load() {
+				return errors.New("no model")
+			}
+			return nil
+		})
+	}()
+	client := grpc_health_v1.NewHealthClient(connection)
+	for _, want := range []grpc_health_v1.HealthCheckResponse_ServingStatus{grpc_health_v1.HealthCheckResponse_NOT_SERVING, grpc_health_v1.HealthCheckResponse_SERVING} {
+		got := grpc_health_v1.HealthCheckResponse_UNKNOWN
+		for deadline := time.Now().Add(10 * time.Second); got != want && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+			answer, err := client.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = answer.GetStatus()
+		}
+		if got != want {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		broken.Store(false)
+	}
+	cancel()
+	<-ended
+	if !strings.Contains(lines.String(), `msg="not ready" service=test reason="no model"`) {
+		t.Errorf("the log does not say why: %s", lines)
 	}
 }
 

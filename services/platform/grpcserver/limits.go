@@ -2,6 +2,7 @@ package grpcserver
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -22,10 +23,10 @@ func (l *limits) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	known := l.policies[info.FullMethod]
 	if message, ok := request.(proto.Message); ok {
 		if limit := policy.MaxRequestBytes(known); int64(proto.Size(message)) > limit {
-			return nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, maxKey, limit)
+			return nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", limit)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, policy.Deadline(known))
+	ctx, cancel := context.WithTimeout(ctx, timeFor(ctx, known))
 	defer cancel()
 	return next(ctx, request)
 }
@@ -35,17 +36,22 @@ func (l *limits) stream(service any, stream grpc.ServerStream, info *grpc.Stream
 	if known.GetDeadline() == nil {
 		return next(service, stream)
 	}
-	ctx, cancel := context.WithTimeout(stream.Context(), policy.Deadline(known))
+	ctx, cancel := context.WithTimeout(stream.Context(), timeFor(stream.Context(), known))
 	defer cancel()
-	return next(service, &boundedStream{ServerStream: stream, ctx: ctx})
+	return next(service, &contextStream{ServerStream: stream, ctx: ctx})
 }
 
-// boundedStream is a stream whose context ends with its method's time.
-type boundedStream struct {
-	grpc.ServerStream
+// How much before a caller's deadline a call ends: a tenth of its time, and this at most.
+// The caller gets our error then, which says more than its own clock does.
+const maxMargin = 50 * time.Millisecond
 
-	ctx context.Context //nolint:containedctx // a ServerStream has one
+// timeFor is how long a call may take: as its policy says, and a little less than its
+// caller waits.
+func timeFor(ctx context.Context, known *futurisysv1.Policy) time.Duration {
+	allowed := policy.Deadline(known)
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Until(deadline)
+		allowed = min(allowed, left-min(left/10, maxMargin)) //nolint:mnd // a tenth
+	}
+	return allowed
 }
-
-// Context is the call's context.
-func (s *boundedStream) Context() context.Context { return s.ctx }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -17,8 +18,14 @@ import (
 	"google.golang.org/grpc"
 )
 
-// DrainTimeout bounds how long calls under way are waited for at the end.
-const DrainTimeout = 10 * time.Second
+// How long calls under way are waited for at the end. With what closes after them a
+// process ends within the 30 s that Kubernetes and Compose give it.
+const (
+	// DrainTimeout is for the calls of callers.
+	DrainTimeout = 15 * time.Second
+	// adminDrainTimeout is for an operator's look.
+	adminDrainTimeout = time.Second
+)
 
 // readHeaderTimeout keeps a slow sender of headers from holding a connection.
 const readHeaderTimeout = 10 * time.Second
@@ -59,6 +66,15 @@ func (g *Group) AddGRPC(server *grpc.Server, listener net.Listener) {
 
 // AddHTTP serves an HTTP handler and drains it at the end.
 func (g *Group) AddHTTP(handler http.Handler, listener net.Listener) {
+	g.addHTTP(handler, listener, DrainTimeout)
+}
+
+// AddAdmin serves what operators look at.
+func (g *Group) AddAdmin(handler http.Handler, listener net.Listener) {
+	g.addHTTP(handler, listener, adminDrainTimeout)
+}
+
+func (g *Group) addHTTP(handler http.Handler, listener net.Listener, drain time.Duration) {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: readHeaderTimeout}
 	g.members.Add(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -66,7 +82,7 @@ func (g *Group) AddHTTP(handler http.Handler, listener net.Listener) {
 		}
 		return nil
 	}, func(error) {
-		ctx, cancel := context.WithTimeout(context.Background(), DrainTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), drain)
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
 			_ = server.Close()
@@ -93,4 +109,20 @@ func (g *Group) Run() error {
 		return fmt.Errorf("stopped: %w", err)
 	}
 	return nil
+}
+
+// Listen listens at the address of a setting.
+func Listen(key, addr string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return listener, nil
+}
+
+// Close closes something at the end of a process, where nobody is left to return an error to.
+func Close(log *slog.Logger, what string, closer func() error) {
+	if err := closer(); err != nil {
+		log.Error("close failed", "what", what, "error", err)
+	}
 }

@@ -3,25 +3,51 @@
 package telemetry
 
 import (
+	"context"
 	"io"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/futurisys/futurisys/services/platform/requestid"
 )
 
 // NewLogger returns a log of that level ("debug", "info", "warn", "error") and
-// format ("text", "json").
+// format ("text", "json"). Each line names the service and, where it is logged with the
+// context of a request, the request.
 func NewLogger(out io.Writer, service, level, format string) *slog.Logger {
 	var least slog.Level
 	if err := least.UnmarshalText([]byte(level)); err != nil {
 		least = slog.LevelInfo
 	}
 	options := &slog.HandlerOptions{Level: least}
+	var lines slog.Handler = slog.NewTextHandler(out, options)
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(out, options)).With("service", service)
+		lines = slog.NewJSONHandler(out, options)
 	}
-	return slog.New(slog.NewTextHandler(out, options))
+	return slog.New(requestHandler{lines}).With("service", service)
+}
+
+// requestHandler adds the request's id to the lines that are about one.
+type requestHandler struct{ slog.Handler }
+
+// Handle writes a line.
+func (h requestHandler) Handle(ctx context.Context, line slog.Record) error {
+	if id := requestid.From(ctx); id != "" {
+		line.AddAttrs(slog.String("request_id", id))
+	}
+	return h.Handler.Handle(ctx, line) //nolint:wrapcheck // slog's own
+}
+
+// WithAttrs returns a handler whose lines have these too.
+func (h requestHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return requestHandler{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup returns a handler whose lines have their attributes in a group.
+func (h requestHandler) WithGroup(name string) slog.Handler {
+	return requestHandler{h.Handler.WithGroup(name)}
 }
 
 // NewRegistry returns a registry of metrics with those of the process itself.

@@ -23,7 +23,7 @@ type outboxImportCommand struct {
 // Run imports the file and says what came of it. A file of which the record has all is
 // renamed, so that it does not count as set aside any more.
 func (c outboxImportCommand) Run(s *settings) error {
-	if s.PersistenceTarget == "" {
+	if !s.hasDatabase() {
 		return errors.New("PERSISTENCE_TARGET: an import needs persistence")
 	}
 	connection, err := grpcclient.New(s.PersistenceTarget)

@@ -3,12 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/futurisys/futurisys/services/inference/internal/engine/ort"
 	"github.com/futurisys/futurisys/services/inference/internal/hub"
-	"github.com/futurisys/futurisys/services/inference/internal/outbox"
 	"github.com/futurisys/futurisys/services/inference/internal/recorder"
 	"github.com/futurisys/futurisys/services/platform/config"
 )
@@ -57,29 +55,31 @@ func (s *settings) Validate() error {
 		// What is older than 400 days is not recorded any more.
 		config.Bound("OUTBOX_MAX_AGE", s.OutboxMaxAge, time.Minute, 90*24*time.Hour),
 		s.Settings.Validate(),
+		s.checkRecording(),
+		s.CheckBind("INFERENCE_GRPC_ADDR", s.InferenceGRPCAddr),
+		s.CheckBind("INFERENCE_ADMIN_ADDR", s.InferenceAdminAddr),
 	)
 }
 
-// settle makes the settings whole, or says which cannot be.
-func (s *settings) settle() (recorder.Mode, error) {
-	if s.Environment == config.Demo {
-		s.PersistenceTarget = ""
+func (s *settings) checkRecording() error {
+	if s.mode() != recorder.Off && !s.hasDatabase() {
+		return fmt.Errorf("RECORDING: %s needs PERSISTENCE_TARGET, and an ENVIRONMENT other than demo", s.Recording)
 	}
-	if err := config.CheckBind("INFERENCE_GRPC_ADDR", s.InferenceGRPCAddr, s.AllowInsecureBind); err != nil {
-		return "", err //nolint:wrapcheck // it names the key
-	}
-	if err := config.CheckBind("INFERENCE_ADMIN_ADDR", s.InferenceAdminAddr, s.AllowInsecureBind); err != nil {
-		return "", err //nolint:wrapcheck // it names the key
-	}
+	return nil
+}
+
+// hasDatabase says whether there is a persistence to record with.
+func (s *settings) hasDatabase() bool { return s.HasDatabase(s.PersistenceTarget) }
+
+// mode is what becomes of predictions.
+func (s *settings) mode() recorder.Mode {
 	switch {
-	case s.Recording == "auto" && s.PersistenceTarget == "":
-		return recorder.Off, nil
-	case s.Recording == "auto":
-		return recorder.Required, nil
-	case s.Recording != string(recorder.Off) && s.PersistenceTarget == "":
-		return "", fmt.Errorf("RECORDING: %s needs PERSISTENCE_TARGET, and an ENVIRONMENT other than demo", s.Recording)
+	case s.Recording != "auto":
+		return recorder.Mode(s.Recording)
+	case s.hasDatabase():
+		return recorder.Required
 	}
-	return recorder.Mode(s.Recording), nil
+	return recorder.Off
 }
 
 // open opens ONNX Runtime.
@@ -88,12 +88,4 @@ func (s *settings) open() (*ort.Runtime, error) {
 		return nil, errors.New("ONNXRUNTIME_LIB: the path of ONNX Runtime's shared library is needed; `make run` fetches it")
 	}
 	return ort.Open(s.ONNXRuntimeLib) //nolint:wrapcheck // it names the key
-}
-
-// openOutbox opens the outbox where the mode needs one; nil: it does not.
-func (s *settings) openOutbox(mode recorder.Mode, log *slog.Logger) (*outbox.Outbox, error) {
-	if mode != recorder.Required || s.OutboxDir == "" {
-		return nil, nil
-	}
-	return outbox.Open(s.OutboxDir, s.OutboxMaxMiB<<20, log) //nolint:wrapcheck,mnd // it names the key; MiB
 }

@@ -5,6 +5,7 @@ package recorder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -14,7 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/futurisys/futurisys/services/inference/internal/outbox"
-	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/batch"
 
 	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
@@ -61,8 +61,8 @@ const (
 	maxWaiting = 4_096 // calls
 )
 
-// retryAfter is when a refused caller should try again.
-const retryAfter = 2 * time.Second
+// ErrUnavailable says that predictions can be put neither on record nor into the outbox.
+var ErrUnavailable = errors.New("the record of predictions is unavailable")
 
 // Recorder records predictions. It may be used by many goroutines at once.
 type Recorder struct {
@@ -102,7 +102,7 @@ func New(options Options) *Recorder {
 // error is what the caller gets.
 func (r *Recorder) Admit() error {
 	if r.away.Load() && !r.options.Unrecorded && r.tooMuch() {
-		return r.refusal(nil)
+		return ErrUnavailable
 	}
 	return nil
 }
@@ -145,14 +145,6 @@ func (r *Recorder) Close() error {
 		return r.options.Outbox.Close() //nolint:wrapcheck // it says what it was doing
 	}
 	return nil
-}
-
-func (r *Recorder) refusal(err error) error {
-	refused := apierr.Unavailable("record of predictions", retryAfter).Of("persistence")
-	if err == nil {
-		return refused
-	}
-	return fmt.Errorf("%w: %w", refused, err)
 }
 
 // Details are what the status says of the record.

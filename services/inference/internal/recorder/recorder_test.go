@@ -22,7 +22,6 @@ import (
 
 	"github.com/futurisys/futurisys/services/inference/internal/outbox"
 	"github.com/futurisys/futurisys/services/inference/internal/recorder"
-	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -174,9 +173,8 @@ func (w *world) drained(t *testing.T) {
 
 func unavailable(t *testing.T, err error) {
 	t.Helper()
-	refused, ok := errors.AsType[*apierr.Error](err)
-	if !ok || refused.Code() != codes.Unavailable || refused.RetryAfter == 0 {
-		t.Errorf("got %v, want a time to try again", err)
+	if !errors.Is(err, recorder.ErrUnavailable) {
+		t.Errorf("got %v, want that the record is unavailable", err)
 	}
 }
 

@@ -186,7 +186,10 @@ func (r *Recorder) keep(calls []*call, rows []*futurisysv1.Prediction, err error
 	}
 	r.metrics.rows.WithLabelValues("refused").Add(float64(len(rows)))
 	for _, c := range calls {
-		c.err = r.refusal(err)
+		c.err = ErrUnavailable
+		if err != nil {
+			c.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
 	}
 }
 

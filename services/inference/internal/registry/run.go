@@ -15,15 +15,14 @@ const (
 )
 
 // Run looks at the repository now, again soon while it is not ready, and then every
-// interval (0: no more by itself), until ctx ends. looked is called after each look.
-func (r *Registry) Run(ctx context.Context, interval time.Duration, looked func()) {
+// interval (0: no more by itself), until ctx ends.
+func (r *Registry) Run(ctx context.Context, interval time.Duration) {
 	soon := backoff.NewExponentialBackOff()
 	soon.InitialInterval, soon.MaxInterval = firstRetry, lastRetry
 	for {
 		if err := r.Refresh(ctx); err != nil && ctx.Err() == nil {
 			r.options.Logger.Error("refresh the models", "error", err)
 		}
-		looked()
 		wait := interval
 		if r.Ready() != nil {
 			wait = soon.NextBackOff()

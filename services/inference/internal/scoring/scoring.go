@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/futurisys/futurisys/services/inference/internal/features"
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
-	"github.com/futurisys/futurisys/services/platform/grpcserver"
+	"github.com/futurisys/futurisys/services/platform/rules"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -52,17 +51,17 @@ type Outcome struct {
 // Scorer scores rows. It may be used by many goroutines at once.
 type Scorer struct {
 	recorder Recorder
-	rules    protovalidate.Validator
+	rules    rules.Checker
 }
 
 // New returns a scorer that records with recorder. The API's own rules for a
 // profile are compiled now, not at the first call.
 func New(recorder Recorder) (*Scorer, error) {
-	rules, err := protovalidate.New(protovalidate.WithMessages(&futurisysv1.EmployeeProfile{}))
+	checker, err := rules.New(&futurisysv1.EmployeeProfile{})
 	if err != nil {
-		return nil, fmt.Errorf("compile the rules of a profile: %w", err)
+		return nil, err //nolint:wrapcheck // it says what it was doing
 	}
-	return &Scorer{recorder: recorder, rules: rules}, nil
+	return &Scorer{recorder: recorder, rules: checker}, nil
 }
 
 // Score scores rows with a version that the caller acquired, in one run of the
@@ -141,7 +140,7 @@ func (s *Scorer) encode(plan *features.Plan, rows []float32, profile *futurisysv
 	if profile == nil {
 		profile = &futurisysv1.EmployeeProfile{}
 	}
-	problems := grpcserver.Violations(s.rules.Validate(profile))
+	problems := s.rules.Check(profile)
 	rows, unfit := plan.Encode(rows, profile)
 	return rows, append(problems, unfit...)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/futurisys/futurisys/services/inference/internal/recorder"
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
 	"github.com/futurisys/futurisys/services/inference/internal/scoring"
 	"github.com/futurisys/futurisys/services/platform/apierr"
@@ -19,6 +20,21 @@ import (
 // retryAfter is when a caller should try again while models are being loaded, or
 // while their repository is unavailable.
 const retryAfter = 2 * time.Second
+
+// MapError turns the errors of scoring and recording into what a caller sees, wherever
+// they come from; see grpcserver.Options.
+func MapError(err error) error {
+	if errors.Is(err, recorder.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", apierr.Unavailable("record of predictions", retryAfter).Of("persistence"), err)
+	}
+	if errors.Is(err, scoring.ErrTooMany) {
+		return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_ESTIMATES, "explain", "max", scoring.MaxEstimated)
+	}
+	if problems, ok := errors.AsType[scoring.ProfileError](err); ok {
+		return profileError(problems.Path, problems.Problems)
+	}
+	return err
+}
 
 // lookupError says which model or version it is that there is not.
 func lookupError(err error, model string, version int32, alias string) error {
@@ -62,17 +78,6 @@ func changeError(err error, model string, version int32, alias string) error {
 		return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_CHAMPION_REQUIRED, "version")
 	}
 	return lookupError(err, model, version, alias)
-}
-
-// scoreError says what a caller can do about rows that were not scored.
-func scoreError(err error) error {
-	if errors.Is(err, scoring.ErrTooMany) {
-		return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_ESTIMATES, "explain", "max", scoring.MaxEstimated)
-	}
-	if problems, ok := errors.AsType[scoring.ProfileError](err); ok {
-		return profileError(problems.Path, problems.Problems)
-	}
-	return err
 }
 
 // profileError lists all that is wrong with a profile; path stands before each field.

@@ -37,7 +37,7 @@ func (s *Prediction) Explain(ctx context.Context, request *futurisysv1.ExplainRe
 		return nil, noAnswerError(version)
 	}
 	if err != nil {
-		return nil, scoreError(err)
+		return nil, err //nolint:wrapcheck // see MapError
 	}
 	return answer, nil
 }

@@ -95,7 +95,7 @@ func startOn(t testing.TB, mode recorder.Mode, repository string) api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := grpcserver.New(grpcserver.Options{Logger: log, Registry: registry, MaxMessageBytes: grpcclient.MaxMessageBytes})
+	s := grpcserver.New(grpcserver.Options{Logger: log, Registry: registry, MaxMessageBytes: grpcclient.MaxMessageBytes, MapError: server.MapError})
 	futurisysv1.RegisterPredictionServiceServer(s, server.NewPrediction(models, scorer, nil))
 	futurisysv1.RegisterModelServiceServer(s, server.NewModel(models))
 	if err := s.Prepare(); err != nil {

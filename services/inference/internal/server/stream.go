@@ -121,7 +121,7 @@ func (s *Prediction) scoreGroup(ctx context.Context, group []*futurisysv1.Stream
 	}
 	outcomes, err := s.scorer.Score(ctx, version, rows, "")
 	if err != nil {
-		return nil, scoreError(err)
+		return nil, err //nolint:wrapcheck // see MapError
 	}
 	for i, outcome := range outcomes {
 		results[i] = rowResult(index+int32(i), outcome, version)

@@ -9,6 +9,8 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/futurisys/futurisys/services/persistence/internal/importing"
+	"github.com/futurisys/futurisys/services/persistence/internal/profile"
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/pagetoken"
@@ -20,17 +22,13 @@ import (
 type Employee struct {
 	futurisysv1.UnimplementedEmployeeServiceServer
 
-	store store.Employees
-	rule  profileRule
+	store    store.Employees
+	importer *importing.Importer
 }
 
 // NewEmployee returns the service.
-func NewEmployee(employees store.Employees) (*Employee, error) {
-	rule, err := newProfileRule()
-	if err != nil {
-		return nil, err
-	}
-	return &Employee{store: employees, rule: rule}, nil
+func NewEmployee(employees store.Employees, importer *importing.Importer) *Employee {
+	return &Employee{store: employees, importer: importer}
 }
 
 // GetEmployee reads one employee.
@@ -85,7 +83,7 @@ func orderOf(orderBy string) store.EmployeeOrder {
 func (s *Employee) CreateEmployee(ctx context.Context, request *futurisysv1.CreateEmployeeRequest) (*futurisysv1.Employee, error) {
 	given := request.GetEmployee()
 	created, err := s.store.CreateEmployee(ctx, store.Employee{
-		ID: given.GetId(), DisplayName: given.GetDisplayName(), Profile: profileFromMessage(given.GetProfile()),
+		ID: given.GetId(), DisplayName: given.GetDisplayName(), Profile: profile.FromMessage(given.GetProfile()),
 	})
 	if err != nil {
 		return nil, employeeError(err, given.GetId())
@@ -154,7 +152,7 @@ func (s *Employee) BatchGetEmployees(ctx context.Context, request *futurisysv1.B
 
 func employeeMessage(e *store.Employee) *futurisysv1.Employee {
 	out := &futurisysv1.Employee{
-		Id: e.ID, DisplayName: e.DisplayName, Profile: profileMessage(e.Profile),
+		Id: e.ID, DisplayName: e.DisplayName, Profile: profile.Message(e.Profile),
 		CreateTime: timestamppb.New(e.CreateTime), UpdateTime: timestamppb.New(e.UpdateTime), Etag: e.Etag(),
 		Generation: e.Generation,
 	}

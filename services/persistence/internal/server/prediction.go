@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/futurisys/futurisys/proto/catalogue"
+	"github.com/futurisys/futurisys/services/persistence/internal/profile"
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/pagetoken"
@@ -161,7 +162,7 @@ func predictionMessage(p *store.Prediction) *futurisysv1.Prediction {
 		Id: p.ID, EmployeeId: p.EmployeeID,
 		Model: p.Model, ModelVersion: p.ModelVersion, ModelRevision: p.ModelRevision,
 		Probability: p.Probability, Threshold: p.Threshold, PredictedLabel: p.PredictedLabel,
-		Positive: p.Positive, RiskBand: p.RiskBand, Profile: profileMessage(p.Profile),
+		Positive: p.Positive, RiskBand: p.RiskBand, Profile: profile.Message(p.Profile),
 		Recording:  futurisysv1.Recording_RECORDING_RECORDED,
 		CreateTime: timestamppb.New(p.CreateTime),
 		RequestId:  p.RequestID, Explanation: explanationMessage(p.Explanation),

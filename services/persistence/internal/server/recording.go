@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/futurisys/futurisys/services/persistence/internal/profile"
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
@@ -72,7 +73,7 @@ func predictionFromMessage(p *futurisysv1.Prediction, now time.Time) (store.Pred
 		ID: id, EmployeeID: p.EmployeeId,
 		Model: p.GetModel(), ModelVersion: p.GetModelVersion(), ModelRevision: p.GetModelRevision(),
 		Probability: p.GetProbability(), Threshold: p.GetThreshold(), PredictedLabel: p.GetPredictedLabel(),
-		Positive: p.GetPositive(), RiskBand: p.GetRiskBand(), Profile: profileFromMessage(p.GetProfile()),
+		Positive: p.GetPositive(), RiskBand: p.GetRiskBand(), Profile: profile.FromMessage(p.GetProfile()),
 		CreateTime: created, RequestID: p.GetRequestId(), Explanation: explanationFromMessage(p.GetExplanation()),
 		Kind: store.Kind(p.GetKind()), ProfileSource: store.ProfileSource(p.GetProfileSource()), Principal: p.GetPrincipal(),
 		EmployeeGeneration: p.GetEmployeeGeneration(), RowNumber: p.GetRowNumber(), RowID: p.GetRowId(), RequestedVersion: p.RequestedVersion,

@@ -31,6 +31,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/futurisys/futurisys/proto/catalogue"
+	"github.com/futurisys/futurisys/services/persistence/internal/importing"
 	"github.com/futurisys/futurisys/services/persistence/internal/server"
 	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
 	"github.com/futurisys/futurisys/services/platform/grpcclient"
@@ -57,14 +58,15 @@ func start(t *testing.T) api {
 	if _, err := rows.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	employees, err := server.NewEmployee(rows)
+	importer, err := importing.New(rows)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := grpcserver.New(grpcserver.Options{
 		Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), MaxMessageBytes: grpcclient.MaxMessageBytes,
+		MapError: server.MapError,
 	})
-	futurisysv1.RegisterEmployeeServiceServer(s, employees)
+	futurisysv1.RegisterEmployeeServiceServer(s, server.NewEmployee(rows, importer))
 	futurisysv1.RegisterPredictionHistoryServiceServer(s, server.NewHistory(rows))
 	internalv1.RegisterRecordingServiceServer(s, server.NewRecording(rows))
 	if err := s.Prepare(); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/futurisys/futurisys/services/persistence/internal/profile"
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
@@ -30,16 +31,16 @@ func changeOf(given *futurisysv1.Employee, paths []string) (func(*store.Employee
 		if setName {
 			employee.DisplayName = given.GetDisplayName()
 		}
-		profile := profileMessage(employee.Profile).ProtoReflect()
+		message := profile.Message(employee.Profile).ProtoReflect()
 		source := given.GetProfile().ProtoReflect()
 		for _, field := range fields {
 			if source.IsValid() && source.Has(field) {
-				profile.Set(field, source.Get(field))
+				message.Set(field, source.Get(field))
 			} else {
-				profile.Clear(field)
+				message.Clear(field)
 			}
 		}
-		employee.Profile = profileFromMessage(profile.Interface().(*futurisysv1.EmployeeProfile)) //nolint:forcetypeassert // it was made so above
+		employee.Profile = profile.FromMessage(message.Interface().(*futurisysv1.EmployeeProfile)) //nolint:forcetypeassert // it was made so above
 	}, nil
 }
 

@@ -1,4 +1,4 @@
-package server
+package profile
 
 import (
 	"testing"
@@ -12,7 +12,7 @@ import (
 // A field of the API that is not stored would be lost without a word.
 func TestEveryFieldOfAProfileIsStored(t *testing.T) {
 	fields := (&futurisysv1.EmployeeProfile{}).ProtoReflect().Descriptor().Fields()
-	if stored := len(profileFields()); stored != fields.Len() {
+	if stored := len(places()); stored != fields.Len() {
 		t.Errorf("%d fields are stored, the API has %d", stored, fields.Len())
 	}
 	for i := range fields.Len() {
@@ -22,11 +22,11 @@ func TestEveryFieldOfAProfileIsStored(t *testing.T) {
 			protoreflect.StringKind: protoreflect.ValueOfString("x"),
 		}[field.Kind()]
 		want.ProtoReflect().Set(field, value)
-		if got := profileMessage(profileFromMessage(want)); !proto.Equal(got, want) {
+		if got := Message(FromMessage(want)); !proto.Equal(got, want) {
 			t.Errorf("%s: got %v, want %v", field.Name(), got, want)
 		}
 	}
-	if got := profileFromMessage(nil); got.Age != nil {
+	if got := FromMessage(nil); got.Age != nil {
 		t.Errorf("got %v", got)
 	}
 }

@@ -1,4 +1,6 @@
-package grpcserver
+// Package rules says what breaks the rules that the contract gives to its messages, as
+// violations of ours.
+package rules
 
 import (
 	"errors"
@@ -11,21 +13,27 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/futurisys/futurisys/proto/catalogue"
-	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-// Invalid turns what protovalidate found into an error that lists it all.
-func Invalid(err error) error {
-	if err == nil {
-		return nil
+// Checker holds messages of some types to their rules. Many goroutines may use it at once.
+type Checker struct {
+	validator protovalidate.Validator
+}
+
+// New compiles the rules of the types of messages, so that no call waits for it.
+func New(messages ...proto.Message) (Checker, error) {
+	validator, err := protovalidate.New(protovalidate.WithMessages(messages...))
+	if err != nil {
+		return Checker{}, fmt.Errorf("compile the rules of messages: %w", err)
 	}
-	violations := Violations(err)
-	if len(violations) == 0 {
-		return fmt.Errorf("check the request: %w", err)
-	}
-	return apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, violations...)
+	return Checker{validator}, nil
+}
+
+// Check returns all that breaks the message's rules, by field.
+func (c Checker) Check(message proto.Message) []*futurisysv1.Violation {
+	return Violations(c.validator.Validate(message))
 }
 
 // Violations returns what protovalidate found, by field, as reasons of ours.

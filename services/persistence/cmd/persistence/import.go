@@ -6,39 +6,10 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/futurisys/futurisys/services/persistence/internal/importing"
 	"github.com/futurisys/futurisys/services/persistence/internal/ingest"
-	"github.com/futurisys/futurisys/services/persistence/internal/server"
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
-	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
 )
-
-type migrateCommand struct {
-	Down bool `help:"Take the schema back by one version."`
-}
-
-// Run migrates and says to which version.
-func (c migrateCommand) Run(s *settings) (err error) {
-	ctx := context.Background()
-	rows, err := gormstore.Open(s.DatabaseURL)
-	if err != nil {
-		return err //nolint:wrapcheck // it names the key
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	if c.Down {
-		err = rows.MigrateDown(ctx)
-	} else {
-		_, err = rows.Migrate(ctx)
-	}
-	if err != nil {
-		return err //nolint:wrapcheck // it says what it was doing
-	}
-	current, newest, err := rows.SchemaVersions(ctx)
-	if err != nil {
-		return err //nolint:wrapcheck // it says what it was doing
-	}
-	fmt.Printf("schema version %d of %d\n", current, newest)
-	return nil
-}
 
 type importCommand struct {
 	Joined       string `help:"One file with all columns." type:"existingfile"`
@@ -51,7 +22,7 @@ type importCommand struct {
 
 // Run imports and prints the report.
 func (c importCommand) Run(s *settings) (err error) {
-	files := map[ingest.Kind][]byte{}
+	files := importing.Files{}
 	for kind, path := range map[ingest.Kind]string{
 		ingest.Joined: c.Joined, ingest.SIRH: c.Sirh, ingest.Evaluation: c.Eval, ingest.Survey: c.Sondage,
 	} {
@@ -78,20 +49,28 @@ func (c importCommand) Run(s *settings) (err error) {
 			return nil
 		}
 	}
-	employees, err := server.NewEmployee(rows)
+	importer, err := importing.New(rows)
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
-	report, err := employees.Import(ctx, files, c.ValidateOnly, func(done, total int) {
+	report, err := importer.Import(ctx, files, c.ValidateOnly, func(done, total int) {
 		fmt.Fprintf(os.Stderr, "%d of %d employees\n", done, total)
 	})
+	if refused, ok := errors.AsType[*importing.RefusedError](err); ok {
+		printProblems(refused.Problems)
+	}
 	if err != nil {
-		return err //nolint:wrapcheck // it lists what is wrong
+		return err //nolint:wrapcheck // it says what it was doing
 	}
-	for _, problem := range report.GetProblems() {
-		fmt.Printf("%s:%d:%s: %s\n", ingest.Kind(problem.GetKind()), problem.GetLine(), problem.GetViolation().GetField(), problem.GetViolation().GetMessage())
-	}
-	fmt.Printf("%d employees: %d created, %d updated, %d unchanged, %d problems\n", report.GetEmployeeCount(),
-		report.GetCreatedCount(), report.GetUpdatedCount(), report.GetUnchangedCount(), report.GetProblemCount())
+	printProblems(&report.Problems)
+	fmt.Printf("%d employees: %d created, %d updated, %d unchanged, %d problems\n", report.Employees,
+		report.Changes.Created, report.Changes.Updated, report.Changes.Unchanged, report.Problems.Count)
 	return nil
+}
+
+// printProblems prints a line for each problem: file:line:column: what is wrong.
+func printProblems(found *ingest.Report) {
+	for _, problem := range found.Problems {
+		fmt.Printf("%s:%d:%s: %s\n", problem.Kind, problem.Line, problem.Violation.GetField(), problem.Violation.GetMessage())
+	}
 }

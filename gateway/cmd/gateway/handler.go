@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+
+	"github.com/futurisys/futurisys/gateway/internal/dashboard"
+	"github.com/futurisys/futurisys/gateway/internal/docs"
+	"github.com/futurisys/futurisys/gateway/internal/middleware"
+	"github.com/futurisys/futurisys/gateway/internal/mux"
+	"github.com/futurisys/futurisys/gateway/internal/routes"
+	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/status"
+	"github.com/futurisys/futurisys/services/platform/telemetry"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// connections are those to the services.
+type connections struct {
+	inference   *grpc.ClientConn
+	persistence *grpc.ClientConn // nil: there is no database
+}
+
+// newHandler returns all that is served over HTTP, behind what every request passes.
+func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, to connections, joined *mux.Status, ready func(context.Context) error) (http.Handler, error) {
+	policies, err := policy.Load()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was doing
+	}
+	table, err := routes.New(policies)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was doing
+	}
+	api, err := mux.New(context.Background(), mux.Services{Inference: to.inference, Persistence: to.persistence, Status: joined}, table)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was doing
+	}
+	screens, err := dashboard.New(dashboard.Options{Inference: to.inference, Persistence: to.persistence, Status: joined, Policies: policies, Logger: log})
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was doing
+	}
+	pages := http.NewServeMux()
+	pages.Handle("/", api)
+	pages.Handle(dashboard.Prefix, screens)
+	pages.Handle("GET /{$}", http.RedirectHandler(dashboard.Prefix, http.StatusSeeOther))
+	telemetry.HandleHealth(pages, ready)
+	if err := docs.Register(pages, futurisysv1.NewModelServiceClient(to.inference), log); err != nil {
+		return nil, err //nolint:wrapcheck // it says what it was doing
+	}
+	return middleware.Chain(pages,
+		middleware.Route(func(r *http.Request) (routes.Route, bool) {
+			if strings.HasPrefix(r.URL.Path, dashboard.Prefix) {
+				return screens.Route(r), true
+			}
+			return table.Find(r)
+		}),
+		middleware.RequestID,
+		middleware.Headers,
+		middleware.Metrics(metrics),
+		middleware.Access(log, s.AccessLog),
+		middleware.Guard(log, mux.WriteError),
+		middleware.URLText(mux.WriteError),
+		middleware.IdempotencyKey(mux.WriteError),
+		middleware.Origin(mux.WriteError),
+		middleware.Body(mux.WriteError),
+		middleware.Deadline(s.GatewayRequestTimeout),
+	), nil
+}
+
+// joinedStatus answers for the gateway and the services behind it.
+func joinedStatus(environment string, peers []peer, ready func(context.Context) error) *mux.Status {
+	joined := &mux.Status{Own: status.New("gateway", environment, func() map[string]string { return nil }, ready)}
+	for _, p := range peers {
+		joined.Others = append(joined.Others, mux.Peer{Name: p.name, Client: futurisysv1.NewStatusServiceClient(p.connection)})
+	}
+	return joined
+}

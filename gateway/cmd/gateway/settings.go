@@ -1,0 +1,31 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"github.com/futurisys/futurisys/services/platform/config"
+)
+
+// settings are those of this process.
+type settings struct {
+	config.Common
+
+	GatewayHTTPAddr       string        `name:"gateway-http-addr" env:"GATEWAY_HTTP_ADDR" default:"127.0.0.1:8080" help:"Address of REST, the dashboard and the documentation."`
+	GatewayAdminAddr      string        `env:"GATEWAY_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of health, metrics and pprof."`
+	GatewayRequestTimeout time.Duration `env:"GATEWAY_REQUEST_TIMEOUT" default:"30s" help:"How long a request may take; imports and batches ten times as long."`
+	InferenceTarget       string        `env:"INFERENCE_TARGET" default:"127.0.0.1:9001" help:"Address of inference."`
+	PersistenceTarget     string        `env:"PERSISTENCE_TARGET" default:"127.0.0.1:9002" help:"Address of persistence; empty, or in the demo: there is no database."`
+
+	Serve  serveCommand  `cmd:"" default:"1" help:"Serve (the default)."`
+	Health healthCommand `cmd:"" help:"Ask the running program whether it is ready."`
+}
+
+// Validate refuses values that cannot be meant.
+func (s *settings) Validate() error {
+	return errors.Join(
+		config.Bound("GATEWAY_REQUEST_TIMEOUT", s.GatewayRequestTimeout, time.Second, 10*time.Minute),
+		s.CheckBind("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr),
+		s.CheckBind("GATEWAY_ADMIN_ADDR", s.GatewayAdminAddr),
+	)
+}

@@ -1,0 +1,101 @@
+package middleware
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/status"
+
+	"github.com/futurisys/futurisys/gateway/internal/routes"
+	"github.com/futurisys/futurisys/proto/catalogue"
+	"github.com/futurisys/futurisys/services/platform/apierr"
+)
+
+// Access logs a line about each request, with what went wrong. It names the route and not
+// the path, which may say whom the request is about. With all false only what fails
+// through no fault of the caller is logged.
+func Access(log *slog.Logger, all bool) Middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			start, seen := time.Now(), &answer{ResponseWriter: w, code: http.StatusOK}
+			defer func() { //nolint:contextcheck // the request carries it
+				route, served := routes.From(r.Context())
+				level := accessLevel(seen.code, served, r.URL.Path)
+				if level < slog.LevelWarn && !all {
+					return
+				}
+				line := []slog.Attr{
+					slog.String("method", r.Method), slog.String("route", route.Pattern), slog.Int("code", seen.code),
+					slog.Int64("bytes", seen.bytes), slog.Duration("duration", time.Since(start)),
+				}
+				if seen.err != nil {
+					line = append(line, slog.String("reason", catalogue.Name(apierr.ReasonOf(seen.err))))
+				}
+				if seen.err != nil && level >= slog.LevelWarn {
+					line = append(line, slog.String("error", status.Convert(seen.err).Message()))
+				}
+				log.LogAttrs(r.Context(), level, "request", line...)
+			}()
+			next.ServeHTTP(seen, r)
+		})
+	}
+}
+
+// accessLevel is how much of an operator's business an answer is. Probes, and the parts of
+// pages, come all the time.
+func accessLevel(code int, served bool, path string) slog.Level {
+	switch {
+	case code == http.StatusInternalServerError:
+		return slog.LevelError
+	case code > http.StatusInternalServerError:
+		return slog.LevelWarn
+	case !served && code < http.StatusBadRequest, strings.Contains(path, "/static/"):
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// NoteError tells the access log why a request failed.
+func NoteError(w http.ResponseWriter, err error) {
+	for {
+		switch known := w.(type) {
+		case *answer:
+			known.err = err
+			return
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = known.Unwrap()
+		default:
+			return
+		}
+	}
+}
+
+// answer is an answer that knows what was answered.
+type answer struct {
+	http.ResponseWriter
+
+	code  int
+	bytes int64
+	err   error
+}
+
+// WriteHeader sends the code.
+func (a *answer) WriteHeader(code int) {
+	a.code = code
+	a.ResponseWriter.WriteHeader(code)
+}
+
+// Write sends a part of the body.
+func (a *answer) Write(data []byte) (int, error) {
+	n, err := a.ResponseWriter.Write(data)
+	a.bytes += int64(n)
+	return n, err //nolint:wrapcheck // net/http's own
+}
+
+// Flush sends what is written so far.
+func (a *answer) Flush() { _ = http.NewResponseController(a.ResponseWriter).Flush() }
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

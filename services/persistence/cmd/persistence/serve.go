@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/importing"
+	"github.com/futurisys/futurisys/services/persistence/internal/server"
+	"github.com/futurisys/futurisys/services/platform/config"
+	"github.com/futurisys/futurisys/services/platform/grpcclient"
+	"github.com/futurisys/futurisys/services/platform/grpcserver"
+	"github.com/futurisys/futurisys/services/platform/lifecycle"
+	"github.com/futurisys/futurisys/services/platform/status"
+	"github.com/futurisys/futurisys/services/platform/telemetry"
+
+	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+type serveCommand struct{}
+
+// Run serves until a signal.
+func (serveCommand) Run(s *settings) error {
+	log := telemetry.NewLogger(os.Stderr, "persistence", s.LogLevel, s.LogFormat)
+	metrics := telemetry.NewRegistry()
+	rows, err := s.open(context.Background())
+	if err != nil {
+		return err
+	}
+	defer lifecycle.Close(log, "database", rows.Close)
+	importer, err := importing.New(rows)
+	if err != nil {
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+
+	grpcServer := grpcserver.New(grpcserver.Options{
+		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes,
+		AccessLog: s.AccessLog, MapError: server.MapError,
+	})
+	futurisysv1.RegisterEmployeeServiceServer(grpcServer, server.NewEmployee(rows, importer))
+	futurisysv1.RegisterPredictionHistoryServiceServer(grpcServer, server.NewHistory(rows))
+	internalv1.RegisterRecordingServiceServer(grpcServer, server.NewRecording(rows))
+	internalv1.RegisterAliasServiceServer(grpcServer, server.NewAlias(rows))
+	details := func() map[string]string { return map[string]string{"database": rows.Dialect()} }
+	futurisysv1.RegisterStatusServiceServer(grpcServer, status.New("persistence", s.Environment, details, rows.Ping))
+	if err := grpcServer.Prepare(); err != nil {
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+
+	return grpcServer.Run(grpcserver.Process{ //nolint:wrapcheck // it says what it was doing
+		GRPC:  grpcserver.Addr{Key: "PERSISTENCE_GRPC_ADDR", Addr: s.PersistenceGRPCAddr},
+		Admin: grpcserver.Addr{Key: "PERSISTENCE_ADMIN_ADDR", Addr: s.PersistenceAdminAddr},
+		Ready: rows.Ping, Metrics: metrics,
+		Loops: []func(context.Context){func(ctx context.Context) { rows.KeepAnalysed(ctx, log) }},
+	})
+}

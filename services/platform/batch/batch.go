@@ -6,8 +6,9 @@ package batch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
+
+	"github.com/futurisys/futurisys/services/platform/guarded"
 )
 
 // ErrClosed says that the batcher takes nothing any more.
@@ -140,15 +141,10 @@ func (b *Batcher[T]) gather(first *entry[T]) (batch []*entry[T], held *entry[T])
 	return batch, nil
 }
 
-func (b *Batcher[T]) send(batch []*entry[T]) (err error) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			err = fmt.Errorf("panic while sending %d items: %v", len(batch), panicked)
-		}
-	}()
+func (b *Batcher[T]) send(batch []*entry[T]) error {
 	items := make([]T, len(batch))
 	for i, e := range batch {
 		items[i] = e.item
 	}
-	return b.options.Send(items)
+	return guarded.Call(func() error { return b.options.Send(items) }) //nolint:wrapcheck // the sender's own
 }

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/futurisys/futurisys/services/platform/guarded"
+
 	"github.com/oklog/run"
 	"google.golang.org/grpc"
 )
@@ -90,12 +92,14 @@ func (g *Group) addHTTP(handler http.Handler, listener net.Listener, drain time.
 	})
 }
 
-// AddLoop runs a loop until the group ends.
+// AddLoop runs a loop until the group ends. A panic in it ends the group.
 func (g *Group) AddLoop(loop func(ctx context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	g.members.Add(func() error {
-		loop(ctx)
-		return nil
+		return guarded.Call(func() error { //nolint:wrapcheck // it says all there is to say
+			loop(ctx)
+			return nil
+		})
 	}, func(error) { cancel() })
 }
 

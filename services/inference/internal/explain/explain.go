@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/futurisys/futurisys/services/inference/internal/engine"
+	"github.com/futurisys/futurisys/services/platform/guarded"
 )
 
 // Method says how a version is explained.
@@ -149,12 +150,18 @@ func inParallel(ctx context.Context, count int, newWorker func() func(item int) 
 	var workers sync.WaitGroup
 	for number := range failed {
 		workers.Go(func() {
-			work := newWorker()
-			for item := number; item < count && failed[number] == nil; item += len(failed) {
-				if failed[number] = ctx.Err(); failed[number] == nil {
-					failed[number] = work(item)
+			failed[number] = guarded.Call(func() error {
+				work := newWorker()
+				for item := number; item < count; item += len(failed) {
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
+					if err := work(item); err != nil {
+						return err
+					}
 				}
-			}
+				return nil
+			})
 		})
 	}
 	workers.Wait()

@@ -14,12 +14,10 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
 
 	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
-	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 const (
@@ -52,34 +50,53 @@ type Journal struct {
 	reachable bool
 	followers map[string]map[string]int32 // copy to model to entry
 	applied   map[string]int32            // by this copy
+	uncached  map[string]bool             // models of which the cache has less
 }
 
 // New returns a journal that has read nothing yet: Run reads.
 func New(options Options) *Journal {
-	return &Journal{options: options, entries: map[string][]registry.Change{}, reachable: true}
+	return &Journal{options: options, entries: map[string][]registry.Change{}, uncached: map[string]bool{}, reachable: true}
 }
 
 // Run follows persistence until ctx ends: follow is called when there is something to
 // follow, and applied says by model how far the answers do.
 func (j *Journal) Run(ctx context.Context, follow func(context.Context) error, applied func() map[string]int32) {
-	said := ""
+	logged := ""
 	for {
 		if changed := j.sync(ctx, applied()); changed || j.behind(applied()) {
 			problem := ""
 			if err := follow(ctx); err != nil && ctx.Err() == nil {
 				problem = err.Error()
 			}
-			if problem != "" && problem != said {
+			if problem != "" && problem != logged {
 				j.options.Logger.ErrorContext(ctx, "follow the aliases", "error", problem)
 			}
-			said = problem
+			logged = problem
 			j.sync(ctx, applied()) // so that whoever waits for this copy knows at once
 		}
+		j.cache()
 		select {
 		case <-time.After(interval):
 		case <-ctx.Done():
 			j.leave() //nolint:contextcheck // the one at hand has ended
 			return
+		}
+	}
+}
+
+// cache keeps what was read for an outage: on disk, so that no lock is held meanwhile. Only
+// Run calls it, so that no older content follows a newer one.
+func (j *Journal) cache() {
+	j.mu.Lock()
+	entries := map[string][]registry.Change{}
+	for model := range j.uncached {
+		entries[model] = slices.Clone(j.entries[model])
+	}
+	clear(j.uncached)
+	j.mu.Unlock()
+	for model, changes := range entries {
+		if err := j.options.Cache.Keep(model, changes); err != nil {
+			j.options.Logger.Warn("the journal of aliases is not kept for an outage", "model", model, "error", err)
 		}
 	}
 }
@@ -169,9 +186,7 @@ func (j *Journal) take(answer *internalv1.FollowAliasChangesResponse) bool {
 			j.entries[model] = append(j.entries[model], fromMessage(change))
 			changed = true
 		}
-		if err := j.options.Cache.Keep(model, j.entries[model]); err != nil {
-			j.options.Logger.Warn("the journal of aliases is not kept for an outage", "model", model, "error", err)
-		}
+		j.uncached[model] = true
 	}
 	return changed
 }
@@ -186,16 +201,22 @@ func (j *Journal) Read(ctx context.Context, model string) ([]registry.Change, er
 		j.sync(ctx, applied)
 	}
 	j.mu.Lock()
+	changes, read := slices.Clone(j.entries[model]), j.read
+	j.mu.Unlock()
+	if read || len(changes) > 0 {
+		return changes, nil
+	}
+	cached, err := j.options.Cache.Read(ctx, model)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it names the setting
+	}
+	if len(cached) == 0 {
+		return nil, registry.ErrJournal
+	}
+	j.mu.Lock()
 	defer j.mu.Unlock()
 	if !j.read && len(j.entries[model]) == 0 {
-		kept, err := j.options.Cache.Read(ctx, model)
-		if err != nil {
-			return nil, err //nolint:wrapcheck // it names the setting
-		}
-		if len(kept) == 0 {
-			return nil, registry.ErrJournal
-		}
-		j.entries[model] = kept
+		j.entries[model] = cached
 	}
 	return slices.Clone(j.entries[model]), nil
 }
@@ -240,44 +261,6 @@ func (j *Journal) append(ctx context.Context, model string, known int, changes [
 	return nil
 }
 
-// Await waits for the other copies; see registry.Journal.
-func (j *Journal) Await(ctx context.Context, model string, entries int) []string {
-	ctx, cancel := context.WithTimeout(ctx, awaitTimeout)
-	defer cancel()
-	for {
-		j.mu.Lock()
-		applied := maps.Clone(j.applied)
-		j.mu.Unlock()
-		if applied == nil {
-			applied = map[string]int32{}
-		}
-		applied[model] = max(applied[model], int32(entries)) // this copy has it
-		j.sync(ctx, applied)
-		lagging := j.lagging(model, entries)
-		if len(lagging) == 0 {
-			return nil
-		}
-		select {
-		case <-time.After(awaitInterval):
-		case <-ctx.Done():
-			return lagging
-		}
-	}
-}
-
-func (j *Journal) lagging(model string, entries int) []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var out []string
-	for name, applied := range j.followers {
-		if name != j.options.Copy && int(applied[model]) < entries {
-			out = append(out, name)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
 // Details are what the status says of the journal.
 func (j *Journal) Details() map[string]string {
 	j.mu.Lock()
@@ -291,29 +274,4 @@ func (j *Journal) Details() map[string]string {
 		out["alias_journal"] = strings.TrimSpace(out["alias_journal"] + " (unavailable)")
 	}
 	return out
-}
-
-func fromMessage(c *futurisysv1.AliasChange) registry.Change {
-	return registry.Change{
-		Alias: c.GetAlias(), Kind: kindOf(c.GetKind()), From: c.GetFromVersion(), To: c.GetToVersion(), Revision: c.GetToRevision(),
-		By: c.GetChangedBy(), Comment: c.GetComment(), Forced: c.GetForced(), Time: c.GetChangeTime().AsTime(),
-	}
-}
-
-func toMessage(c registry.Change) *futurisysv1.AliasChange {
-	return &futurisysv1.AliasChange{
-		Alias: c.Alias, Kind: c.Kind.Message(), FromVersion: c.From, ToVersion: c.To, ToRevision: c.Revision,
-		ChangedBy: c.By, Comment: c.Comment, Forced: c.Forced, ChangeTime: timestamppb.New(c.Time),
-	}
-}
-
-// kindOf is the kind of a message; one that a later version of the service brought counts
-// as a change like any other.
-func kindOf(message futurisysv1.AliasChangeKind) registry.ChangeKind {
-	for _, kind := range []registry.ChangeKind{registry.Initial, registry.Rollback, registry.Removed} {
-		if kind.Message() == message {
-			return kind
-		}
-	}
-	return registry.Set
 }

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/futurisys/futurisys/services/inference/internal/outbox"
+	"github.com/futurisys/futurisys/services/platform/guarded"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -103,7 +104,11 @@ func (f *forwarder) run() {
 			return
 		}
 		for f.ctx.Err() == nil {
-			more, err := f.forwardOnce()
+			var more bool
+			err := guarded.Call(func() (err error) {
+				more, err = f.forwardOnce()
+				return err
+			})
 			if err == nil {
 				waits.Reset()
 				if !more {

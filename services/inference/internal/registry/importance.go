@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/futurisys/futurisys/services/inference/internal/explain"
+	"github.com/futurisys/futurisys/services/platform/guarded"
 )
 
 // Bounds of finding the importance of a version's features. An estimate takes thousands of
@@ -20,25 +21,29 @@ const (
 func (r *Registry) findImportance(v *Version) {
 	rows, width := v.background, v.Plan.Width()
 	v.background = nil
-	find := func() {
+	find := func() error {
 		ctx, cancel := context.WithTimeout(r.lifetime, importanceTime)
 		defer cancel()
 		found, err := explain.Importance(ctx, v.Explainer, rows, width)
-		if err != nil {
-			r.options.Logger.Warn("the importance of the features was not found", "model", v.Model, "version", v.Number, "error", err)
-			return
+		if err == nil {
+			v.importance.Store(&found)
 		}
-		v.importance.Store(&found)
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+	logged := func() {
+		if err := guarded.Call(find); err != nil {
+			r.options.Logger.Warn("the importance of the features was not found", "model", v.Model, "version", v.Number, "error", err)
+		}
 	}
 	if v.Explainer.Method() != explain.Permutation {
-		find()
+		logged()
 		return
 	}
 	rows = rows[:min(len(rows), estimatedRows*width)]
 	if v.Acquire() {
 		r.works.Go(func() {
 			defer v.Release()
-			find()
+			logged()
 		})
 	}
 }

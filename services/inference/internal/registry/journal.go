@@ -210,9 +210,9 @@ func (j *memoryJournal) Append(_ context.Context, model string, known int, chang
 
 func (*memoryJournal) Await(context.Context, string, int) []string { return nil }
 
-// stood lists what an alias stands for, last, and what it stood for before that,
+// aliasHistory lists what an alias stands for, last, and what it stood for before that,
 // as far as a rollback can still go.
-func stood(changes []Change, alias string) []int32 {
+func aliasHistory(changes []Change, alias string) []int32 {
 	var out []int32
 	for _, change := range changes {
 		switch {
@@ -226,8 +226,8 @@ func stood(changes []Change, alias string) []int32 {
 	return out
 }
 
-// standing is what each alias stands for.
-func standing(changes []Change) map[string]int32 {
+// currentAliases is what each alias stands for.
+func currentAliases(changes []Change) map[string]int32 {
 	out := map[string]int32{}
 	for _, change := range changes {
 		if change.To == 0 {

@@ -6,13 +6,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/futurisys/futurisys/services/inference/internal/engine"
 	"github.com/futurisys/futurisys/services/inference/internal/repository"
@@ -50,7 +51,8 @@ type Registry struct {
 	lifetime context.Context
 	end      context.CancelFunc
 	closed   sync.Once
-	works    sync.WaitGroup // what is done beside the calls
+	works    sync.WaitGroup     // what is done beside the calls
+	flights  singleflight.Group // looks and loads that calls wait for
 	current  atomic.Pointer[state]
 	// admission lets in one look at the repository, and one load, at a time: they
 	// take long, and measure.
@@ -60,25 +62,6 @@ type Registry struct {
 	// unloaded are the versions that somebody unloaded: they are not loaded again
 	// by themselves.
 	unloaded map[string]map[int32]bool
-}
-
-// state is all that calls read. It is never changed.
-type state struct {
-	models map[string]*Model
-	source Source
-	// refreshed says that the repository was read once, and what it had was tried.
-	refreshed bool
-}
-
-// Model is a model with its versions, as they stand at one moment.
-type Model struct {
-	Name     string
-	Versions []*Version       // ascending
-	Aliases  map[string]int32 // to versions that are ready
-	Changes  []Change         // of aliases, the oldest first
-	// Applied is how many of the changes the aliases follow: fewer where a version that
-	// one of them should stand for is not ready here.
-	Applied int
 }
 
 // Source says how the repository was at the last look.
@@ -160,10 +143,6 @@ func (r *Registry) Problems() map[string]error {
 	return out
 }
 
-func (m *Model) noChampion() error {
-	return errors.Join(fmt.Errorf("model %s has no champion that is ready", m.Name), m.problem())
-}
-
 // Source says how the repository was at the last look.
 func (r *Registry) Source() Source { return r.current.Load().source }
 
@@ -175,16 +154,6 @@ func (r *Registry) Models() []*Model {
 // Model returns a model. ErrModel: there is none of that name. ErrLoading: it is
 // not known yet.
 func (r *Registry) Model(name string) (*Model, error) { return r.current.Load().model(name) }
-
-func (s *state) model(name string) (*Model, error) {
-	if model, ok := s.models[name]; ok {
-		return model, nil
-	}
-	if !s.refreshed {
-		return nil, ErrLoading
-	}
-	return nil, ErrModel
-}
 
 // Acquire returns the version that answers a call: the numbered one, else the one
 // that the alias stands for, else the champion. The caller releases it; until then
@@ -211,111 +180,9 @@ func (r *Registry) Acquire(name string, number int32, alias string) (*Version, e
 	}
 }
 
-func (m *Model) resolve(number int32, alias string) (*Version, error) {
-	if number == 0 {
-		var ok bool
-		if number, ok = m.Aliases[cmp.Or(alias, Champion)]; !ok {
-			return nil, ErrVersion
-		}
-	}
-	version, err := m.Version(number)
-	if err != nil {
-		return nil, err
-	}
-	if version.State != Ready {
-		return nil, ErrVersion
-	}
-	return version, nil
-}
-
-// Version returns a version, whatever its state. ErrVersion: there is none.
-func (m *Model) Version(number int32) (*Version, error) {
-	at, ok := m.find(number)
-	if !ok {
-		return nil, ErrVersion
-	}
-	return m.Versions[at], nil
-}
-
-// Champion is the version that answers when none is named; nil: none is ready.
-func (m *Model) Champion() *Version {
-	champion, err := m.resolve(0, Champion)
-	if err != nil {
-		return nil
-	}
-	return champion
-}
-
-func (m *Model) find(number int32) (int, bool) {
-	return slices.BinarySearchFunc(m.Versions, number, func(v *Version, n int32) int { return cmp.Compare(v.Number, n) })
-}
-
-// problem says why versions of the model are refused, the newest first.
-func (m *Model) problem() error {
-	for _, version := range slices.Backward(m.Versions) {
-		if version.State == Refused {
-			return fmt.Errorf("version %d: %w", version.Number, version.Refusal)
-		}
-	}
-	return nil
-}
-
 func (s Source) problem() error {
 	if s.Reason == "" {
 		return nil
 	}
 	return errors.New(s.Reason)
-}
-
-// update puts another state in the place of the present one. edit changes a copy,
-// whose models and their versions and aliases are copies as well.
-func (r *Registry) update(edit func(next *state)) {
-	now := r.current.Load()
-	next := &state{models: make(map[string]*Model, len(now.models)), source: now.source, refreshed: now.refreshed}
-	for name, model := range now.models {
-		next.models[name] = &Model{
-			Name: name, Versions: slices.Clone(model.Versions), Aliases: maps.Clone(model.Aliases), Changes: slices.Clone(model.Changes),
-			Applied: model.Applied,
-		}
-	}
-	edit(next)
-	r.current.Store(next)
-}
-
-// put sets a version in its place.
-func (s *state) put(version *Version) {
-	model, ok := s.models[version.Model]
-	if !ok {
-		model = &Model{Name: version.Model, Aliases: map[string]int32{}}
-		s.models[version.Model] = model
-	}
-	at, found := model.find(version.Number)
-	if found {
-		model.Versions[at] = version
-		return
-	}
-	model.Versions = slices.Insert(model.Versions, at, version)
-}
-
-// admit lets one admission in at a time; call the result when it is over.
-func (r *Registry) admit(ctx context.Context) (func(), error) {
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err() //nolint:wrapcheck // it is closed
-	case r.admission <- struct{}{}:
-		return func() { <-r.admission }, nil
-	}
-}
-
-// outlive does work that goes on when the caller goes away: a download that takes
-// longer than a request may would otherwise never end.
-func (r *Registry) outlive(ctx context.Context, work func(context.Context) error) error {
-	done := make(chan error, 1)
-	go func() { done <- work(r.lifetime) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // the caller went away
-	}
 }

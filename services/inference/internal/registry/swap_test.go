@@ -1,9 +1,12 @@
 package registry_test
 
 import (
+	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -212,4 +215,44 @@ func score(t *testing.T, models *registry.Registry, number int32) float32 {
 		t.Fatal(err)
 	}
 	return out[0]
+}
+
+// raced is a journal that another copy of the service is the first to write.
+type raced struct {
+	registry.Journal
+
+	first registry.Change
+	done  bool
+}
+
+func (j *raced) Append(ctx context.Context, name string, known int, changes ...registry.Change) error {
+	if !j.done {
+		j.done = true
+		if err := j.Journal.Append(ctx, name, 0, j.first); err != nil {
+			return err
+		}
+	}
+	return j.Journal.Append(ctx, name, known, changes...)
+}
+
+// What another copy decided at the first start is loaded here, whatever this one would
+// have chosen; it must not wait for the look at the repository that it is a part of.
+func TestTheFirstStartOfTwoCopies(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS(enginetest.Repository())); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(folder, model, "aliases.json")); err != nil {
+		t.Fatal(err)
+	}
+	options := registrytest.Options(t, folder, hub.Settings{})
+	options.MaxLoaded = 1 // the newest, 2
+	options.Journal = &raced{
+		Journal: registry.NewFileJournal(t.TempDir(), options.Repository.Name()),
+		first:   registry.Change{Alias: registry.Champion, Kind: registry.Initial, To: 1, By: "the other copy"},
+	}
+	models := registrytest.Open(t, options)
+	if got := number(t, models, 0, ""); got != 1 {
+		t.Errorf("the champion is %d, want what the other copy chose", got)
+	}
 }

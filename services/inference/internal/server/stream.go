@@ -9,6 +9,7 @@ import (
 
 	"github.com/futurisys/futurisys/services/inference/internal/scoring"
 	"github.com/futurisys/futurisys/services/platform/apierr"
+	"github.com/futurisys/futurisys/services/platform/guarded"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -28,7 +29,7 @@ func (s *Prediction) StreamPredict(stream predictStream) error {
 	ended := make(chan error, 1)
 	go func() {
 		defer close(arrived)
-		ended <- receive(ctx, stream, arrived)
+		ended <- guarded.Call(func() error { return receive(ctx, stream, arrived) })
 	}()
 	var index int32
 	for first := range arrived {

@@ -12,13 +12,21 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzhttp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/futurisys/futurisys/gateway/internal/dashboard/employees"
+	"github.com/futurisys/futurisys/gateway/internal/dashboard/health"
+	"github.com/futurisys/futurisys/gateway/internal/dashboard/history"
+	"github.com/futurisys/futurisys/gateway/internal/dashboard/importing"
+	"github.com/futurisys/futurisys/gateway/internal/dashboard/model"
+	"github.com/futurisys/futurisys/gateway/internal/dashboard/scoring"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/texts"
+	"github.com/futurisys/futurisys/gateway/internal/dashboard/ui"
 	"github.com/futurisys/futurisys/gateway/internal/routes"
 	"github.com/futurisys/futurisys/proto/policy"
 
@@ -26,7 +34,7 @@ import (
 )
 
 // Prefix is where all of its paths begin.
-const Prefix = "/ui/"
+const Prefix = ui.Prefix
 
 //go:embed static
 var static embed.FS
@@ -42,17 +50,9 @@ type Options struct {
 
 // Dashboard serves the pages. It may be used by many goroutines at once.
 type Dashboard struct {
-	predictions futurisysv1.PredictionServiceClient
-	models      *models
-	employees   futurisysv1.EmployeeServiceClient          // nil without a database
-	history     futurisysv1.PredictionHistoryServiceClient // nil without a database
-	health      map[string]grpc_health_v1.HealthClient     // by service
-	status      futurisysv1.StatusServiceServer
-	texts       *texts.Catalogue
-	fields      []profileField
-	assets      map[string]string // name to path with the digest
-	log         *slog.Logger
+	*ui.Site
 
+	health map[string]grpc_health_v1.HealthClient // by service
 	// pages and streams are the screens by pattern; what streams is not compressed.
 	pages, streams *http.ServeMux
 	compressed     http.Handler
@@ -65,25 +65,64 @@ func New(options Options) (*Dashboard, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
 	}
+	assets, err := digests()
+	if err != nil {
+		return nil, err
+	}
 	d := &Dashboard{
-		predictions: futurisysv1.NewPredictionServiceClient(options.Inference),
-		models:      &models{client: futurisysv1.NewModelServiceClient(options.Inference)},
-		health:      map[string]grpc_health_v1.HealthClient{inference: grpc_health_v1.NewHealthClient(options.Inference)},
-		status:      options.Status, texts: catalogue, fields: profileFields(), log: options.Logger,
-		pages: http.NewServeMux(), streams: http.NewServeMux(), routes: map[string]routes.Route{},
+		Site: &ui.Site{
+			Services: ui.Services{
+				Predictions: futurisysv1.NewPredictionServiceClient(options.Inference),
+				Models:      &ui.Models{Client: futurisysv1.NewModelServiceClient(options.Inference)},
+				Status:      options.Status,
+			},
+			Log: options.Logger, Texts: catalogue, Assets: assets,
+		},
+		health: map[string]grpc_health_v1.HealthClient{ui.Inference: grpc_health_v1.NewHealthClient(options.Inference)},
+		pages:  http.NewServeMux(), streams: http.NewServeMux(), routes: map[string]routes.Route{},
 	}
 	if options.Persistence != nil {
-		d.employees = futurisysv1.NewEmployeeServiceClient(options.Persistence)
-		d.history = futurisysv1.NewPredictionHistoryServiceClient(options.Persistence)
-		d.health[persistence] = grpc_health_v1.NewHealthClient(options.Persistence)
-	}
-	if d.assets, err = digests(); err != nil {
-		return nil, err
+		d.Employees = futurisysv1.NewEmployeeServiceClient(options.Persistence)
+		d.History = futurisysv1.NewPredictionHistoryServiceClient(options.Persistence)
+		d.health[ui.Persistence] = grpc_health_v1.NewHealthClient(options.Persistence)
 	}
 	return d, d.addRoutes(options.Policies)
 }
 
-func (d *Dashboard) hasDatabase() bool { return d.employees != nil }
+// screens are those that this environment has.
+func (d *Dashboard) screens() []ui.Screen {
+	all := slices.Concat(d.shell(), scoring.Screens(d.Site), model.Screens(d.Site))
+	if d.HasDatabase() {
+		all = slices.Concat(all, employees.Screens(d.Site), importing.Screens(d.Site), history.Screens(d.Site), health.Screens(d.Site))
+	}
+	return all
+}
+
+// addRoutes serves the screens.
+func (d *Dashboard) addRoutes(policies policy.Policies) error {
+	for _, s := range d.screens() {
+		known, ok := policies[s.Method]
+		if !ok {
+			return fmt.Errorf("screen %s: no policy for %s", s.Pattern, s.Method)
+		}
+		_, path, _ := strings.Cut(s.Pattern, "/")
+		d.routes[s.Pattern] = routes.Route{Pattern: "/" + path, Policy: known, Form: true, Unbounded: s.Unbounded}
+		to := d.pages
+		if s.Streams {
+			to = d.streams
+		}
+		to.Handle(s.Pattern, d.View(s.Handle))
+	}
+	files, err := fs.Sub(static, "static")
+	if err != nil {
+		return err //nolint:wrapcheck // the folder is embedded above
+	}
+	const assets = "GET /ui/static/"
+	d.pages.Handle(assets, cacheForever(http.StripPrefix("/ui/static/", http.FileServerFS(files))))
+	d.routes[assets] = routes.Route{Pattern: "/ui/static/", Policy: policies[healthCheck]}
+	d.compressed = gzhttp.GzipHandler(d.pages)
+	return nil
+}
 
 // ServeHTTP answers everything below Prefix.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -104,98 +143,6 @@ func (d *Dashboard) Route(r *http.Request) routes.Route {
 	}
 	return d.routes[Prefix]
 }
-
-// kind is how a screen answers.
-type kind int
-
-const (
-	page   kind = iota // at once, compressed
-	stream             // bit by bit: its progress would wait for a compressor
-	export             // the same, for as long as there are rows
-)
-
-// screen is a pattern that is served. method is what of the API it is a form of: its
-// policy is the screen's.
-type screen struct {
-	pattern string
-	method  string
-	kind    kind
-	handle  func(*view, http.ResponseWriter, *http.Request)
-}
-
-func (d *Dashboard) screens() []screen {
-	return []screen{
-		{"GET /ui/{$}", healthCheck, page, d.home},
-		{"POST /ui/settings", healthCheck, page, d.changeSettings},
-		{"GET /ui/alive", healthCheck, page, d.alive},
-		{"GET /ui/simulate", futurisysv1.ModelService_GetModel_FullMethodName, page, d.simulateForm},
-		{"POST /ui/simulate", futurisysv1.PredictionService_Predict_FullMethodName, page, d.simulate},
-		{"GET /ui/batch", futurisysv1.ModelService_GetModel_FullMethodName, page, d.batchForm},
-		{"POST /ui/batch/check", futurisysv1.PredictionService_BatchPredict_FullMethodName, page, d.batchCheck},
-		{"POST /ui/batch/score", futurisysv1.PredictionService_BatchPredict_FullMethodName, stream, d.batchScore},
-		{"GET /ui/model", futurisysv1.ModelService_GetModel_FullMethodName, page, d.modelPage},
-		{"GET /ui/model/threshold", futurisysv1.ModelService_GetModelVersion_FullMethodName, page, d.thresholdPart},
-		{"GET /ui/model/curve", futurisysv1.ModelService_ListFeatureCurves_FullMethodName, page, d.curvePage},
-		{"GET /ui/model/alias", futurisysv1.ModelService_SetModelAlias_FullMethodName, page, d.aliasConfirm},
-		{"POST /ui/model/alias", futurisysv1.ModelService_SetModelAlias_FullMethodName, page, d.aliasChange},
-		{Prefix, healthCheck, page, d.notFound},
-		{"GET /ui/static/{$}", healthCheck, page, d.notFound}, // no list of files
-	}
-}
-
-// recordScreens are those that need a database.
-func (d *Dashboard) recordScreens() []screen {
-	return []screen{
-		{"GET /ui/employees", futurisysv1.EmployeeService_ListEmployees_FullMethodName, page, d.employeesPage},
-		{"GET /ui/employees.csv", futurisysv1.EmployeeService_ListEmployees_FullMethodName, export, d.employeesCSV},
-		{"POST /ui/employees/score", futurisysv1.PredictionService_PredictEmployees_FullMethodName, stream, d.employeesScore},
-		{"GET /ui/employees/{id}", futurisysv1.EmployeeService_GetEmployee_FullMethodName, page, d.employeePage},
-		{"POST /ui/employees/{id}/score", futurisysv1.PredictionService_PredictEmployees_FullMethodName, page, d.employeeScore},
-		{"POST /ui/employees/{id}/what-if", futurisysv1.PredictionService_Explain_FullMethodName, page, d.whatIf},
-		{"GET /ui/employees/{id}/edit", futurisysv1.EmployeeService_UpdateEmployee_FullMethodName, page, d.editForm},
-		{"POST /ui/employees/{id}/edit", futurisysv1.EmployeeService_UpdateEmployee_FullMethodName, page, d.edit},
-		{"GET /ui/import", futurisysv1.EmployeeService_ImportEmployees_FullMethodName, page, d.importForm},
-		{"POST /ui/import", futurisysv1.EmployeeService_ImportEmployees_FullMethodName, stream, d.importFiles},
-		{"GET /ui/history", futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName, page, d.historyPage},
-		{"GET /ui/history.csv", futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName, export, d.historyCSV},
-		{"GET /ui/batches/{batch}", futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName, page, d.resultsPage},
-		{"GET /ui/predictions/{id}", futurisysv1.PredictionHistoryService_GetPrediction_FullMethodName, page, d.predictionPage},
-		{"GET /ui/health", futurisysv1.StatusService_GetStatus_FullMethodName, page, d.healthPage},
-	}
-}
-
-// addRoutes serves the screens.
-func (d *Dashboard) addRoutes(policies policy.Policies) error {
-	screens := d.screens()
-	if d.hasDatabase() {
-		screens = append(screens, d.recordScreens()...)
-	}
-	for _, s := range screens {
-		known, ok := policies[s.method]
-		if !ok {
-			return fmt.Errorf("screen %s: no policy for %s", s.pattern, s.method)
-		}
-		_, path, _ := strings.Cut(s.pattern, "/")
-		d.routes[s.pattern] = routes.Route{Pattern: "/" + path, Policy: known, Form: true, Unbounded: s.kind == export}
-		to := d.pages
-		if s.kind != page {
-			to = d.streams
-		}
-		to.Handle(s.pattern, d.withView(s.handle))
-	}
-	files, err := fs.Sub(static, "static")
-	if err != nil {
-		return err //nolint:wrapcheck // the folder is embedded above
-	}
-	const assets = "GET /ui/static/"
-	d.pages.Handle(assets, cacheForever(http.StripPrefix("/ui/static/", http.FileServerFS(files))))
-	d.routes[assets] = routes.Route{Pattern: "/ui/static/", Policy: policies[healthCheck]}
-	d.compressed = gzhttp.GzipHandler(d.pages)
-	return nil
-}
-
-// healthCheck is the method whose policy screens without data have: anybody may see them.
-const healthCheck = "/grpc.health.v1.Health/Check"
 
 // pagePolicy lets a page load its own script, style and pictures, and nothing else.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +

@@ -104,8 +104,15 @@ func start(t *testing.T) *fakes {
 }
 
 func theVersion() *futurisysv1.ModelVersion {
-	version := small()
-	version.Version, version.SemanticVersion, version.State = 1, "1.0.0", futurisysv1.ModelVersionState_MODEL_VERSION_STATE_READY
+	version := &futurisysv1.ModelVersion{
+		Version: 1, SemanticVersion: "1.0.0", State: futurisysv1.ModelVersionState_MODEL_VERSION_STATE_READY,
+		Features: []*futurisysv1.ModelFeature{
+			{Name: "job_level", Required: true},
+			{Name: "overtime", Required: true},
+			{Name: "department", Required: true, Categories: []string{"Consulting", "Commercial"}},
+			{Name: "last_raise_percent"},
+		},
+	}
 	version.Threshold = &futurisysv1.Threshold{Value: 0.32}
 	version.Bands = []*futurisysv1.RiskBand{{Name: "LOW"}, {Name: "HIGH", From: 0.5}}
 	version.ExplainMethod = futurisysv1.ExplainMethod_EXPLAIN_METHOD_ADDITIVE

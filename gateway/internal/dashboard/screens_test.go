@@ -11,6 +11,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/futurisys/futurisys/gateway/internal/dashboard/ui"
 )
 
 // question is a request for a screen that succeeds, and what its page has in it.
@@ -33,30 +35,30 @@ func questions() map[string]question {
 		"GET /ui/{$}":                     {path: "/ui/", code: http.StatusSeeOther},
 		"POST /ui/settings":               {path: "/ui/settings", form: url.Values{"language": {"en"}, "back": {"/ui/model"}}, code: http.StatusSeeOther},
 		"GET /ui/alive":                   {path: "/ui/alive?service=inference"},
-		"GET /ui/simulate":                {path: "/ui/simulate", part: `name="overtime"`, needs: inference},
-		"POST /ui/simulate":               {path: "/ui/simulate", form: employee, part: "60", needs: inference},
-		"GET /ui/batch":                   {path: "/ui/batch", part: `type="file"`, needs: inference},
-		"POST /ui/batch/check":            {path: "/ui/batch/check", file: map[string]string{fileField: theCSV}, part: "1", needs: inference},
-		"POST /ui/batch/score":            {path: "/ui/batch/score", file: map[string]string{fileField: theCSV}, part: aBatch, needs: inference},
-		"GET /ui/model":                   {path: "/ui/model", part: "1.0.0", needs: inference},
+		"GET /ui/simulate":                {path: "/ui/simulate", part: `name="overtime"`, needs: ui.Inference},
+		"POST /ui/simulate":               {path: "/ui/simulate", form: employee, part: "60", needs: ui.Inference},
+		"GET /ui/batch":                   {path: "/ui/batch", part: `type="file"`, needs: ui.Inference},
+		"POST /ui/batch/check":            {path: "/ui/batch/check", file: map[string]string{"file": theCSV}, part: "1", needs: ui.Inference},
+		"POST /ui/batch/score":            {path: "/ui/batch/score", file: map[string]string{"file": theCSV}, part: aBatch, needs: ui.Inference},
+		"GET /ui/model":                   {path: "/ui/model", part: "1.0.0", needs: ui.Inference},
 		"GET /ui/model/threshold":         {path: "/ui/model/threshold?threshold=40", code: http.StatusSeeOther},
-		"GET /ui/model/curve":             {path: "/ui/model/curve?feature=job_level&version=1", part: "Niveau", needs: inference},
-		"GET /ui/model/alias":             {path: "/ui/model/alias?alias=champion&version=1", part: "champion", needs: inference},
-		"POST /ui/model/alias":            {path: "/ui/model/alias", form: url.Values{"alias": {"champion"}, "version": {"1"}, "changed_by": {"me"}, "comment": {"x"}}, code: http.StatusSeeOther, needs: inference},
-		"GET /ui/employees":               {path: "/ui/employees", part: "Élodie &lt;b&gt;", needs: persistence},
-		"GET /ui/employees.csv":           {path: "/ui/employees.csv?department=Consulting", part: "Élodie <b>", needs: persistence},
-		"POST /ui/employees/score":        {path: "/ui/employees/score", form: url.Values{"id": {"4"}}, part: aBatch, needs: inference},
-		"GET /ui/employees/{id}":          {path: "/ui/employees/4", part: "Élodie &lt;b&gt;", needs: persistence},
-		"POST /ui/employees/{id}/score":   {path: "/ui/employees/4/score", form: url.Values{}, code: http.StatusSeeOther, needs: inference},
+		"GET /ui/model/curve":             {path: "/ui/model/curve?feature=job_level&version=1", part: "Niveau", needs: ui.Inference},
+		"GET /ui/model/alias":             {path: "/ui/model/alias?alias=champion&version=1", part: "champion", needs: ui.Inference},
+		"POST /ui/model/alias":            {path: "/ui/model/alias", form: url.Values{"alias": {"champion"}, "version": {"1"}, "changed_by": {"me"}, "comment": {"x"}}, code: http.StatusSeeOther, needs: ui.Inference},
+		"GET /ui/employees":               {path: "/ui/employees", part: "Élodie &lt;b&gt;", needs: ui.Persistence},
+		"GET /ui/employees.csv":           {path: "/ui/employees.csv?department=Consulting", part: "Élodie <b>", needs: ui.Persistence},
+		"POST /ui/employees/score":        {path: "/ui/employees/score", form: url.Values{"id": {"4"}}, part: aBatch, needs: ui.Inference},
+		"GET /ui/employees/{id}":          {path: "/ui/employees/4", part: "Élodie &lt;b&gt;", needs: ui.Persistence},
+		"POST /ui/employees/{id}/score":   {path: "/ui/employees/4/score", form: url.Values{}, code: http.StatusSeeOther, needs: ui.Inference},
 		"POST /ui/employees/{id}/what-if": {path: "/ui/employees/4/what-if", form: employee, part: "60"},
-		"GET /ui/employees/{id}/edit":     {path: "/ui/employees/4/edit", part: `value="1"`, needs: persistence},
-		"POST /ui/employees/{id}/edit":    {path: "/ui/employees/4/edit", form: employee, code: http.StatusSeeOther, needs: persistence},
+		"GET /ui/employees/{id}/edit":     {path: "/ui/employees/4/edit", part: `value="1"`, needs: ui.Persistence},
+		"POST /ui/employees/{id}/edit":    {path: "/ui/employees/4/edit", form: employee, code: http.StatusSeeOther, needs: ui.Persistence},
 		"GET /ui/import":                  {path: "/ui/import", part: `type="file"`},
-		"POST /ui/import":                 {path: "/ui/import", file: map[string]string{"joined": "id_employee\n1\n"}, part: "1", needs: persistence},
-		"GET /ui/history":                 {path: "/ui/history", part: "60", needs: persistence},
-		"GET /ui/history.csv":             {path: "/ui/history.csv?risk_band=HIGH", part: "0,6", needs: persistence},
-		"GET /ui/batches/{batch}":         {path: "/ui/batches/" + aBatch, part: "60", needs: persistence},
-		"GET /ui/predictions/{id}":        {path: "/ui/predictions/" + aPrediction, part: "60", needs: persistence},
+		"POST /ui/import":                 {path: "/ui/import", file: map[string]string{"joined": "id_employee\n1\n"}, part: "1", needs: ui.Persistence},
+		"GET /ui/history":                 {path: "/ui/history", part: "60", needs: ui.Persistence},
+		"GET /ui/history.csv":             {path: "/ui/history.csv?risk_band=HIGH", part: "0,6", needs: ui.Persistence},
+		"GET /ui/batches/{batch}":         {path: "/ui/batches/" + aBatch, part: "60", needs: ui.Persistence},
+		"GET /ui/predictions/{id}":        {path: "/ui/predictions/" + aPrediction, part: "60", needs: ui.Persistence},
 		"GET /ui/health":                  {path: "/ui/health", part: "devel"},
 		Prefix:                            {path: "/ui/nowhere", code: http.StatusNotFound},
 		"GET /ui/static/{$}":              {path: "/ui/static/", code: http.StatusNotFound},
@@ -98,24 +100,24 @@ func (f *fakes) ask(t *testing.T, q question) (int, string) {
 // A screen that is added without a question here is not known to work.
 func TestEveryScreenAnswers(t *testing.T) {
 	f := start(t)
-	for _, screen := range append(f.dashboard.screens(), f.dashboard.recordScreens()...) {
-		q, ok := questions()[screen.pattern]
+	for _, screen := range f.dashboard.screens() {
+		q, ok := questions()[screen.Pattern]
 		if !ok {
-			t.Errorf("%s has no question", screen.pattern)
+			t.Errorf("%s has no question", screen.Pattern)
 			continue
 		}
 		if q.code == 0 {
 			q.code = http.StatusOK
 		}
 		code, body := f.ask(t, q)
-		if code != q.code && (screen.pattern != "GET /ui/alive" || code != http.StatusNoContent) || !strings.Contains(body, q.part) {
-			t.Errorf("%s: got %d, and %q is not in %s", screen.pattern, code, q.part, body)
+		if code != q.code && (screen.Pattern != "GET /ui/alive" || code != http.StatusNoContent) || !strings.Contains(body, q.part) {
+			t.Errorf("%s: got %d, and %q is not in %s", screen.Pattern, code, q.part, body)
 		}
-		if strings.Contains(body, "Élodie <b>") && screen.kind != export {
-			t.Errorf("%s: a name is not escaped", screen.pattern)
+		if strings.Contains(body, "Élodie <b>") && !screen.Unbounded {
+			t.Errorf("%s: a name is not escaped", screen.Pattern)
 		}
-		if route := f.dashboard.Route(q.request(t, "fr")); route.Policy == nil || !strings.HasSuffix(screen.pattern, route.Pattern) {
-			t.Errorf("%s has the route %q", screen.pattern, route.Pattern)
+		if route := f.dashboard.Route(q.request(t, "fr")); route.Policy == nil || !strings.HasSuffix(screen.Pattern, route.Pattern) {
+			t.Errorf("%s has the route %q", screen.Pattern, route.Pattern)
 		}
 	}
 }
@@ -123,9 +125,9 @@ func TestEveryScreenAnswers(t *testing.T) {
 // Which service is missed is said by name, and a page never fails for one that it can do
 // without.
 func TestScreensSayWhichServiceIsUnavailable(t *testing.T) {
-	titles := map[string]string{inference: "Le calcul des scores est indisponible", persistence: "La base des salariés est indisponible"}
+	titles := map[string]string{ui.Inference: "Le calcul des scores est indisponible", ui.Persistence: "La base des salariés est indisponible"}
 	for name, missed := range map[string]func(*fakes) *service{
-		inference: func(f *fakes) *service { return f.inference }, persistence: func(f *fakes) *service { return f.persistence },
+		ui.Inference: func(f *fakes) *service { return f.inference }, ui.Persistence: func(f *fakes) *service { return f.persistence },
 	} {
 		f := start(t)
 		missed(f).away.Store(true)
@@ -170,9 +172,9 @@ func TestScreensRefuseWhatTheyCannotRead(t *testing.T) {
 		"batch that is no id":              {question{path: "/ui/batches/x"}, 404, ""},
 		"history export of a filter typo":  {question{path: "/ui/history.csv?band=HIGH"}, 400, "paramètre inconnu"},
 		"employee export of a filter typo": {question{path: "/ui/employees.csv?departement=x"}, 400, "paramètre inconnu"},
-		"file without its columns":         {question{path: "/ui/batch/check", file: map[string]string{fileField: "a\n1\n"}}, 200, "Colonnes manquantes"},
-		"file that is empty":               {question{path: "/ui/batch/check", file: map[string]string{fileField: ""}}, 200, "vide"},
-		"scoring of an empty file":         {question{path: "/ui/batch/score", file: map[string]string{fileField: ""}}, 400, "vide"},
+		"file without its columns":         {question{path: "/ui/batch/check", file: map[string]string{"file": "a\n1\n"}}, 200, "Colonnes manquantes"},
+		"file that is empty":               {question{path: "/ui/batch/check", file: map[string]string{"file": ""}}, 200, "vide"},
+		"scoring of an empty file":         {question{path: "/ui/batch/score", file: map[string]string{"file": ""}}, 400, "vide"},
 		"simulation of a word":             {question{path: "/ui/simulate", form: url.Values{"job_level": {"x"}}}, 400, "nombre entier"},
 		"curve of nothing":                 {question{path: "/ui/model/curve?feature=nothing&version=1"}, 404, ""},
 	} {

@@ -19,7 +19,7 @@ type Text struct {
 type Bar struct {
 	Label  string
 	Amount float64
-	Shown  string // the amount for people
+	Text   string // the amount for people
 }
 
 // Point is one point of a line.

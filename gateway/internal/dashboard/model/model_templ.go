@@ -506,7 +506,7 @@ func modelPart(v *ui.View, s *modelData) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "</p><form method=\"get\" action=\"/ui/model/threshold\" hx-get=\"/ui/model/threshold\" hx-target=\"#threshold-figures\" hx-trigger=\"input employees.changed delay:100ms from:#threshold-slider, submit\"><label for=\"threshold-slider\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "</p><form method=\"get\" action=\"/ui/model/threshold\" hx-get=\"/ui/model/threshold\" hx-target=\"#threshold-figures\" hx-trigger=\"input changed delay:100ms from:#threshold-slider, submit\"><label for=\"threshold-slider\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

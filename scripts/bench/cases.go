@@ -73,9 +73,8 @@ func makeCases(ctx context.Context, echo *stack, stacks map[string]*stack) ([]aC
 	cases = append(cases, explainedCases(stacks, row)...)
 	cases = append(cases, aCase{"FastAPI, pandas, XGBoost, SQLAlchemy, PostgreSQL", 32, 1, "REST predict, PostgreSQL", post(stacks["baseline"].web+"/predict", single)})
 	client := futurisysv1.NewPredictionServiceClient(off)
-	request := &futurisysv1.BatchPredictRequest{Model: "attrition", Profiles: profiles}
 	cases = append(cases, aCase{"gRPC batch of 1,000, off", 1, batchRows, "", func(ctx context.Context) error {
-		_, err := client.BatchPredict(ctx, request)
+		_, err := client.BatchPredict(ctx, &futurisysv1.BatchPredictRequest{Model: "attrition", Profiles: profiles})
 		return err
 	}})
 	for _, name := range []string{"off", "SQLite", "PostgreSQL"} {

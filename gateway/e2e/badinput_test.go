@@ -13,16 +13,16 @@ import (
 // with is the example profile with one field changed; "" removes it.
 func with(example, field, value string) string {
 	inner := strings.Trim(strings.TrimSpace(example), "{}")
-	var kept []string
+	var fields []string
 	for part := range strings.SplitSeq(inner, ",") {
 		if !strings.HasPrefix(strings.TrimSpace(part), `"`+field+`"`) {
-			kept = append(kept, part)
+			fields = append(fields, part)
 		}
 	}
 	if value != "" {
-		kept = append(kept, fmt.Sprintf("%q: %s", field, value))
+		fields = append(fields, fmt.Sprintf("%q: %s", field, value))
 	}
-	return `{"profile": {` + strings.Join(kept, ",") + `}}`
+	return `{"profile": {` + strings.Join(fields, ",") + `}}`
 }
 
 func TestBadProfiles(t *testing.T) {

@@ -120,10 +120,10 @@ func (c *clients) check() map[string]*futurisysv1.Prediction {
 	}
 	lost := 0
 	for id, answer := range c.answers {
-		if kept, ok := onRecord[id]; !ok {
+		if recorded, ok := onRecord[id]; !ok {
 			lost++
-		} else if kept.GetProbability() != answer.probability {
-			c.t.Errorf("%s was answered %g, on record is %g", id, answer.probability, kept.GetProbability())
+		} else if recorded.GetProbability() != answer.probability {
+			c.t.Errorf("%s was answered %g, on record is %g", id, answer.probability, recorded.GetProbability())
 		}
 	}
 	if lost > 0 {

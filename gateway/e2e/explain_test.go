@@ -56,8 +56,8 @@ func TestReasonsAreOnRecord(t *testing.T) {
 			if len(history.GetPredictions()) != 294 {
 				t.Fatalf("the history has %d", len(history.GetPredictions()))
 			}
-			for _, kept := range history.GetPredictions() {
-				if difference := cmp.Diff(answered[kept.GetId()], kept, protocmp.Transform(), withoutPlace()); difference != "" {
+			for _, recorded := range history.GetPredictions() {
+				if difference := cmp.Diff(answered[recorded.GetId()], recorded, protocmp.Transform(), withoutPlace()); difference != "" {
 					t.Fatalf("the record is not the answer: %s", difference)
 				}
 			}
@@ -102,7 +102,7 @@ func TestWhatIfLeavesNoTrace(t *testing.T) {
 func TestRetryGetsTheReasonsOfTheFirstAnswer(t *testing.T) {
 	s := start(t, options{database: sqliteURL(t)})
 	body := `{"profile": ` + exampleJSON(t, s) + `, "requestId": "why", "explain": {"top": 3}}`
-	var first, second, kept futurisysv1.Prediction
+	var first, second, recorded futurisysv1.Prediction
 	s.persistence.stop()
 	s.call(http.MethodPost, "/v1/models/attrition:predict", body).into(t, &first)
 	if first.GetRecording() != futurisysv1.Recording_RECORDING_QUEUED || len(first.GetExplanation().GetContributions()) != 3 {
@@ -111,8 +111,8 @@ func TestRetryGetsTheReasonsOfTheFirstAnswer(t *testing.T) {
 	s.persistence.start()
 	s.eventually("the record has it", func() bool { return code(s.web+"/v1/predictions/"+first.GetId()) == http.StatusOK })
 	s.call(http.MethodPost, "/v1/models/attrition:predict", body).into(t, &second)
-	s.call(http.MethodGet, "/v1/predictions/"+first.GetId(), nil).into(t, &kept)
-	for _, again := range []*futurisysv1.Prediction{&second, &kept} {
+	s.call(http.MethodGet, "/v1/predictions/"+first.GetId(), nil).into(t, &recorded)
+	for _, again := range []*futurisysv1.Prediction{&second, &recorded} {
 		if difference := cmp.Diff(first.GetExplanation(), again.GetExplanation(), protocmp.Transform()); difference != "" || again.GetId() != first.GetId() {
 			t.Errorf("another answer: %s", difference)
 		}

@@ -128,8 +128,8 @@ func TestFaultOutageOfTheDatabase(t *testing.T) {
 	pause()
 	c.stop()
 	during := 0
-	for id, kept := range c.check() {
-		at := kept.GetCreateTime().AsTime()
+	for id, recorded := range c.check() {
+		at := recorded.GetCreateTime().AsTime()
 		if answer, ok := c.answers[id]; ok && !answer.createTime.Equal(at) {
 			t.Errorf("%s was scored at %s, on record is %s", id, answer.createTime, at)
 		}

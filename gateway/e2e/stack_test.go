@@ -257,9 +257,9 @@ func freePorts(t *testing.T, count int) []string {
 
 func absolute(t *testing.T, path string) string {
 	t.Helper()
-	whole, err := filepath.Abs(filepath.Join(repository, path))
+	full, err := filepath.Abs(filepath.Join(repository, path))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return whole
+	return full
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -33,15 +34,38 @@ type readiness struct {
 	peers    []peer
 	complete atomic.Bool // every service has answered once
 	stopping atomic.Bool
+	log      *slog.Logger
+	before   atomic.Pointer[string] // what the last look said
 }
 
-func newReadiness(peers []peer) *readiness { return &readiness{peers: peers} }
+func newReadiness(peers []peer, log *slog.Logger) *readiness {
+	return &readiness{peers: peers, log: log}
+}
 
 // stop makes the gateway not ready for good.
 func (r *readiness) stop() { r.stopping.Store(true) }
 
-// check returns nil when ready, else why not.
+// check returns nil when ready, else why not, and logs when that changes.
 func (r *readiness) check(ctx context.Context) error {
+	err := r.look(ctx)
+	now := ""
+	if err != nil {
+		now = err.Error()
+	}
+	before := r.before.Swap(&now)
+	switch {
+	case before != nil && *before == now, ctx.Err() != nil:
+	case err != nil && r.complete.Load():
+		r.log.WarnContext(ctx, "not ready", "reason", now)
+	case err != nil:
+		r.log.InfoContext(ctx, "not ready yet", "reason", now)
+	default:
+		r.log.InfoContext(ctx, "ready")
+	}
+	return err
+}
+
+func (r *readiness) look(ctx context.Context) error {
 	if r.stopping.Load() {
 		return errors.New("stopping")
 	}

@@ -33,7 +33,7 @@ func (serveCommand) Run(s *settings) error {
 		defer persistence.Close()
 		peers = append(peers, peer{"persistence", persistence})
 	}
-	ready := newReadiness(peers)
+	ready := newReadiness(peers, log)
 
 	joined := joinedStatus(s.Environment, peers, ready.check)
 	handler, err := newHandler(s, log, metrics, connections{inference, persistence}, joined, ready.check)

@@ -40,15 +40,15 @@ func (d *document) complete(ctx context.Context) []byte {
 		d.log.DebugContext(ctx, "the OpenAPI document is served without the models", "error", err)
 		return openapi.Document
 	}
-	var whole object
-	if err := json.Unmarshal(openapi.Document, &whole); err != nil {
+	var document object
+	if err := json.Unmarshal(openapi.Document, &document); err != nil {
 		d.log.ErrorContext(ctx, "the embedded OpenAPI document cannot be read", "error", err)
 		return openapi.Document
 	}
 	for _, champion := range champions {
-		addChampion(whole, champion)
+		addChampion(document, champion)
 	}
-	out, err := json.Marshal(whole)
+	out, err := json.Marshal(document)
 	if err != nil {
 		d.log.ErrorContext(ctx, "the OpenAPI document cannot be written", "error", err)
 		return openapi.Document
@@ -63,12 +63,12 @@ func (d *document) champions(ctx context.Context) ([]*futurisysv1.ModelVersion, 
 	}
 	var out []*futurisysv1.ModelVersion
 	for _, model := range listed.GetModels() {
-		whole, err := d.models.GetModel(ctx, &futurisysv1.GetModelRequest{Model: model.GetName()})
+		detailed, err := d.models.GetModel(ctx, &futurisysv1.GetModelRequest{Model: model.GetName()})
 		if err != nil {
 			return nil, err //nolint:wrapcheck // only logged
 		}
-		if whole.GetChampion() != nil {
-			out = append(out, whole.GetChampion())
+		if detailed.GetChampion() != nil {
+			out = append(out, detailed.GetChampion())
 		}
 	}
 	return out, nil
@@ -76,8 +76,8 @@ func (d *document) champions(ctx context.Context) ([]*futurisysv1.ModelVersion, 
 
 // addChampion says on each field of the profile what this version takes. A
 // record of an employee may hold more, so it is said and not enforced.
-func addChampion(whole object, champion *futurisysv1.ModelVersion) {
-	components, _ := whole["components"].(object)
+func addChampion(document object, champion *futurisysv1.ModelVersion) {
+	components, _ := document["components"].(object)
 	schemas, _ := components["schemas"].(object)
 	profile, _ := schemas[profileSchema].(object)
 	properties, _ := profile["properties"].(object)
@@ -102,12 +102,12 @@ func addChampion(whole object, champion *futurisysv1.ModelVersion) {
 			}
 		}
 	}
-	addModelName(whole, champion.GetModel())
+	addModelName(document, champion.GetModel())
 }
 
 // addModelName fills the path parameter that names a model.
-func addModelName(whole object, model string) {
-	paths, _ := whole["paths"].(object)
+func addModelName(document object, model string) {
+	paths, _ := document["paths"].(object)
 	for _, item := range paths {
 		methods, _ := item.(object)
 		for _, operation := range methods {

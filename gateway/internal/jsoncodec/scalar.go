@@ -89,9 +89,9 @@ func (r *reading) integer(low, high int64) (int64, bool, error) {
 	if err != nil {
 		return 0, false, err //nolint:wrapcheck // what is wrong with the JSON
 	}
-	value, whole := whole(string(number))
+	value, isInteger := integer(string(number))
 	switch {
-	case !whole:
+	case !isInteger:
 		r.problem(futurisysv1.ViolationReason_VIOLATION_REASON_WRONG_TYPE, "expected", "an integer")
 	case value < float64(low) || value > float64(high):
 		r.problem(futurisysv1.ViolationReason_VIOLATION_REASON_OUT_OF_RANGE, "min", low, "max", high)
@@ -219,8 +219,8 @@ func EnumNames(field protoreflect.FieldDescriptor) string {
 	return strings.Join(names, ", ")
 }
 
-// whole reads a number and says whether it is an integer. 30.0 and 3e1 are to JSON, too.
-func whole(text string) (float64, bool) {
+// integer reads a number and says whether it is an integer. 30.0 and 3e1 are to JSON, too.
+func integer(text string) (float64, bool) {
 	value, err := strconv.ParseFloat(text, 64)
 	return value, err != nil && math.IsInf(value, 0) || err == nil && value == math.Trunc(value)
 }

@@ -21,8 +21,8 @@ func Access(log *slog.Logger, all bool) Middleware {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start, seen := time.Now(), &answer{ResponseWriter: w, code: http.StatusOK}
 			defer func() { //nolint:contextcheck // the request carries it
-				route, served := routes.From(r.Context())
-				level := accessLevel(seen.code, served, r.URL.Path)
+				route, _ := routes.From(r.Context())
+				level := accessLevel(seen.code, r.URL.Path)
 				if level < slog.LevelWarn && !all {
 					return
 				}
@@ -45,13 +45,15 @@ func Access(log *slog.Logger, all bool) Middleware {
 
 // accessLevel is how much of an operator's business an answer is. Probes, and the parts of
 // pages, come all the time.
-func accessLevel(code int, served bool, path string) slog.Level {
+func accessLevel(code int, path string) slog.Level {
 	switch {
+	case path == "/healthz", path == "/readyz": // that a process is not ready is logged when it changes
+		return slog.LevelDebug
 	case code == http.StatusInternalServerError:
 		return slog.LevelError
 	case code > http.StatusInternalServerError:
 		return slog.LevelWarn
-	case !served && code < http.StatusBadRequest, strings.Contains(path, "/static/"):
+	case strings.Contains(path, "/static/"):
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo

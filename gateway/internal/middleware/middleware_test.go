@@ -116,9 +116,9 @@ func TestRequestHasADeadline(t *testing.T) {
 		deadline, _ := r.Context().Deadline()
 		left = time.Until(deadline)
 	}), byPath(t), middleware.Deadline(time.Minute))
-	for path, most := range map[string]time.Duration{"/v1/x": time.Minute, "/elsewhere": time.Minute, importPath: 10 * time.Minute} {
+	for path, limit := range map[string]time.Duration{"/v1/x": time.Minute, "/elsewhere": time.Minute, importPath: 10 * time.Minute} {
 		serve(t, handler, http.MethodGet, path, "", "")
-		if left > most || left < most-time.Minute/2 {
+		if left > limit || left < limit-time.Minute/2 {
 			t.Errorf("%s: %s are left", path, left)
 		}
 	}

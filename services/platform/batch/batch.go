@@ -21,8 +21,8 @@ type Options[T any] struct {
 	Send func(items []T) error
 	// Senders is how many batches may be on their way at once, at least 1.
 	Senders int
-	// Most is the greatest weight of a batch; one item that weighs more goes alone.
-	Most int
+	// Max is the greatest weight of a batch; one item that weighs more goes alone.
+	Max int
 	// Weigh is the weight of an item.
 	Weigh func(item T) int
 	// Queue is how many items may wait; beyond it callers wait to be let in.
@@ -124,13 +124,13 @@ func (b *Batcher[T]) loop() {
 func (b *Batcher[T]) gather(first *entry[T]) (batch []*entry[T], held *entry[T]) {
 	batch = []*entry[T]{first}
 	weight := b.options.Weigh(first.item)
-	for weight < b.options.Most {
+	for weight < b.options.Max {
 		select {
 		case next, open := <-b.queue:
 			if !open {
 				return batch, nil
 			}
-			if weight += b.options.Weigh(next.item); weight > b.options.Most {
+			if weight += b.options.Weigh(next.item); weight > b.options.Max {
 				return batch, next
 			}
 			batch = append(batch, next)

@@ -215,7 +215,7 @@ func TestReadinessIsFollowed(t *testing.T) {
 	}
 	cancel()
 	<-ended
-	if !strings.Contains(lines.String(), `msg="not ready" service=test reason="no model"`) {
+	if !strings.Contains(lines.String(), `msg="not ready yet" service=test reason="no model"`) {
 		t.Errorf("the log does not say why: %s", lines)
 	}
 }

@@ -16,7 +16,8 @@ const (
 // FollowReady says until ctx ends what ready says: nil when calls can be answered, else
 // why not.
 func (s *Server) FollowReady(ctx context.Context, ready func(context.Context) error) {
-	before := "not looked yet"
+	const never = "never looked"
+	before := never
 	for {
 		look, cancel := context.WithTimeout(ctx, readyTimeout)
 		err := ready(look)
@@ -31,6 +32,8 @@ func (s *Server) FollowReady(ctx context.Context, ready func(context.Context) er
 		}
 		switch {
 		case reason == before:
+		case err != nil && before == never: // it has only just started
+			s.log.InfoContext(ctx, "not ready yet", "reason", reason)
 		case err != nil:
 			s.log.WarnContext(ctx, "not ready", "reason", reason)
 		default:

@@ -85,8 +85,8 @@ func (h *handlers) chosen(ctx context.Context, form url.Values) ([]int32, error)
 	for _, name := range filters() {
 		query.Set(name, form.Get("filter_"+name))
 	}
-	whole := func(read func(context.Context) error) error { return read(ctx) }
-	err := h.eachEmployee(whole, query, func(e *futurisysv1.Employee) error {
+	inTheirTime := func(read func(context.Context) error) error { return read(ctx) }
+	err := h.eachEmployee(inTheirTime, query, func(e *futurisysv1.Employee) error {
 		if ids = append(ids, e.GetId()); len(ids) > outcome.Max {
 			return errTooMany
 		}

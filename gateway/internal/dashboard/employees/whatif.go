@@ -44,9 +44,9 @@ func (h *handlers) whatIf(v *ui.View, w http.ResponseWriter, r *http.Request) {
 		result.Answer, result.Failure, err = h.askWhatIf(v, r, id, model)
 	}
 	if err == nil && result.Failure == nil && r.PostForm.Has("keep") {
-		var kept *futurisysv1.Prediction
-		if kept, err = h.keepWhatIf(r, model, id, result.Answer); err == nil {
-			ui.Redirect(v, w, r, ui.To("predictions/%s", kept.GetId()))
+		var recorded *futurisysv1.Prediction
+		if recorded, err = h.keepWhatIf(r, model, id, result.Answer); err == nil {
+			ui.Redirect(v, w, r, ui.To("predictions/%s", recorded.GetId()))
 			return
 		}
 	}

@@ -27,15 +27,15 @@ func (f *Input) Slides() bool {
 // Lowest is the low end of a slider that stands at value: that of the training range, or of
 // the record where that is outside of it.
 func (f *Input) Lowest(value string) string {
-	return strconv.Itoa(min(f.Low, whole(f.Value), whole(value)))
+	return strconv.Itoa(min(f.Low, integer(f.Value), integer(value)))
 }
 
 // Highest is its high end.
 func (f *Input) Highest(value string) string {
-	return strconv.Itoa(max(f.High, whole(f.Value), whole(value)))
+	return strconv.Itoa(max(f.High, integer(f.Value), integer(value)))
 }
 
-func whole(text string) int {
+func integer(text string) int {
 	number, _ := strconv.ParseFloat(text, 64) // 0 for what is none
 	return int(number)
 }

@@ -70,8 +70,8 @@ func (out *Outcome) Interrupt(v *ui.View, p *ui.Progress, err error) error {
 	return nil
 }
 
-// shownOf are the bad rows that a page lists.
-func shownOf(bad []BadRow) []BadRow {
-	const most = 1_000
-	return bad[:min(len(bad), most)]
+// listed are the bad rows that a page lists.
+func listed(bad []BadRow) []BadRow {
+	const limit = 1_000
+	return bad[:min(len(bad), limit)]
 }

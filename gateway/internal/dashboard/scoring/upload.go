@@ -104,10 +104,10 @@ func readUpload(v *ui.View, data []byte, version *futurisysv1.ModelVersion) *upl
 // separatorOf is what stands between the header's columns.
 func separatorOf(data []byte) rune {
 	header, _, _ := bytes.Cut(data, []byte("\n"))
-	best, most := ',', 0
+	best, highest := ',', 0
 	for _, candidate := range []rune{',', ';', '\t'} {
-		if count := bytes.Count(header, []byte(string(candidate))); count > most {
-			best, most = candidate, count
+		if count := bytes.Count(header, []byte(string(candidate))); count > highest {
+			best, highest = candidate, count
 		}
 	}
 	return best

@@ -181,10 +181,10 @@ func RowTitle(v *View, line int, name string) string {
 
 // Shorten cuts a label to what its column holds.
 func Shorten(text string) string {
-	const most = 40
+	const limit = 40
 	runes := []rune(text)
-	if len(runes) > most {
-		return string(runes[:most-1]) + "…"
+	if len(runes) > limit {
+		return string(runes[:limit-1]) + "…"
 	}
 	return text
 }

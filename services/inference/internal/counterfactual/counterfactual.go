@@ -95,15 +95,15 @@ type search struct {
 }
 
 // stepsOf are the steps of the chosen levers, of numbers so many that all their
-// combinations are no more than most.
-func (s *search) stepsOf(chosen []int, most int) [][]Step {
+// combinations are no more than the limit.
+func (s *search) stepsOf(chosen []int, limit int) [][]Step {
 	steps := make([][]Step, len(chosen))
 	total := 1
 	for i, lever := range chosen {
 		steps[i] = s.levers[lever].Steps
 		total *= len(steps[i])
 	}
-	for total > most {
+	for total > limit {
 		longest := -1
 		for i, lever := range chosen {
 			if s.levers[lever].number && len(steps[i]) > 1 && (longest < 0 || len(steps[i]) > len(steps[longest])) {

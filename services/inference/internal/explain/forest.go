@@ -206,11 +206,11 @@ func readNodes(attribute map[string]*onnx.AttributeProto, class int64) (*forest,
 
 // columns is how many columns of its rows it needs.
 func (f *forest) columns() int {
-	most := int32(-1)
+	highest := int32(-1)
 	for i := range f.nodes {
-		most = max(most, f.nodes[i].feature)
+		highest = max(highest, f.nodes[i].feature)
 	}
-	return int(most) + 1
+	return int(highest) + 1
 }
 
 // readPlaces finds the trees' roots and where each node stands.

@@ -109,7 +109,7 @@ func (c *Client) KeepRef(repository, revision, commit string) error {
 		return nil
 	}
 	path := filepath.Join(c.store(repository).folder, "refs", filepath.FromSlash(revision))
-	if kept, err := os.ReadFile(path); err == nil && string(kept) == commit {
+	if cached, err := os.ReadFile(path); err == nil && string(cached) == commit {
 		return nil // also in a cache that cannot be written
 	}
 	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
@@ -121,8 +121,8 @@ func (c *Client) KeepRef(repository, revision, commit string) error {
 	return nil
 }
 
-// KeptRefs are the tags and branches that the cache remembers, with their commits.
-func (c *Client) KeptRefs(repository string) (map[string]string, error) {
+// CachedRefs are the tags and branches that the cache remembers, with their commits.
+func (c *Client) CachedRefs(repository string) (map[string]string, error) {
 	root := filepath.Join(c.store(repository).folder, "refs")
 	refs := map[string]string{}
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {

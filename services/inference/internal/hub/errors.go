@@ -36,10 +36,10 @@ var (
 // cacheError says what could not be done with the cache. It leaves the path out:
 // the message reaches callers of the API.
 func cacheError(doing string, err error) error {
-	if whole, ok := errors.AsType[*fs.PathError](err); ok {
-		err = whole.Err
-	} else if whole, ok := errors.AsType[*os.LinkError](err); ok {
-		err = whole.Err
+	if inner, ok := errors.AsType[*fs.PathError](err); ok {
+		err = inner.Err
+	} else if inner, ok := errors.AsType[*os.LinkError](err); ok {
+		err = inner.Err
 	}
 	return fmt.Errorf("%s the Hub's cache: %w", doing, err)
 }

@@ -163,17 +163,17 @@ func TestRefsAreKept(t *testing.T) {
 	if err != nil || len(tags) != 1 || tags[0] != (hub.Tag{Name: tag, Target: w.commit}) {
 		t.Fatalf("got %v, %v", tags, err)
 	}
-	if kept, err := w.client.KeptRefs(repo); err != nil || len(kept) != 0 {
-		t.Errorf("an empty cache: got %v, %v", kept, err)
+	if cached, err := w.client.CachedRefs(repo); err != nil || len(cached) != 0 {
+		t.Errorf("an empty cache: got %v, %v", cached, err)
 	}
 	for _, name := range []string{tag, "refs/pr/1", w.commit} {
 		if err := w.client.KeepRef(repo, name, w.commit); err != nil {
 			t.Fatal(err)
 		}
 	}
-	kept, err := w.client.KeptRefs(repo)
-	if err != nil || len(kept) != 2 || kept[tag] != w.commit || kept["refs/pr/1"] != w.commit {
-		t.Errorf("got %v, %v", kept, err)
+	cached, err := w.client.CachedRefs(repo)
+	if err != nil || len(cached) != 2 || cached[tag] != w.commit || cached["refs/pr/1"] != w.commit {
+		t.Errorf("got %v, %v", cached, err)
 	}
 }
 

@@ -53,12 +53,12 @@ func TestGoReadsTheCacheThatPythonWrote(t *testing.T) {
 	w := start(t)
 	w.python(t, `hub.snapshot_download("`+repo+`", revision="`+tag+`")`)
 	client := w.open(t, hub.Settings{HFEndpoint: "http://127.0.0.1:1", HFHubOffline: "1"})
-	kept, err := client.KeptRefs(repo)
-	if err != nil || kept[tag] != w.commit {
-		t.Fatalf("got %v, %v", kept, err)
+	cached, err := client.CachedRefs(repo)
+	if err != nil || cached[tag] != w.commit {
+		t.Fatalf("got %v, %v", cached, err)
 	}
 	for _, name := range []string{"manifest.json", "model.onnx", "README.md"} {
-		path, err := client.File(t.Context(), repo, kept[tag], name)
+		path, err := client.File(t.Context(), repo, cached[tag], name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -89,8 +89,8 @@ func redirect(response *http.Response) (*url.URL, bool) {
 
 // withoutAddress is what went wrong without the URL, which may be signed.
 func withoutAddress(err error) error {
-	if whole, ok := errors.AsType[*url.Error](err); ok {
-		return whole.Err
+	if inner, ok := errors.AsType[*url.Error](err); ok {
+		return inner.Err
 	}
 	return err
 }

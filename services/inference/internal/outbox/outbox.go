@@ -64,7 +64,7 @@ func (e *Entry) key() []byte {
 type Outbox struct {
 	folder   string
 	database *bbolt.DB
-	most     int64 // bytes of values
+	maxBytes int64 // bytes of values
 	rows     atomic.Int64
 	bytes    atomic.Int64
 	aside    atomic.Int64 // rows of the file of rows
@@ -95,7 +95,7 @@ func Open(folder string, maxBytes int64, log *slog.Logger) (*Outbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("OUTBOX_DIR: %w", err)
 	}
-	box := &Outbox{folder: folder, database: database, most: maxBytes}
+	box := &Outbox{folder: folder, database: database, maxBytes: maxBytes}
 	if err := errors.Join(box.count(), box.countAside()); err != nil {
 		return nil, errors.Join(fmt.Errorf("OUTBOX_DIR: %w", err), database.Close())
 	}
@@ -142,7 +142,7 @@ func (o *Outbox) Put(entries []Entry) (earlier map[ID][]byte, err error) {
 			rows++
 			bytes += int64(len(e.Value))
 		}
-		if o.bytes.Load()+bytes > o.most {
+		if o.bytes.Load()+bytes > o.maxBytes {
 			return ErrFull
 		}
 		return nil
@@ -183,11 +183,11 @@ func find(tx *bbolt.Tx, e *Entry) []byte {
 }
 
 // Oldest returns up to so many entries, the oldest first.
-func (o *Outbox) Oldest(most int) ([]Entry, error) {
+func (o *Outbox) Oldest(limit int) ([]Entry, error) {
 	var out []Entry
 	err := o.database.View(func(tx *bbolt.Tx) error {
 		cursor := tx.Bucket(rowsBucket).Cursor()
-		for key, value := cursor.First(); key != nil && len(out) < most; key, value = cursor.Next() {
+		for key, value := cursor.First(); key != nil && len(out) < limit; key, value = cursor.Next() {
 			e := Entry{Value: append([]byte{}, value...)}
 			e.Time = time.UnixMicro(int64(binary.BigEndian.Uint64(key))).UTC()
 			copy(e.ID[:], key[8:])
@@ -255,7 +255,7 @@ type Stats struct {
 
 // Stats says how much it holds.
 func (o *Outbox) Stats() Stats {
-	out := Stats{Rows: o.rows.Load(), Bytes: o.bytes.Load(), MaxBytes: o.most, Aside: o.aside.Load(), Damaged: o.damaged}
+	out := Stats{Rows: o.rows.Load(), Bytes: o.bytes.Load(), MaxBytes: o.maxBytes, Aside: o.aside.Load(), Damaged: o.damaged}
 	if out.Rows == 0 {
 		return out
 	}

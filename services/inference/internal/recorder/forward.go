@@ -135,13 +135,13 @@ func (f *forwarder) forwardOnce() (more bool, err error) {
 	}
 	if len(entries) == 0 {
 		// Nothing to try it with: the next call shall.
-		r.away.Store(false)
+		r.unavailable.Store(false)
 		return false, nil
 	}
 	if err := f.forward(entries); err != nil {
 		return true, err
 	}
-	if r.away.Swap(false) {
+	if r.unavailable.Swap(false) {
 		r.options.Logger.Info("persistence takes predictions again")
 	}
 	return true, nil

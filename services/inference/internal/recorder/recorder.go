@@ -69,10 +69,10 @@ type Recorder struct {
 	options Options
 	calls   *batch.Batcher[*call] // nil when the mode is Off
 	forward *forwarder            // nil without an outbox
-	// away says that persistence did not take the last rows: the next ones go to the
+	// unavailable says that persistence did not take the last rows: the next ones go to the
 	// outbox at once, until the forwarder gets through. Never set without an outbox.
-	away    atomic.Bool
-	metrics *metrics
+	unavailable atomic.Bool
+	metrics     *metrics
 }
 
 // call is the predictions of one call, and what came of them.
@@ -89,7 +89,7 @@ func New(options Options) *Recorder {
 		return r
 	}
 	r.calls = batch.New(batch.Options[*call]{
-		Send: r.send, Senders: senders, Most: maxRows, Queue: maxWaiting,
+		Send: r.send, Senders: senders, Max: maxRows, Queue: maxWaiting,
 		Weigh: func(c *call) int { return len(c.predictions) },
 	})
 	if options.Outbox != nil {
@@ -101,7 +101,7 @@ func New(options Options) *Recorder {
 // Admit says, before anything is scored, whether it could be put on record: an
 // error is what the caller gets.
 func (r *Recorder) Admit() error {
-	if r.away.Load() && !r.options.Unrecorded && r.tooMuch() {
+	if r.unavailable.Load() && !r.options.Unrecorded && r.tooMuch() {
 		return ErrUnavailable
 	}
 	return nil
@@ -150,7 +150,7 @@ func (r *Recorder) Close() error {
 // Details are what the status says of the record.
 func (r *Recorder) Details() map[string]string {
 	out := map[string]string{"recording": string(r.options.Mode)}
-	if r.away.Load() {
+	if r.unavailable.Load() {
 		out["persistence"] = "unavailable"
 	}
 	if r.options.Outbox == nil {

@@ -35,7 +35,7 @@ func (r *Recorder) send(calls []*call) error {
 	}
 	rows := rowsOf(calls)
 	var err error
-	if !r.away.Load() {
+	if !r.unavailable.Load() {
 		var earlier map[string]*futurisysv1.Prediction
 		if earlier, err = r.commit(rows, false, r.options.Timeout); err == nil {
 			r.metrics.rows.WithLabelValues("recorded").Add(float64(len(rows)))
@@ -51,7 +51,7 @@ func (r *Recorder) send(calls []*call) error {
 		r.options.Logger.Warn("persistence does not take predictions", "rows", len(rows), "mode", r.options.Mode, "error", err)
 		// Only a try that failed says so: who merely found it away may be the last to
 		// know that it is back.
-		r.away.Store(r.options.Outbox != nil)
+		r.unavailable.Store(r.options.Outbox != nil)
 	}
 	r.keep(calls, rows, err)
 	return nil

@@ -51,7 +51,7 @@ func (h *hubRepository) List(ctx context.Context) (*Listing, error) {
 func (h *hubRepository) listTags(ctx context.Context, out *Listing) error {
 	tags, err := h.client.Tags(ctx, h.name)
 	if errors.Is(err, hub.ErrUnavailable) {
-		kept, cacheErr := h.client.KeptRefs(h.name)
+		kept, cacheErr := h.client.CachedRefs(h.name)
 		if cacheErr != nil {
 			return errors.Join(err, cacheErr)
 		}
@@ -129,7 +129,7 @@ func (h *hubRepository) add(out *Listing, tag, commit string) error {
 func (h *hubRepository) listRevision(ctx context.Context, out *Listing) error {
 	commit, err := h.client.Resolve(ctx, h.name, h.revision, modelpkg.ManifestFile)
 	if errors.Is(err, hub.ErrUnavailable) {
-		kept, cacheErr := h.client.KeptRefs(h.name)
+		kept, cacheErr := h.client.CachedRefs(h.name)
 		if cacheErr != nil || kept[h.revision] == "" {
 			return errors.Join(err, cacheErr)
 		}

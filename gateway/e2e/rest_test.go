@@ -173,7 +173,7 @@ func (a answer) refused(t *testing.T, code int, reason string) failure {
 
 // A caller who was refused names one word, and the operator finds the lines of each process.
 func TestOneWordLeadsThroughTheLogs(t *testing.T) {
-	s := start(t, options{database: sqliteURL(t)})
+	s := start(t, options{database: sqliteURL(t), environment: []string{"LOG_LEVEL=debug"}})
 	const id = "from-the-caller-1"
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.web+"/v1/models/attrition:predictEmployees", strings.NewReader(`{"employeeIds": [999999]}`))
 	if err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -55,7 +54,7 @@ func (p *processes) startStack(database string) (*stack, error) {
 		"GATEWAY_HTTP_ADDR=" + ports[0], "GATEWAY_ADMIN_ADDR=" + ports[1],
 		"INFERENCE_GRPC_ADDR=" + ports[2], "INFERENCE_ADMIN_ADDR=" + ports[3], "INFERENCE_TARGET=" + ports[2],
 		"PERSISTENCE_GRPC_ADDR=" + ports[4], "PERSISTENCE_ADMIN_ADDR=" + ports[5], "PERSISTENCE_TARGET=" + ports[4],
-		"DATABASE_URL=" + database, "MODEL_REPOSITORY=" + filepath.Join(p.root, "deploy/models"), "LOG_LEVEL=warn", "RECORDING=required",
+		"DATABASE_URL=" + database, "MODEL_REPOSITORY=" + filepath.Join(p.root, "deploy/models"), "RECORDING=required",
 		"OUTBOX_DIR=" + filepath.Join(p.folder, "outbox"+ports[2]), "MODEL_STATE_DIR=",
 	}
 	if database == "" {
@@ -106,7 +105,13 @@ func (p *processes) start(path string, arguments, environment []string, ready st
 	command := exec.Command(path, arguments...)
 	command.Env = append(os.Environ(), environment...)
 	command.Dir = p.folder
-	command.Stderr = os.Stderr
+	// The programs log as they do in production, to a file.
+	log, err := os.OpenFile(filepath.Join(p.folder, filepath.Base(path)+".log"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", path, err)
+	}
+	defer log.Close()
+	command.Stderr = log
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", path, err)
 	}
@@ -121,7 +126,8 @@ func (p *processes) start(path string, arguments, environment []string, ready st
 			return nil
 		}
 	}
-	return errors.New(path + " was not ready in time")
+	lines, _ := os.ReadFile(log.Name())
+	return fmt.Errorf("%s was not ready in time: %s", path, lines)
 }
 
 func (p *processes) stop() {

@@ -27,7 +27,6 @@ type Common struct {
 	Environment       string `env:"ENVIRONMENT" enum:"demo,dev,prod" default:"dev" help:"demo: no database; dev: everything; prod: secured."`
 	LogLevel          string `env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"The least level that is logged."`
 	LogFormat         string `env:"LOG_FORMAT" enum:"text,json" default:"text" help:"How a log line looks."`
-	AccessLog         bool   `env:"ACCESS_LOG" default:"true" negatable:"" help:"Log a line about each request. About what fails through no fault of the caller there is one in any case."`
 	ConfigFile        string `env:"CONFIG_FILE" help:"A file of KEY=value lines; outside prod .env is read if it is there."`
 	AllowInsecureBind bool   `env:"ALLOW_INSECURE_BIND" help:"Allow an address other than loopback while authentication is off."`
 }

@@ -28,9 +28,6 @@ type Options struct {
 	Reflection bool
 	// MaxMessageBytes is the largest message that is taken.
 	MaxMessageBytes int
-	// AccessLog says that a line is logged about each call; about one that fails, for
-	// another reason than its caller's doing, there is one in any case.
-	AccessLog bool
 	// MapError turns an error of the domain into one for a caller; nil: there is nothing
 	// to map.
 	MapError func(error) error
@@ -63,7 +60,7 @@ func New(options Options) *Server {
 	metrics := grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
 	options.Registry.MustRegister(metrics)
 	checks, limits := &checks{}, &limits{}
-	guard := &guard{log: options.Logger, access: options.AccessLog, mapError: options.MapError}
+	guard := &guard{log: options.Logger, mapError: options.MapError}
 	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, limits.unary, checks.unary),
 		grpc.ChainStreamInterceptor(metrics.StreamServerInterceptor(), guard.stream, limits.stream, checks.stream),

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -18,25 +17,28 @@ import (
 )
 
 // guard names each call, turns panics and unknown errors into what a caller may see, and
-// logs a line about the call, with the cause of a failure.
+// logs a line about each that fails, with the cause; at level debug about each.
 type guard struct {
 	log      *slog.Logger
-	access   bool // also calls that succeed, or fail by their caller's doing
 	mapError func(error) error
 }
 
 func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
 	start := time.Now()
-	ctx, id := requestid.FromMetadata(ctx)
-	_ = grpc.SetHeader(ctx, requestid.Answer(id)) // it fails only once the answer is sent
+	ctx, named := requestid.FromMetadata(ctx)
+	if named != nil {
+		_ = grpc.SetHeader(ctx, named) // it fails only once the answer is sent
+	}
 	defer func() { err = g.finish(ctx, info.FullMethod, start, recover(), err) }()
 	return next(ctx, request)
 }
 
 func (g *guard) stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	start := time.Now()
-	ctx, id := requestid.FromMetadata(stream.Context())
-	_ = stream.SetHeader(requestid.Answer(id)) // it fails only once the answer is sent
+	ctx, named := requestid.FromMetadata(stream.Context())
+	if named != nil {
+		_ = stream.SetHeader(named) // it fails only once the answer is sent
+	}
 	defer func() { err = g.finish(ctx, info.FullMethod, start, recover(), err) }()
 	return next(service, &contextStream{ServerStream: stream, ctx: ctx})
 }
@@ -46,8 +48,8 @@ func (g *guard) finish(ctx context.Context, method string, start time.Time, pani
 		err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
 	}
 	if err == nil {
-		if g.access {
-			g.log.LogAttrs(ctx, levelOf(method), "call", slog.String("method", method), slog.String("code", codes.OK.String()), took(start))
+		if g.log.Enabled(ctx, slog.LevelDebug) { // at the gateway's rate even the attributes cost
+			g.log.LogAttrs(ctx, slog.LevelDebug, "call", slog.String("method", method), slog.String("code", codes.OK.String()), took(start))
 		}
 		return nil
 	}
@@ -60,12 +62,11 @@ func (g *guard) finish(ctx context.Context, method string, start time.Time, pani
 		slog.String("method", method), slog.String("code", code.String()), took(start),
 		slog.String("reason", catalogue.Name(apierr.ReasonOf(seen))),
 	}
-	switch level := failureLevel(code); {
-	case level >= slog.LevelWarn: // the cause is never the caller's to see, and always the operator's
-		g.log.LogAttrs(ctx, level, "call failed", append(line, slog.Any("error", err))...)
-	case g.access:
-		g.log.LogAttrs(ctx, level, "call refused", line...)
+	level, message := failureLevel(code), "call refused"
+	if level >= slog.LevelWarn { // the cause is never the caller's to see, and always the operator's
+		line, message = append(line, slog.Any("error", err)), "call failed"
 	}
+	g.log.LogAttrs(ctx, level, message, line...)
 	return apierr.WithRequestID(seen, requestid.From(ctx))
 }
 
@@ -80,14 +81,6 @@ func failureLevel(code codes.Code) slog.Level {
 	default:
 		return slog.LevelInfo
 	}
-}
-
-// levelOf is that of a call that succeeded: probes come every second.
-func levelOf(method string) slog.Level {
-	if strings.HasPrefix(method, "/futurisys.v1.") && !strings.HasPrefix(method, "/futurisys.v1.StatusService/") {
-		return slog.LevelInfo
-	}
-	return slog.LevelDebug
 }
 
 func took(start time.Time) slog.Attr { return slog.Duration("duration", time.Since(start)) }

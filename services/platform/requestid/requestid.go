@@ -4,7 +4,8 @@ package requestid
 
 import (
 	"context"
-	"fmt"
+	"encoding/binary"
+	"encoding/hex"
 	"math/rand/v2"
 	"strings"
 
@@ -40,7 +41,9 @@ func Choose(given string) string {
 	if given != "" && len(given) <= maxLength && !strings.ContainsFunc(given, unfit) {
 		return given
 	}
-	return fmt.Sprintf("%016x", rand.Uint64()) //nolint:gosec // a name, not a secret
+	var number [8]byte
+	binary.BigEndian.PutUint64(number[:], rand.Uint64()) //nolint:gosec // a name, not a secret
+	return hex.EncodeToString(number[:])
 }
 
 // unfit says that a character could not stand in a log line as it is.
@@ -48,14 +51,18 @@ func unfit(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.:/+=", r)
 }
 
-// FromMetadata returns a context of the request that came over gRPC, and its id.
-func FromMetadata(ctx context.Context) (context.Context, string) {
+// FromMetadata returns a context of the request that came over gRPC, and the answer's
+// metadata that tells its caller the id; nil: the caller chose it.
+func FromMetadata(ctx context.Context) (context.Context, metadata.MD) {
 	given := ""
 	if values := metadata.ValueFromIncomingContext(ctx, metadataKey); len(values) > 0 {
 		given = values[0]
 	}
 	id := Choose(given)
-	return With(ctx, id), id
+	if id == given {
+		return With(ctx, id), nil
+	}
+	return With(ctx, id), metadata.MD{metadataKey: {id}}
 }
 
 // ToMetadata returns a context whose calls over gRPC carry the request's id.
@@ -65,6 +72,3 @@ func ToMetadata(ctx context.Context) context.Context {
 	}
 	return ctx
 }
-
-// Answer is the metadata that tells a caller over gRPC the id.
-func Answer(id string) metadata.MD { return metadata.MD{metadataKey: {id}} }

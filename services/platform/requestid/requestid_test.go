@@ -26,9 +26,13 @@ func TestChooseTakesOnlyWhatCanStandInALog(t *testing.T) {
 
 func TestAnIDGoesAlongOverGRPC(t *testing.T) {
 	out, _ := metadata.FromOutgoingContext(requestid.ToMetadata(requestid.With(t.Context(), "abc")))
-	ctx, id := requestid.FromMetadata(metadata.NewIncomingContext(t.Context(), out))
-	if id != "abc" || requestid.From(ctx) != "abc" {
-		t.Errorf("got %q, %q", id, requestid.From(ctx))
+	ctx, answer := requestid.FromMetadata(metadata.NewIncomingContext(t.Context(), out))
+	if answer != nil || requestid.From(ctx) != "abc" {
+		t.Errorf("got %q, %v", requestid.From(ctx), answer)
+	}
+	ctx, answer = requestid.FromMetadata(t.Context())
+	if got := answer.Get(requestid.Header); len(got) != 1 || got[0] == "" || got[0] != requestid.From(ctx) {
+		t.Errorf("a caller who chose none is told %v of %q", got, requestid.From(ctx))
 	}
 	if _, set := metadata.FromOutgoingContext(requestid.ToMetadata(t.Context())); set {
 		t.Error("a call of no request says that it belongs to one")

@@ -35,7 +35,7 @@ func (serveCommand) Run(s *settings) error {
 
 	grpcServer := grpcserver.New(grpcserver.Options{
 		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes,
-		AccessLog: s.AccessLog, MapError: server.MapError,
+		MapError: server.MapError,
 	})
 	futurisysv1.RegisterEmployeeServiceServer(grpcServer, server.NewEmployee(rows, importer))
 	futurisysv1.RegisterPredictionHistoryServiceServer(grpcServer, server.NewHistory(rows))

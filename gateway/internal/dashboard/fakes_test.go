@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/futurisys/futurisys/proto/policy"
@@ -32,13 +34,56 @@ type service struct {
 	away atomic.Bool
 	// failure is what every call is answered with; nil: an answer.
 	failure atomic.Pointer[status.Status]
+
+	mu sync.Mutex
+	// asked are the requests of each method so far.
+	asked map[string][]proto.Message
+	// answers are what a method answers instead of the fake's own.
+	answers map[string]func(request proto.Message) (proto.Message, error)
 }
 
-func (s *service) intercept(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+func (s *service) intercept(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if err := s.refused(); err != nil {
 		return nil, err
 	}
+	message, _ := request.(proto.Message)
+	s.mu.Lock()
+	if s.asked == nil {
+		s.asked = map[string][]proto.Message{}
+	}
+	s.asked[info.FullMethod] = append(s.asked[info.FullMethod], message)
+	answer := s.answers[info.FullMethod]
+	s.mu.Unlock()
+	if answer != nil {
+		return answer(message)
+	}
 	return next(ctx, request)
+}
+
+// answer makes a method answer otherwise.
+func answer[Q, A proto.Message](s *service, method string, with func(Q) (A, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.answers == nil {
+		s.answers = map[string]func(proto.Message) (proto.Message, error){}
+	}
+	s.answers[method] = func(request proto.Message) (proto.Message, error) {
+		typed, _ := request.(Q)
+		return with(typed)
+	}
+}
+
+// asked are the requests of a method so far.
+func asked[Q proto.Message](s *service, method string) []Q {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Q
+	for _, request := range s.asked[method] {
+		if typed, ok := request.(Q); ok {
+			out = append(out, typed)
+		}
+	}
+	return out
 }
 
 func (s *service) interceptStream(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
@@ -81,22 +126,31 @@ type fakes struct {
 
 func start(t *testing.T) *fakes {
 	t.Helper()
+	return startWith(t, true)
+}
+
+// startWith starts a dashboard with or without a database.
+func startWith(t *testing.T, database bool) *fakes {
+	t.Helper()
 	f := &fakes{inference: &service{}, persistence: &service{}}
 	policies, err := policy.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.dashboard, err = New(Options{
+	options := Options{
 		Inference: f.inference.connect(t, func(server *grpc.Server) {
 			futurisysv1.RegisterModelServiceServer(server, fakeModels{})
 			futurisysv1.RegisterPredictionServiceServer(server, fakePredictions{})
 		}),
-		Persistence: f.persistence.connect(t, func(server *grpc.Server) {
+		Status: fakeStatus{}, Policies: policies, Logger: slog.New(slog.DiscardHandler),
+	}
+	if database {
+		options.Persistence = f.persistence.connect(t, func(server *grpc.Server) {
 			futurisysv1.RegisterEmployeeServiceServer(server, fakeEmployees{})
 			futurisysv1.RegisterPredictionHistoryServiceServer(server, fakeHistory{})
-		}),
-		Status: fakeStatus{}, Policies: policies, Logger: slog.New(slog.DiscardHandler),
-	})
+		})
+	}
+	f.dashboard, err = New(options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func Run(
 func sendFile(send func(*futurisysv1.ImportEmployeesRequest) error, kind futurisysv1.ImportFileKind, file io.Reader) error {
 	buffer := make([]byte, pieceBytes)
 	for first := true; ; first = false {
-		count, err := io.ReadFull(file, buffer)
+		count, err := fill(file, buffer)
 		if count > 0 || first { // an empty file is sent too, to be refused as one
 			piece := &futurisysv1.ImportChunk{Kind: kind, Data: buffer[:count]}
 			if err := send(&futurisysv1.ImportEmployeesRequest{Content: &futurisysv1.ImportEmployeesRequest_Chunk{Chunk: piece}}); err != nil {
@@ -71,10 +71,22 @@ func sendFile(send func(*futurisysv1.ImportEmployeesRequest) error, kind futuris
 			}
 		}
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return ReadError{err}
 		}
 	}
+}
+
+// fill reads until the buffer is full. io.EOF is the file's end; unlike with io.ReadFull
+// io.ErrUnexpectedEOF is the reader's own, which says that an upload broke off: what came
+// of it must not pass for the file.
+func fill(file io.Reader, buffer []byte) (count int, err error) {
+	for count < len(buffer) && err == nil {
+		var read int
+		read, err = file.Read(buffer[count:])
+		count += read
+	}
+	return count, err //nolint:wrapcheck // told apart by the caller
 }

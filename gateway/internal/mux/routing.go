@@ -59,8 +59,14 @@ func (m routing) routingErrorHandler(_ context.Context, _ *runtime.ServeMux, _ r
 	}
 }
 
-// refuseMethod says which methods the path takes.
+// refuseMethod says which methods the path takes. To grpc-gateway an unknown custom verb is
+// a part of the last parameter; such a path takes none.
 func (m routing) refuseMethod(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Allow", m.table.Allow(r.URL.Path))
+	allowed := m.table.Allow(r.URL.Path)
+	if allowed == "" {
+		WriteError(w, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_ROUTE_NOT_FOUND))
+		return
+	}
+	w.Header().Set("Allow", allowed)
 	WriteError(w, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED, "method", r.Method))
 }

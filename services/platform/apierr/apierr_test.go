@@ -85,3 +85,24 @@ func TestLongListsAreCutInTheMessageOnly(t *testing.T) {
 		t.Errorf("got %q with %d violations", invalid.Message(), len(invalid.Violations))
 	}
 }
+
+func TestAnErrorNamesItsRequestOnce(t *testing.T) {
+	named := func(err error) (ids []string) {
+		for _, detail := range status.Convert(err).Details() {
+			if info, ok := detail.(*errdetails.RequestInfo); ok {
+				ids = append(ids, info.GetRequestId())
+			}
+		}
+		return ids
+	}
+	first := apierr.WithRequestID(apierr.New(futurisysv1.ErrorReason_ERROR_REASON_INTERNAL), "a")
+	if got := named(first); len(got) != 1 || got[0] != "a" || apierr.ReasonOf(first) != futurisysv1.ErrorReason_ERROR_REASON_INTERNAL {
+		t.Errorf("got %v of %v", got, first)
+	}
+	if got := named(apierr.WithRequestID(first, "b")); len(got) != 1 || got[0] != "a" {
+		t.Errorf("an error of another service is of %v", got)
+	}
+	if got := named(apierr.WithRequestID(apierr.New(futurisysv1.ErrorReason_ERROR_REASON_INTERNAL), "")); len(got) != 0 {
+		t.Errorf("an error of no known request is of %v", got)
+	}
+}

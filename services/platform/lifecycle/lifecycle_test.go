@@ -2,10 +2,13 @@ package lifecycle_test
 
 import (
 	"context"
+	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -70,5 +73,60 @@ func TestSignalDrainsWhatIsUnderWay(t *testing.T) {
 	}
 	if !notReady.Load() || !looped.Load() {
 		t.Errorf("not ready %v, loop ended %v", notReady.Load(), looped.Load())
+	}
+}
+
+func TestAMemberThatEndsEndsTheOthers(t *testing.T) {
+	for name, member := range map[string]struct {
+		loop func(context.Context)
+		want string // part of the error; "": none
+	}{
+		"by itself":    {func(context.Context) {}, ""},
+		"with a panic": {func(context.Context) { panic("at the disco") }, "at the disco"},
+	} {
+		listener, err := lifecycle.Listen("SOME_ADDR", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var group lifecycle.Group
+		group.AddAdmin(http.NotFoundHandler(), listener)
+		group.AddLoop(member.loop)
+		ended := make(chan error, 1)
+		go func() { ended <- group.Run() }()
+		select {
+		case err := <-ended:
+			if (err == nil) != (member.want == "") || err != nil && !strings.Contains(err.Error(), member.want) {
+				t.Errorf("%s: got %v", name, err)
+			}
+		case <-time.After(lifecycle.DrainTimeout):
+			t.Fatalf("%s: the others go on", name)
+		}
+		if _, err := http.Get("http://" + listener.Addr().String()); err == nil { //nolint:noctx // nobody is to answer
+			t.Errorf("%s: the listener is still open", name)
+		}
+	}
+}
+
+func TestListenNamesTheSetting(t *testing.T) {
+	taken, err := lifecycle.Listen("SOME_ADDR", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	if _, err := lifecycle.Listen("SOME_ADDR", taken.Addr().String()); err == nil || !strings.HasPrefix(err.Error(), "SOME_ADDR: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatFailsToCloseIsLogged(t *testing.T) {
+	var lines strings.Builder
+	log := slog.New(slog.NewTextHandler(&lines, nil))
+	lifecycle.Close(log, "database", func() error { return nil })
+	if lines.Len() > 0 {
+		t.Errorf("got %s", lines.String())
+	}
+	lifecycle.Close(log, "database", func() error { return errors.New("disk full") })
+	if !strings.Contains(lines.String(), "what=database") || !strings.Contains(lines.String(), "disk full") {
+		t.Errorf("got %s", lines.String())
 	}
 }

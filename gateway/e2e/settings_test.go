@@ -26,6 +26,7 @@ func TestBadSettingsStopTheStart(t *testing.T) {
 		"inference open to all":          {"inference", []string{"ONNXRUNTIME_LIB=" + library, "INFERENCE_GRPC_ADDR=0.0.0.0:0"}, "INFERENCE_GRPC_ADDR"},
 		"gateway open to all":            {"gateway", []string{"GATEWAY_HTTP_ADDR=:0"}, "GATEWAY_HTTP_ADDR"},
 		"gateway's operators' door open": {"gateway", []string{"GATEWAY_ADMIN_ADDR=:0"}, "GATEWAY_ADMIN_ADDR"},
+		"nobody who scores":              {"gateway", []string{"INFERENCE_TARGET="}, "INFERENCE_TARGET"},
 		"no time at all":                 {"gateway", []string{"GATEWAY_REQUEST_TIMEOUT=soon"}, "GATEWAY_REQUEST_TIMEOUT"},
 		"no time for a request":          {"gateway", []string{"GATEWAY_REQUEST_TIMEOUT=0"}, "GATEWAY_REQUEST_TIMEOUT"},
 		"time before now":                {"inference", []string{"RECORDING_TIMEOUT=-5s"}, "RECORDING_TIMEOUT"},

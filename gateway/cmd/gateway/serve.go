@@ -19,7 +19,7 @@ func (serveCommand) Run(s *settings) error {
 	log := telemetry.NewLogger(os.Stderr, "gateway", s.LogLevel, s.LogFormat)
 	metrics := telemetry.NewRegistry()
 
-	inference, err := grpcclient.New(s.InferenceTarget)
+	inference, err := grpcclient.New("inference", s.InferenceTarget)
 	if err != nil {
 		return fmt.Errorf("INFERENCE_TARGET: %w", err)
 	}
@@ -27,7 +27,7 @@ func (serveCommand) Run(s *settings) error {
 	peers := []peer{{"inference", inference}}
 	var persistence *grpc.ClientConn
 	if s.HasDatabase(s.PersistenceTarget) {
-		if persistence, err = grpcclient.New(s.PersistenceTarget); err != nil {
+		if persistence, err = grpcclient.New("persistence", s.PersistenceTarget); err != nil {
 			return fmt.Errorf("PERSISTENCE_TARGET: %w", err)
 		}
 		defer persistence.Close()

@@ -24,7 +24,12 @@ type settings struct {
 
 // Validate refuses values that cannot be meant.
 func (s *settings) Validate() error {
+	var target error
+	if s.InferenceTarget == "" {
+		target = errors.New("INFERENCE_TARGET: an address is needed")
+	}
 	return errors.Join(
+		target,
 		config.Bound("GATEWAY_REQUEST_TIMEOUT", s.GatewayRequestTimeout, time.Second, 10*time.Minute),
 		s.CheckBind("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr),
 		s.CheckBind("GATEWAY_ADMIN_ADDR", s.GatewayAdminAddr),

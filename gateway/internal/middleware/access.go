@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc/status"
-
 	"github.com/futurisys/futurisys/gateway/internal/routes"
 	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/platform/apierr"
@@ -31,10 +29,11 @@ func Access(log *slog.Logger, all bool) Middleware {
 					slog.Int64("bytes", seen.bytes), slog.Duration("duration", time.Since(start)),
 				}
 				if seen.err != nil {
-					line = append(line, slog.String("reason", catalogue.Name(apierr.ReasonOf(seen.err))))
+					told, _ := apierr.Hide(seen.err)
+					line = append(line, slog.String("reason", catalogue.Name(apierr.ReasonOf(told))))
 				}
 				if seen.err != nil && level >= slog.LevelWarn {
-					line = append(line, slog.String("error", status.Convert(seen.err).Message()))
+					line = append(line, slog.Any("error", seen.err))
 				}
 				log.LogAttrs(r.Context(), level, "request", line...)
 			}()

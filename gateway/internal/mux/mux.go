@@ -39,6 +39,7 @@ func New(ctx context.Context, services Services, table *routes.Table) (http.Hand
 		runtime.WithErrorHandler(errorHandler),
 		runtime.WithRoutingErrorHandler(known.routingErrorHandler),
 		runtime.WithIncomingHeaderMatcher(forwardHeader),
+		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }), // gRPC's own are nobody's business
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
 	)

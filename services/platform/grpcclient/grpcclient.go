@@ -8,10 +8,13 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 
 	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/requestid"
 )
 
@@ -19,10 +22,14 @@ import (
 // are about 5 MB, with all their reasons 25 MB.
 const MaxMessageBytes = 64 << 20
 
-// New returns a connection to a target (host:port, or any name that gRPC
-// resolves). It connects when it is first used and again whenever it breaks,
+// retryAfter is when a caller should try again: a broken connection is tried again after a
+// second at most.
+const retryAfter = time.Second
+
+// New returns a connection to a service of ours at a target (host:port, or any name that
+// gRPC resolves). That it cannot be reached is an error that names the service. It connects when it is first used and again whenever it breaks,
 // after a second at most, so that a service that comes back is found soon.
-func New(target string) (*grpc.ClientConn, error) {
+func New(service, target string) (*grpc.ClientConn, error) {
 	policies, err := policy.Load()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
@@ -37,7 +44,7 @@ func New(target string) (*grpc.ClientConn, error) {
 			MinConnectTimeout: time.Second,
 		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 5 * time.Second}),
-		grpc.WithChainUnaryInterceptor(bounded(policies)),
+		grpc.WithChainUnaryInterceptor(naming(service), bounded(policies)),
 		grpc.WithChainStreamInterceptor(named),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessageBytes), grpc.MaxCallSendMsgSize(MaxMessageBytes)),
 	)
@@ -45,6 +52,17 @@ func New(target string) (*grpc.ClientConn, error) {
 		return nil, fmt.Errorf("connect to %s: %w", target, err)
 	}
 	return connection, nil
+}
+
+// naming says of an error of the connection itself which service it is about.
+func naming(service string) grpc.UnaryClientInterceptor {
+	return func(ctx context.Context, method string, request, reply any, connection *grpc.ClientConn, call grpc.UnaryInvoker, options ...grpc.CallOption) error {
+		err := call(ctx, method, request, reply, connection, options...)
+		if s := status.Convert(err); s.Code() == codes.Unavailable && len(s.Proto().GetDetails()) == 0 {
+			return fmt.Errorf("%w: %w", apierr.Unavailable(service, retryAfter).Of(service), err)
+		}
+		return err
+	}
 }
 
 // bounded gives a call whose caller sets no deadline the one of its policy, and the id of

@@ -2,6 +2,7 @@ package grpcclient_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/grpcclient"
 	"github.com/futurisys/futurisys/services/platform/requestid"
 
@@ -64,7 +66,7 @@ func serve(t *testing.T, addr string, service futurisysv1.EmployeeServiceServer)
 
 func connect(t *testing.T, target string) futurisysv1.EmployeeServiceClient {
 	t.Helper()
-	connection, err := grpcclient.New(target)
+	connection, err := grpcclient.New("persistence", target)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,11 +126,12 @@ func TestAServiceThatComesBackIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Stop()
-	if err := ask(); status.Code(err) != codes.Unavailable {
+	err := ask()
+	unavailable, is := errors.AsType[*apierr.Error](err)
+	if !is || status.Code(err) != codes.Unavailable || unavailable.Parameters[apierr.ServiceKey] != "persistence" || unavailable.RetryAfter == 0 {
 		t.Errorf("nobody is there: got %v", err)
 	}
 	serve(t, addr, &employees{})
-	var err error
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if err = ask(); err == nil {
 			return
@@ -138,7 +141,7 @@ func TestAServiceThatComesBackIsFound(t *testing.T) {
 }
 
 func TestATargetThatIsNoneIsRefused(t *testing.T) {
-	if _, err := grpcclient.New("\x00"); err == nil {
+	if _, err := grpcclient.New("persistence", "\x00"); err == nil {
 		t.Error("no error")
 	}
 }

@@ -19,6 +19,8 @@ type Process struct {
 	// Ready returns nil when calls can be answered.
 	Ready   telemetry.Ready
 	Metrics *prometheus.Registry
+	// About is logged at the start: names and values.
+	About []any
 	// Loops run until the process ends.
 	Loops []func(context.Context)
 }
@@ -41,6 +43,6 @@ func (s *Server) Run(p Process) error {
 	for _, loop := range p.Loops {
 		group.AddLoop(loop)
 	}
-	s.log.Info("serving", "grpc", p.GRPC.Addr, "admin", p.Admin.Addr, "version", buildinfo.Version())
+	s.log.With(p.About...).Info("serving", "grpc", p.GRPC.Addr, "admin", p.Admin.Addr, "version", buildinfo.Version())
 	return group.Run() //nolint:wrapcheck // it says what it was doing
 }

@@ -26,7 +26,7 @@ func (c outboxImportCommand) Run(s *settings) error {
 	if !s.hasDatabase() {
 		return errors.New("PERSISTENCE_TARGET: an import needs persistence")
 	}
-	connection, err := grpcclient.New(s.PersistenceTarget)
+	connection, err := grpcclient.New("persistence", s.PersistenceTarget)
 	if err != nil {
 		return fmt.Errorf("PERSISTENCE_TARGET: %w", err)
 	}

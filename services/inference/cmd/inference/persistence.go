@@ -29,7 +29,7 @@ func (s *settings) connect(repositoryName string, log *slog.Logger) (persistence
 	if !s.hasDatabase() {
 		return persistence{}, nil
 	}
-	connection, err := grpcclient.New(s.PersistenceTarget)
+	connection, err := grpcclient.New("persistence", s.PersistenceTarget)
 	if err != nil {
 		return persistence{}, fmt.Errorf("PERSISTENCE_TARGET: %w", err)
 	}

@@ -87,6 +87,7 @@ func (serveCommand) Run(s *settings) error {
 		GRPC:  grpcserver.Addr{Key: "INFERENCE_GRPC_ADDR", Addr: s.InferenceGRPCAddr},
 		Admin: grpcserver.Addr{Key: "INFERENCE_ADMIN_ADDR", Addr: s.InferenceAdminAddr},
 		Ready: ready, Metrics: metrics, Loops: loops,
+		About: []any{"model_repository", versions.Name(), "recording", s.mode()},
 	})
 }
 

@@ -152,8 +152,8 @@ func TestWayOfAVersion(t *testing.T) {
 	if source := model.GetSource(); !source.GetFromCache() || source.GetReason() == "" {
 		t.Errorf("the API does not say that the Hub is away: %v", source)
 	}
-	if !strings.Contains(s.inference.log.String(), "the Hub is away") {
-		t.Error("the log does not say that the Hub is away")
+	if !strings.Contains(s.inference.log.String(), "the Hub is unavailable") {
+		t.Error("the log does not say that the Hub is unavailable")
 	}
 	var status futurisysv1.Status
 	s.call(http.MethodGet, "/v1/status", nil).into(t, &status)

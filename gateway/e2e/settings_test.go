@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -47,7 +48,9 @@ func TestBadSettingsStopTheStart(t *testing.T) {
 		"unknown key in a file":   {"gateway", []string{"CONFIG_FILE=" + absolute(t, "gateway/e2e/testdata/unknown.env")}, "GATEWAY_HTTP_ADR"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			command := exec.CommandContext(t.Context(), filepath.Join(binaries, test.program))
+			ctx, cancel := context.WithTimeout(t.Context(), startTimeout) // one that starts after all would not end
+			defer cancel()
+			command := exec.CommandContext(ctx, filepath.Join(binaries, test.program))
 			command.Env = append([]string{"HOME=" + t.TempDir()}, test.environment...)
 			command.Dir = t.TempDir()
 			out, err := command.CombinedOutput()

@@ -29,6 +29,8 @@ type Send func(kind futurisysv1.ImportFileKind, file io.Reader) error
 func Run(
 	ctx context.Context, employees futurisysv1.EmployeeServiceClient, validateOnly bool, files func(Send) error, progress func(done, total int),
 ) (*futurisysv1.ImportReport, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // files that broke off must not look like all that there are
 	stream, err := employees.ImportEmployees(ctx)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a status

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 
@@ -27,6 +28,7 @@ const sirh = futurisysv1.ImportFileKind_IMPORT_FILE_KIND_SIRH
 type persistence struct {
 	futurisysv1.UnimplementedEmployeeServiceServer
 
+	mu       sync.Mutex // held while a call goes on
 	files    map[futurisysv1.ImportFileKind]string
 	pieces   int
 	complete bool  // the caller sent all
@@ -34,6 +36,8 @@ type persistence struct {
 }
 
 func (p *persistence) ImportEmployees(stream grpc.BidiStreamingServer[futurisysv1.ImportEmployeesRequest, futurisysv1.ImportEmployeesResponse]) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.files, p.pieces, p.complete = map[futurisysv1.ImportFileKind]string{}, 0, false
 	for {
 		message, err := stream.Recv()
@@ -106,9 +110,11 @@ func TestFilesArriveWhole(t *testing.T) {
 		if err != nil || report.GetEmployeeCount() != 2 {
 			t.Errorf("%s: got %v, %v", name, report, err)
 		}
+		service.mu.Lock()
 		if service.files[sirh] != test.want || service.pieces < test.pieces || service.pieces > test.pieces+1 {
 			t.Errorf("%s: %d bytes in %d pieces arrived", name, len(service.files[sirh]), service.pieces)
 		}
+		service.mu.Unlock()
 		if !slices.Equal(heard, []int{0, 2, 1, 2, 2, 2}) {
 			t.Errorf("%s: heard %v", name, heard)
 		}
@@ -129,9 +135,11 @@ func TestAFileThatBreaksOffIsNotImported(t *testing.T) {
 		if _, is := errors.AsType[importstream.ReadError](err); !is || report != nil {
 			t.Errorf("%s: got %v, %v", name, report, err)
 		}
+		service.mu.Lock() // the call has ended there too
 		if service.complete {
 			t.Errorf("%s: persistence takes it for the whole", name)
 		}
+		service.mu.Unlock()
 	}
 }
 

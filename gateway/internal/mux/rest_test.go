@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -32,6 +33,7 @@ type service struct {
 	futurisysv1.UnimplementedEmployeeServiceServer
 	futurisysv1.UnimplementedModelServiceServer
 
+	mu    sync.Mutex // held while an import goes on
 	last  proto.Message
 	files map[futurisysv1.ImportFileKind]string
 }
@@ -57,6 +59,8 @@ func (s *service) DeleteEmployee(_ context.Context, request *futurisysv1.DeleteE
 }
 
 func (s *service) ImportEmployees(stream grpc.BidiStreamingServer[futurisysv1.ImportEmployeesRequest, futurisysv1.ImportEmployeesResponse]) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.files = map[futurisysv1.ImportFileKind]string{}
 	for {
 		message, err := stream.Recv()
@@ -281,10 +285,12 @@ func TestImportTakesAForm(t *testing.T) {
 	large := strings.Repeat("x", 600<<10) // more than a piece
 	body, kind := form(t, "extrait_sirh", large, "extrait_eval", "", "extrait_sondage", "c")
 	got := send("/v1/employees:import?validateOnly=true", kind, body)
+	s.mu.Lock()
 	options, _ := s.last.(*futurisysv1.ImportOptions)
 	if got.code != http.StatusOK || !options.GetValidateOnly() || s.files[futurisysv1.ImportFileKind_IMPORT_FILE_KIND_SIRH] != large || len(s.files) != 3 {
 		t.Errorf("got %d %s, %v, %d files", got.code, got.body, options, len(s.files))
 	}
+	s.mu.Unlock()
 	for name, test := range map[string]struct {
 		path  string
 		parts []string

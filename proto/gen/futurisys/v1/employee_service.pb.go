@@ -914,13 +914,15 @@ type ImportReport struct {
 	UnchangedCount int32 `protobuf:"varint,4,opt,name=unchanged_count,json=unchangedCount,proto3" json:"unchanged_count,omitempty"`
 	// Whether this is only what would be done.
 	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// What is wrong with the files, the first 1,000. Only with validate_only; an
+	// What is wrong with the files, the first 100. Only with validate_only; an
 	// import with a problem is refused.
 	Problems []*ImportProblem `protobuf:"bytes,6,rep,name=problems,proto3" json:"problems,omitempty"`
-	// How many problems there are in all.
-	ProblemCount  int32 `protobuf:"varint,7,opt,name=problem_count,json=problemCount,proto3" json:"problem_count,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// How many problems were found.
+	ProblemCount int32 `protobuf:"varint,7,opt,name=problem_count,json=problemCount,proto3" json:"problem_count,omitempty"`
+	// Whether there may be more: reading ends at the hundredth.
+	ProblemCountIsMinimum bool `protobuf:"varint,8,opt,name=problem_count_is_minimum,json=problemCountIsMinimum,proto3" json:"problem_count_is_minimum,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *ImportReport) Reset() {
@@ -1000,6 +1002,13 @@ func (x *ImportReport) GetProblemCount() int32 {
 		return x.ProblemCount
 	}
 	return 0
+}
+
+func (x *ImportReport) GetProblemCountIsMinimum() bool {
+	if x != nil {
+		return x.ProblemCountIsMinimum
+	}
+	return false
 }
 
 // Something wrong with a file of an import.
@@ -1122,7 +1131,7 @@ const file_futurisys_v1_employee_service_proto_rawDesc = "" +
 	"\acontent\":\n" +
 	"\x0eImportProgress\x12\x12\n" +
 	"\x04done\x18\x01 \x01(\x05R\x04done\x12\x14\n" +
-	"\x05total\x18\x02 \x01(\x05R\x05total\"\xab\x02\n" +
+	"\x05total\x18\x02 \x01(\x05R\x05total\"\xe4\x02\n" +
 	"\fImportReport\x12%\n" +
 	"\x0eemployee_count\x18\x01 \x01(\x05R\remployeeCount\x12#\n" +
 	"\rcreated_count\x18\x02 \x01(\x05R\fcreatedCount\x12#\n" +
@@ -1130,7 +1139,8 @@ const file_futurisys_v1_employee_service_proto_rawDesc = "" +
 	"\x0funchanged_count\x18\x04 \x01(\x05R\x0eunchangedCount\x12#\n" +
 	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x127\n" +
 	"\bproblems\x18\x06 \x03(\v2\x1b.futurisys.v1.ImportProblemR\bproblems\x12#\n" +
-	"\rproblem_count\x18\a \x01(\x05R\fproblemCount\"\x98\x01\n" +
+	"\rproblem_count\x18\a \x01(\x05R\fproblemCount\x127\n" +
+	"\x18problem_count_is_minimum\x18\b \x01(\bR\x15problemCountIsMinimum\"\x98\x01\n" +
 	"\rImportProblem\x120\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1c.futurisys.v1.ImportFileKindR\x04kind\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\x05R\x04line\x125\n" +

@@ -140,6 +140,10 @@ const (
 	ViolationReason_VIOLATION_REASON_FILE_NOT_TEXT ViolationReason = 55
 	// The file is empty.
 	ViolationReason_VIOLATION_REASON_FILE_EMPTY ViolationReason = 56
+	// A line has more columns than any file of ours.
+	ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS ViolationReason = 57
+	// The file has more lines than one import takes.
+	ViolationReason_VIOLATION_REASON_TOO_MANY_ROWS ViolationReason = 58
 )
 
 // Enum value maps for ViolationReason.
@@ -202,6 +206,8 @@ var (
 		54: "VIOLATION_REASON_FILE_NOT_UTF8",
 		55: "VIOLATION_REASON_FILE_NOT_TEXT",
 		56: "VIOLATION_REASON_FILE_EMPTY",
+		57: "VIOLATION_REASON_TOO_MANY_COLUMNS",
+		58: "VIOLATION_REASON_TOO_MANY_ROWS",
 	}
 	ViolationReason_value = map[string]int32{
 		"VIOLATION_REASON_UNSPECIFIED":            0,
@@ -261,6 +267,8 @@ var (
 		"VIOLATION_REASON_FILE_NOT_UTF8":          54,
 		"VIOLATION_REASON_FILE_NOT_TEXT":          55,
 		"VIOLATION_REASON_FILE_EMPTY":             56,
+		"VIOLATION_REASON_TOO_MANY_COLUMNS":       57,
+		"VIOLATION_REASON_TOO_MANY_ROWS":          58,
 	}
 )
 
@@ -432,7 +440,7 @@ const file_futurisys_v1_violation_proto_rawDesc = "" +
 	"Violations\x127\n" +
 	"\n" +
 	"violations\x18\x01 \x03(\v2\x17.futurisys.v1.ViolationR\n" +
-	"violations*\xf33\n" +
+	"violations*\xcd5\n" +
 	"\x0fViolationReason\x12 \n" +
 	"\x1cVIOLATION_REASON_UNSPECIFIED\x10\x00\x12D\n" +
 	"\x19VIOLATION_REASON_REQUIRED\x10\x01\x1a%\xca\xf3\x18!\n" +
@@ -547,7 +555,11 @@ const file_futurisys_v1_violation_proto_rawDesc = "" +
 	"\x1eVIOLATION_REASON_FILE_NOT_TEXT\x107\x1a_\xca\xf3\x18[\n" +
 	"$contains a zero byte: not a CSV file\x123contient un octet nul : ce n'est pas un fichier CSV\x12M\n" +
 	"\x1bVIOLATION_REASON_FILE_EMPTY\x108\x1a,\xca\xf3\x18(\n" +
-	"\x11the file is empty\x12\x13le fichier est videBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\x11the file is empty\x12\x13le fichier est vide\x12\\\n" +
+	"!VIOLATION_REASON_TOO_MANY_COLUMNS\x109\x1a5\xca\xf3\x181\n" +
+	"\x17more than {max} columns\x12\x16plus de {max} colonnes\x12z\n" +
+	"\x1eVIOLATION_REASON_TOO_MANY_ROWS\x10:\x1aV\xca\xf3\x18R\n" +
+	"%more than {max} lines: split the file\x12)plus de {max} lignes : divisez le fichierBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_violation_proto_rawDescOnce sync.Once

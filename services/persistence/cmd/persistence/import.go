@@ -63,8 +63,8 @@ func (c importCommand) Run(s *settings) (err error) {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 	printProblems(&report.Problems)
-	fmt.Printf("%d employees: %d created, %d updated, %d unchanged, %d problems\n", report.Employees,
-		report.Changes.Created, report.Changes.Updated, report.Changes.Unchanged, report.Problems.Count)
+	fmt.Printf("%d employees: %d created, %d updated, %d unchanged, %s problems\n", report.Employees,
+		report.Changes.Created, report.Changes.Updated, report.Changes.Unchanged, report.Problems.Count())
 	return nil
 }
 

@@ -3,7 +3,6 @@ package importing
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/ingest"
 	"github.com/futurisys/futurisys/services/persistence/internal/profile"
@@ -28,7 +27,7 @@ type Report struct {
 type RefusedError struct{ Problems *ingest.Report }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("%d problems in the files", e.Problems.Count)
+	return e.Problems.Count() + " problems in the files"
 }
 
 // Importer imports. Many goroutines may use it at once.
@@ -53,7 +52,7 @@ func New(employees store.Employees) (*Importer, error) {
 func (i *Importer) Import(ctx context.Context, files Files, validateOnly bool, progress func(done, total int)) (*Report, error) {
 	employees, problems := ingest.Parse(files, i.check)
 	report := &Report{Employees: len(employees), Problems: *problems, ValidateOnly: validateOnly}
-	if problems.Count > 0 {
+	if len(problems.Problems) > 0 {
 		if !validateOnly {
 			return nil, &RefusedError{problems}
 		}

@@ -68,20 +68,41 @@ type Problem struct {
 	Violation *futurisysv1.Violation
 }
 
-// MaxProblems is how many problems are kept; more are only counted.
-const MaxProblems = 1000
+// What is read of files at most: a file of nothing but commas would cost a hundred times its
+// size.
+const (
+	// MaxProblems is how many problems are looked for: reading ends with the last.
+	MaxProblems = 100
+	// MaxColumns is how many columns a line may have.
+	MaxColumns = 1_000
+	// MaxRows is how many lines a file may have, besides its header.
+	MaxRows = 100_000
+)
 
-// Report is all that is wrong with the files.
+// Report is what is wrong with the files.
 type Report struct {
-	Problems []Problem // the first MaxProblems
-	Count    int
+	Problems []Problem
+}
+
+// Full says that no more problems are looked for: there may be more.
+func (r *Report) Full() bool { return len(r.Problems) >= MaxProblems }
+
+// Count is how many problems there are: 100+ where there may be more.
+func (r *Report) Count() string {
+	if r.Full() {
+		return strconv.Itoa(MaxProblems) + "+"
+	}
+	return strconv.Itoa(len(r.Problems))
 }
 
 // add notes a problem of a column, with the parameters of its reason's sentence.
 func (r *Report) add(kind Kind, line int, column string, reason futurisysv1.ViolationReason, parameters ...any) {
-	r.Count++
-	if len(r.Problems) < MaxProblems {
-		r.Problems = append(r.Problems, Problem{kind, line, catalogue.Violation(reason, column, parameters...)})
+	r.put(Problem{kind, line, catalogue.Violation(reason, column, parameters...)})
+}
+
+func (r *Report) put(problem Problem) {
+	if !r.Full() {
+		r.Problems = append(r.Problems, problem)
 	}
 }
 
@@ -109,7 +130,7 @@ func Parse(files map[Kind][]byte, rule Rule) ([]store.Employee, *Report) {
 		}
 		tables = append(tables, readTable(kind, data, report))
 	}
-	if report.Count > 0 {
+	if len(report.Problems) > 0 {
 		return nil, report
 	}
 	return join(tables, rule, report), report
@@ -133,6 +154,9 @@ func join(tables []*table, rule Rule, report *Report) []store.Employee {
 	}
 	employees := make([]store.Employee, 0, len(sorted))
 	for _, id := range sorted {
+		if report.Full() {
+			break
+		}
 		employee := store.Employee{ID: id}
 		for _, t := range tables {
 			line, ok := t.lines[id]
@@ -172,11 +196,8 @@ func (r *Report) addField(tables []*table, id int32, wrong *futurisysv1.Violatio
 			}
 		}
 	}
-	r.Count++
-	if len(r.Problems) < MaxProblems {
-		wrong.Field = column
-		r.Problems = append(r.Problems, Problem{kind, line, wrong})
-	}
+	wrong.Field = column
+	r.put(Problem{kind, line, wrong})
 }
 
 // parseID reads an employee's id from the key column of a kind of file.

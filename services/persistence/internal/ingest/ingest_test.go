@@ -37,7 +37,7 @@ func anything(store.Profile) []*futurisysv1.Violation { return nil }
 
 func TestExtractsAreJoined(t *testing.T) {
 	employees, report := ingest.Parse(extracts(t), anything)
-	if report.Count != 0 || len(employees) != 1470 {
+	if len(report.Problems) != 0 || len(employees) != 1470 {
 		t.Fatalf("%d employees, problems %v", len(employees), report.Problems)
 	}
 	first := employees[0]
@@ -54,7 +54,7 @@ func TestJoinedFileGivesTheSameAsTheExtracts(t *testing.T) {
 		t.Fatal(err)
 	}
 	employees, report := ingest.Parse(map[ingest.Kind][]byte{ingest.Joined: joined}, anything)
-	if report.Count != 0 || len(employees) != 294 {
+	if len(report.Problems) != 0 || len(employees) != 294 {
 		t.Fatalf("%d employees, problems %v", len(employees), report.Problems)
 	}
 	all, _ := ingest.Parse(extracts(t), anything)
@@ -75,7 +75,7 @@ func TestExcelsFrenchFormIsRead(t *testing.T) {
 		files[kind] = []byte("\uFEFF" + strings.ReplaceAll(strings.ReplaceAll(string(text), ",", ";"), "\n", "\r\n"))
 	}
 	employees, report := ingest.Parse(files, anything)
-	if report.Count != 0 || len(employees) != 1470 {
+	if len(report.Problems) != 0 || len(employees) != 1470 {
 		t.Fatalf("%d employees, problems %v", len(employees), report.Problems)
 	}
 }
@@ -84,7 +84,7 @@ func TestEmptyCellIsAnUnknownValue(t *testing.T) {
 	files := extracts(t)
 	files[ingest.SIRH] = []byte(strings.Replace(string(files[ingest.SIRH]), "1,41,F,5993,Célibataire", "1,,F,5993,", 1))
 	employees, report := ingest.Parse(files, anything)
-	if report.Count != 0 || employees[0].Profile.Age != nil || employees[0].Profile.MaritalStatus != nil {
+	if len(report.Problems) != 0 || employees[0].Profile.Age != nil || employees[0].Profile.MaritalStatus != nil {
 		t.Fatalf("problems %v, profile %+v", report.Problems, employees[0].Profile)
 	}
 }
@@ -169,8 +169,8 @@ func TestProblemsAreCountedBeyondThoseKept(t *testing.T) {
 	files := extracts(t)
 	files[ingest.Evaluation] = []byte(strings.ReplaceAll(string(files[ingest.Evaluation]), " %", " pour cent"))
 	_, report := ingest.Parse(files, anything)
-	if report.Count != 1470 || len(report.Problems) != ingest.MaxProblems {
-		t.Errorf("%d counted, %d kept", report.Count, len(report.Problems))
+	if len(report.Problems) != ingest.MaxProblems || !report.Full() || report.Count() != "100+" {
+		t.Errorf("%d problems, %s", len(report.Problems), report.Count())
 	}
 }
 
@@ -189,7 +189,7 @@ func FuzzParse(f *testing.F) {
 			all = map[ingest.Kind][]byte{ingest.SIRH: text, ingest.Evaluation: text, ingest.Survey: text}
 		}
 		employees, report := ingest.Parse(all, anything)
-		if report.Count == 0 && len(employees) == 0 {
+		if len(report.Problems) == 0 && len(employees) == 0 {
 			t.Fatal("neither employees nor a problem")
 		}
 		for _, problem := range report.Problems {
@@ -223,4 +223,48 @@ func header(t *testing.T) []byte {
 	}
 	first, _, _ := strings.Cut(string(joined), "\n")
 	return []byte(first + "\n")
+}
+
+// A file that is small on disk must not be large in memory.
+func TestFilesAreBounded(t *testing.T) {
+	header := "id_employee,age\n"
+	for name, test := range map[string]struct {
+		file   string
+		reason futurisysv1.ViolationReason
+		line   int
+	}{
+		"nothing but commas":           {strings.Repeat(",", 1<<20), futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, 1},
+		"semicolons":                   {strings.Repeat(";", 1<<20), futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, 1},
+		"a wide line":                  {header + "1,40\n2," + strings.Repeat(",", ingest.MaxColumns) + "\n", futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, 3},
+		"wide over a line break":       {header + `1,"a` + "\n" + `"` + strings.Repeat(",", ingest.MaxColumns) + "\n", futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, 3},
+		"many lines":                   {header + strings.Repeat("1,40\n", 1<<20), futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN, 1},
+		"commas that are text stay so": {header + `1,"` + strings.Repeat(",", 2*ingest.MaxColumns) + "\"\n", futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN, 1},
+	} {
+		_, report := ingest.Parse(map[ingest.Kind][]byte{ingest.Joined: []byte(test.file)}, anything)
+		if len(report.Problems) == 0 || len(report.Problems) > ingest.MaxProblems {
+			t.Errorf("%s: %d problems", name, len(report.Problems))
+			continue
+		}
+		if first := report.Problems[0]; first.Violation.GetReason() != test.reason || first.Line != test.line {
+			t.Errorf("%s: got %s in line %d", name, first.Violation.GetReason(), first.Line)
+		}
+	}
+}
+
+func TestOnlySoManyLinesAreRead(t *testing.T) {
+	text := string(extracts(t)[ingest.SIRH])
+	header, first, _ := strings.Cut(text, "\n")
+	row, _, _ := strings.Cut(first, "\n")
+	_, rest, _ := strings.Cut(row, ",")
+	var file strings.Builder
+	file.WriteString(header + "\n")
+	for id := range ingest.MaxRows + 2 {
+		fmt.Fprintf(&file, "%d,%s\n", id+1, rest)
+	}
+	files := extracts(t)
+	files[ingest.SIRH] = []byte(file.String())
+	_, report := ingest.Parse(files, anything)
+	if len(report.Problems) != 1 || report.Problems[0].Violation.GetReason() != futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_ROWS || report.Problems[0].Line != ingest.MaxRows+2 {
+		t.Errorf("got %v", report.Problems)
+	}
 }

@@ -22,6 +22,7 @@ type table struct {
 	kind    Kind
 	columns []bound
 	lines   map[int32]line // by employee
+	rows    int
 }
 
 // bound is a stored column and where the file has it.
@@ -54,8 +55,13 @@ func readTable(kind Kind, data []byte, report *Report) *table {
 		return t
 	}
 	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
+	comma := separator(data)
+	if line, wide := tooWide(data, comma); wide {
+		report.add(kind, line, "", futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, "max", MaxColumns)
+		return t
+	}
 	reader := csv.NewReader(bytes.NewReader(data))
-	reader.Comma = separator(data)
+	reader.Comma = comma
 	reader.FieldsPerRecord = -1 // counted here, to report every line that is off
 	reader.ReuseRecord = false
 	header, err := reader.Read()
@@ -64,10 +70,10 @@ func readTable(kind Kind, data []byte, report *Report) *table {
 		return t
 	}
 	key := t.bindHeader(header, report)
-	if report.Count > 0 {
+	if len(report.Problems) > 0 {
 		return t
 	}
-	for {
+	for !report.Full() {
 		record, err := reader.Read()
 		if errors.Is(err, io.EOF) {
 			return t
@@ -77,8 +83,36 @@ func readTable(kind Kind, data []byte, report *Report) *table {
 			return t
 		}
 		number, _ := reader.FieldPos(0)
+		if t.rows++; t.rows > MaxRows {
+			report.add(kind, number, "", futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_ROWS, "max", MaxRows)
+			return t
+		}
 		t.addLine(number, record, len(header), key, report)
 	}
+	return t
+}
+
+// tooWide says which line has more columns than are read, if one has: encoding/csv would
+// make a string of each first.
+func tooWide(data []byte, comma rune) (line int, wide bool) {
+	quoted, columns := false, 1
+	line = 1
+	for _, b := range data {
+		switch {
+		case b == '"':
+			quoted = !quoted
+		case b == '\n':
+			line++
+			if !quoted {
+				columns = 1
+			}
+		case rune(b) == comma && !quoted:
+			if columns++; columns > MaxColumns {
+				return line, true
+			}
+		}
+	}
+	return 0, false
 }
 
 // checkText refuses a file that is not clean UTF-8 text, and says where.
@@ -87,9 +121,12 @@ func checkText(kind Kind, data []byte, report *Report) bool {
 		report.add(kind, 0, "", futurisysv1.ViolationReason_VIOLATION_REASON_FILE_EMPTY)
 		return false
 	}
-	before := report.Count
+	before := len(report.Problems)
 	number := 1
 	for text := range bytes.Lines(data) {
+		if report.Full() {
+			break
+		}
 		if !utf8.Valid(text) {
 			report.add(kind, number, "", futurisysv1.ViolationReason_VIOLATION_REASON_FILE_NOT_UTF8)
 		}
@@ -98,7 +135,7 @@ func checkText(kind Kind, data []byte, report *Report) bool {
 		}
 		number++
 	}
-	return report.Count == before
+	return len(report.Problems) == before
 }
 
 // separator is what stands between the header's columns: an Excel in French

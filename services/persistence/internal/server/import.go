@@ -20,9 +20,6 @@ import (
 // MaxImportBytes bounds the files of one import together.
 const MaxImportBytes = 64 << 20
 
-// shownProblems is how many problems the error of a refused import lists.
-const shownProblems = 100
-
 type importStream = grpc.BidiStreamingServer[futurisysv1.ImportEmployeesRequest, futurisysv1.ImportEmployeesResponse]
 
 // ImportEmployees puts employees on record from CSV files.
@@ -48,7 +45,7 @@ func (s *Employee) ImportEmployees(stream importStream) error {
 // importReport is a report as the API has it.
 func importReport(r *importing.Report) *futurisysv1.ImportReport {
 	out := &futurisysv1.ImportReport{
-		EmployeeCount: int32(r.Employees), ValidateOnly: r.ValidateOnly, ProblemCount: int32(r.Problems.Count),
+		EmployeeCount: int32(r.Employees), ValidateOnly: r.ValidateOnly, ProblemCount: int32(len(r.Problems.Problems)), ProblemCountIsMinimum: r.Problems.Full(),
 		CreatedCount: int32(r.Changes.Created), UpdatedCount: int32(r.Changes.Updated), UnchangedCount: int32(r.Changes.Unchanged),
 	}
 	for _, problem := range r.Problems.Problems {
@@ -101,8 +98,8 @@ func importError(err error) error {
 // refusedFiles lists what is wrong with the files: the field of each violation is
 // the file, its line and its column.
 func refusedFiles(found *ingest.Report) error {
-	violations := make([]*futurisysv1.Violation, 0, shownProblems)
-	for _, problem := range found.Problems[:min(len(found.Problems), shownProblems)] {
+	violations := make([]*futurisysv1.Violation, 0, len(found.Problems))
+	for _, problem := range found.Problems {
 		place := problem.Kind.String()
 		if problem.Line > 0 {
 			place += fmt.Sprintf(":%d", problem.Line)
@@ -115,6 +112,6 @@ func refusedFiles(found *ingest.Report) error {
 		violations = append(violations, placed)
 	}
 	refused := apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_IMPORT, violations...)
-	refused.Parameters = catalogue.Parameters([]any{"count", found.Count})
+	refused.Parameters = catalogue.Parameters([]any{"count", found.Count()})
 	return refused
 }

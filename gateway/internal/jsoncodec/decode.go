@@ -59,12 +59,24 @@ func (d *Decoder) Decode(data []byte, into proto.Message) error {
 	}
 	if err != nil && !errors.Is(err, errEnough) {
 		r.path = nil
-		r.problem(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "cause", err)
+		r.problem(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "cause", innermost(err))
 	}
 	if len(r.violations) > 0 {
 		return &Error{r.violations}
 	}
 	return nil
+}
+
+// innermost is what is wrong with the JSON itself: each level around it says where it was
+// read, which of a deep body is more than anybody wants.
+func innermost(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
 }
 
 // reading is the reading of one body. Its methods return an error only when the
@@ -171,6 +183,10 @@ func (r *reading) list(message protoreflect.Message, field *fieldPlan) error {
 	index := -1
 	return r.source.Arr(func(*jx.Decoder) error { //nolint:wrapcheck // what is wrong with the JSON
 		index++
+		if field.maxItems > 0 && index == field.maxItems { // what comes after would be read for nothing
+			r.problem(futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_ITEMS, "max", field.maxItems)
+			return errEnough
+		}
 		return r.within(step{index: index}, func() error {
 			if field.descriptor.Message() != nil {
 				return r.message(list.AppendMutable().Message(), field)

@@ -270,3 +270,37 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	})
 }
+
+// The first item too many ends the reading: the rest of a list of millions is not made.
+func TestListsEndWithTheFirstItemTooMany(t *testing.T) {
+	const limit = 10_000
+	for name, test := range map[string]struct {
+		text string
+		want []string
+	}{
+		"as many as are taken": {`{"profiles": [` + strings.Repeat("{},", limit-1) + `{}]}`, nil},
+		"one too many":         {`{"profiles": [` + strings.Repeat("{},", limit) + `{}]}`, []string{"profiles: must have at most 10000 items"}},
+		"millions":             {`{"profiles": [` + strings.Repeat("{},", 5_000_000) + `{}]}`, []string{"profiles: must have at most 10000 items"}},
+		"and what is no JSON":  {`{"profiles": [` + strings.Repeat("{},", limit+5) + `x`, []string{"profiles: must have at most 10000 items"}},
+	} {
+		into := &futurisysv1.BatchPredictRequest{}
+		if got := decode(t, test.text, into); !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %v", name, got)
+		}
+		if len(into.GetProfiles()) > limit {
+			t.Errorf("%s: %d were made", name, len(into.GetProfiles()))
+		}
+	}
+}
+
+func TestADeepBodyHasAShortError(t *testing.T) {
+	for _, text := range []string{
+		`{"profile": ` + strings.Repeat(`{"a":`, 9_000), `{"nothing": ` + strings.Repeat("[", 200_000), strings.Repeat("[", 200_000),
+		`{"profile": {"age": ` + strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000) + "}}",
+	} {
+		got := strings.Join(decode(t, text, &futurisysv1.PredictRequest{}), "; ")
+		if got == "" || len(got) > 500 {
+			t.Errorf("%.20s...: %d bytes are said: %.300s", text, len(got), got)
+		}
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/futurisys/futurisys/services/platform/rules"
 )
 
 // plan is what a message type takes: its fields by JSON name and by proto name,
@@ -21,6 +23,7 @@ type fieldPlan struct {
 	message    *plan  // of a message field that is not a well-known type
 	wellKnown  bool
 	value      *fieldPlan // of a map's values
+	maxItems   int        // of a list; 0: its rules do not say
 }
 
 // plans keeps the plan of each message type. Types are few and fixed, so that
@@ -46,7 +49,7 @@ func (p *plans) of(message protoreflect.MessageDescriptor) *plan {
 }
 
 func (p *plans) field(descriptor protoreflect.FieldDescriptor) *fieldPlan {
-	field := &fieldPlan{descriptor: descriptor, name: descriptor.JSONName()}
+	field := &fieldPlan{descriptor: descriptor, name: descriptor.JSONName(), maxItems: rules.MaxItems(descriptor)}
 	switch sub := descriptor.Message(); {
 	case sub == nil:
 	case descriptor.IsMap():

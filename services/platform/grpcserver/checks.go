@@ -17,6 +17,7 @@ import (
 // checks holds every request to the rules in its proto.
 type checks struct {
 	validator protovalidate.Validator
+	codec     *boundedCodec
 }
 
 func (c *checks) unary(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
@@ -48,6 +49,9 @@ type checkedStream struct {
 func (s *checkedStream) RecvMsg(message any) error {
 	if err := s.ServerStream.RecvMsg(message); err != nil {
 		return err //nolint:wrapcheck // io.EOF and statuses must stay what they are
+	}
+	if err := s.checks.codec.problem(message); err != nil {
+		return err
 	}
 	return s.checks.check(message)
 }

@@ -41,6 +41,7 @@ type Server struct {
 
 	reflection bool
 	checks     *checks
+	codec      *boundedCodec
 	limits     *limits
 	metrics    *grpcprom.ServerMetrics
 	log        *slog.Logger
@@ -59,11 +60,13 @@ const (
 func New(options Options) *Server {
 	metrics := grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
 	options.Registry.MustRegister(metrics)
-	checks, limits := &checks{}, &limits{}
+	codec := newBoundedCodec()
+	checks, limits := &checks{codec: codec}, &limits{}
 	guard := &guard{log: options.Logger, mapError: options.MapError}
 	server := grpc.NewServer(
-		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, limits.unary, checks.unary),
+		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, refuseUndecoded, limits.unary, checks.unary),
 		grpc.ChainStreamInterceptor(metrics.StreamServerInterceptor(), guard.stream, limits.stream, checks.stream),
+		grpc.ForceServerCodecV2(codec),
 		grpc.MaxRecvMsgSize(options.MaxMessageBytes),
 		grpc.MaxSendMsgSize(options.MaxMessageBytes),
 		grpc.MaxConcurrentStreams(maxConcurrentStreams),
@@ -74,7 +77,7 @@ func New(options Options) *Server {
 	)
 	answers := health.NewServer()
 	answers.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING) // until SetReady says otherwise
-	return &Server{Server: server, Health: answers, reflection: options.Reflection, checks: checks, limits: limits, metrics: metrics, log: options.Logger}
+	return &Server{Server: server, Health: answers, reflection: options.Reflection, checks: checks, codec: codec, limits: limits, metrics: metrics, log: options.Logger}
 }
 
 // Prepare finishes a server whose services are registered: the rules of all

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +23,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/futurisys/futurisys/proto/policy"
 	"github.com/futurisys/futurisys/services/platform/apierr"
@@ -281,5 +284,95 @@ func TestHealthIsByService(t *testing.T) {
 				t.Errorf("ready %v, service %q: got %v, %v", ready, service, got, err)
 			}
 		}
+	}
+}
+
+// raw sends bytes as they are, and takes any answer.
+type raw struct{}
+
+func (raw) Marshal(v any) ([]byte, error) { return *v.(*[]byte), nil }
+func (raw) Unmarshal([]byte, any) error   { return nil }
+func (raw) Name() string                  { return "proto" }
+
+// What does not decode is the caller's mistake, and is seen like any other.
+func TestWhatDoesNotDecodeIsSeen(t *testing.T) {
+	service, connection, _, lines := start(t)
+	service.check = func(context.Context) { t.Error("the handler sees what did not decode") }
+	send := func(message []byte) error {
+		return connection.Invoke(t.Context(), futurisysv1.ModelService_GetModel_FullMethodName, &message, &message, grpc.ForceCodec(raw{}))
+	}
+	if err := send([]byte{0xff, 0xff}); status.Code(err) != codes.InvalidArgument || reasonOf(err) != "INVALID_ARGUMENT" {
+		t.Errorf("no protobuf: got %v", err)
+	}
+	if !strings.Contains(lines.String(), "code=InvalidArgument") {
+		t.Errorf("the log does not have it: %s", lines)
+	}
+	if err := send(make([]byte, 5<<20)); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("more than a message may have: got %v", err)
+	}
+	if !strings.Contains(lines.String(), "code=ResourceExhausted") {
+		t.Errorf("the log does not have it: %s", lines)
+	}
+}
+
+// predictions is a service with long lists.
+type predictions struct {
+	futurisysv1.UnimplementedPredictionServiceServer
+}
+
+func (predictions) BatchPredict(context.Context, *futurisysv1.BatchPredictRequest) (*futurisysv1.BatchPredictResponse, error) {
+	return &futurisysv1.BatchPredictResponse{}, nil
+}
+
+func (predictions) PredictEmployees(context.Context, *futurisysv1.PredictEmployeesRequest) (*futurisysv1.PredictEmployeesResponse, error) {
+	return &futurisysv1.PredictEmployeesResponse{}, nil
+}
+
+// An empty profile is two bytes on the wire and a hundred times that in memory.
+func TestListsAreCountedOnTheWire(t *testing.T) {
+	server := grpcserver.New(grpcserver.Options{Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), MaxMessageBytes: 64 << 20})
+	futurisysv1.RegisterPredictionServiceServer(server, predictions{})
+	if err := server.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	listener := bufconn.Listen(1 << 16)
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+	connection, err := grpc.NewClient("passthrough:///test",
+		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return listener.Dial() }),
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = connection.Close() })
+	client := futurisysv1.NewPredictionServiceClient(connection)
+	send := func(method string, message []byte) error {
+		return connection.Invoke(t.Context(), method, &message, &message, grpc.ForceCodec(raw{}))
+	}
+	millions := bytes.Repeat(protowire.AppendBytes(protowire.AppendTag(nil, 4, protowire.BytesType), nil), 5_000_000)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := send(futurisysv1.PredictionService_BatchPredict_FullMethodName, millions); reasonOf(err) != "INVALID_ARGUMENT" || !strings.Contains(err.Error(), "at most 10000 items") {
+		t.Errorf("millions of profiles: got %v", err)
+	}
+	runtime.ReadMemStats(&after)
+	if grown := (after.TotalAlloc - before.TotalAlloc) >> 20; grown > 200 {
+		t.Errorf("%d MB were made of %d MB on the wire", grown, len(millions)>>20)
+	}
+	ids := make([]byte, 900_000)
+	for i := range ids {
+		ids[i] = 1
+	}
+	packed := protowire.AppendBytes(protowire.AppendTag(nil, 4, protowire.BytesType), ids)
+	if err := send(futurisysv1.PredictionService_PredictEmployees_FullMethodName, packed); reasonOf(err) != "INVALID_ARGUMENT" || !strings.Contains(err.Error(), "at most 10000 items") {
+		t.Errorf("millions of ids: got %v", err)
+	}
+	// What is allowed passes: as many profiles as there may be, with all that they have.
+	request := &futurisysv1.BatchPredictRequest{Model: "attrition"}
+	for range 10_000 {
+		request.Profiles = append(request.Profiles, &futurisysv1.EmployeeProfile{JobTitle: new("Consultant"), Age: new(int32(40))})
+	}
+	if _, err := client.BatchPredict(t.Context(), request); err != nil {
+		t.Error(err)
 	}
 }

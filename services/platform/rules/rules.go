@@ -50,6 +50,12 @@ func Violations(err error) []*futurisysv1.Violation {
 	return out
 }
 
+// MaxItems is how many items a list may have by its rules; 0: they do not say.
+func MaxItems(field protoreflect.FieldDescriptor) int {
+	declared, _ := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
+	return int(declared.GetRepeated().GetMaxItems())
+}
+
 // Names of parameters.
 const (
 	minKey = "min"

@@ -196,7 +196,8 @@ func importSchemas() (report, problem object) {
 				"type": "array", "items": object{"$ref": "#/components/schemas/futurisys.v1.ImportProblem"},
 				"description": "What is wrong with the files, the first 1,000. Only with validateOnly.",
 			},
-			"problemCount": count("How many problems there are in all."),
+			"problemCount":          count("How many problems were found."),
+			"problemCountIsMinimum": object{"type": "boolean", "description": "Whether there may be more: reading ends at the hundredth."},
 		},
 	}
 	return report, problem

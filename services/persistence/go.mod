@@ -7,7 +7,6 @@ replace github.com/futurisys/futurisys/proto => ../../proto
 replace github.com/futurisys/futurisys/services/platform => ../platform
 
 require (
-	buf.build/go/protovalidate v1.4.0
 	github.com/futurisys/futurisys/proto v0.0.0
 	github.com/futurisys/futurisys/services/platform v0.0.0
 	github.com/glebarez/go-sqlite v1.21.2
@@ -27,6 +26,7 @@ require (
 
 require (
 	buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go v1.36.12-20260825204119-511051f7f437.2 // indirect
+	buf.build/go/protovalidate v1.4.0 // indirect
 	cel.dev/cel-go v0.32.0 // indirect
 	cel.dev/expr v0.25.3 // indirect
 	github.com/agnivade/levenshtein v1.2.2 // indirect

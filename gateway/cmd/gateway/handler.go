@@ -65,6 +65,7 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, to 
 		middleware.Metrics(metrics),
 		middleware.Access(log, s.AccessLog),
 		middleware.Guard(log, mux.WriteError),
+		middleware.Admission(s.MaxInFlight, mux.WriteError),
 		middleware.URLText(mux.WriteError),
 		middleware.IdempotencyKey(mux.WriteError),
 		middleware.Origin(mux.WriteError),

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -129,6 +132,82 @@ func TestRequestHasADeadline(t *testing.T) {
 	if serve(t, handler, http.MethodGet, "/ui/export", "", ""); bounded {
 		t.Error("an export has an end in time, and would be cut")
 	}
+}
+
+// Who sends a body byte by byte has as long as the request may take.
+func TestSlowBodyIsCutOff(t *testing.T) {
+	read := make(chan error, 1)
+	server := httptest.NewServer(middleware.Chain(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.ReadAll(r.Body)
+		read <- err
+	}), byPath(t), middleware.Deadline(50*time.Millisecond)))
+	defer server.Close()
+	connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = connection.Close() }()
+	if _, err := io.WriteString(connection, "POST /v1/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-read; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRequestsBeyondTheLimitAreRefused(t *testing.T) {
+	began, end := make(chan struct{}), make(chan struct{})
+	handler := middleware.Chain(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			began <- struct{}{}
+			<-end
+		}
+	}), byPath(t), middleware.Admission(2, fail))
+	var held sync.WaitGroup
+	for range 2 {
+		held.Go(func() { serve(t, handler, http.MethodPost, "/v1/x", "", "") })
+		<-began
+	}
+	for path, want := range map[string]int{"/v1/x": http.StatusTeapot, "/readyz": http.StatusOK} {
+		if got := serve(t, handler, http.MethodGet, path, "", ""); got.Code != want {
+			t.Errorf("%s at the limit: got %d %s", path, got.Code, got.Body)
+		}
+	}
+	close(end)
+	held.Wait()
+	if got := serve(t, handler, http.MethodGet, "/v1/x", "", ""); got.Code != http.StatusOK {
+		t.Errorf("afterwards: got %d %s", got.Code, got.Body)
+	}
+}
+
+// Bodies are bounded together: a hundred of 64 MiB at once are more than a process has.
+func TestBodiesAreBoundedTogether(t *testing.T) {
+	began, end := make(chan struct{}), make(chan struct{})
+	handler := middleware.Chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		began <- struct{}{}
+		<-end
+	}), middleware.Route(func(*http.Request) (routes.Route, bool) {
+		return routes.Route{Policy: &futurisysv1.Policy{MaxRequestBytes: 100 << 20}}, true
+	}), middleware.Admission(1000, fail))
+	send := func(length int64) *httptest.ResponseRecorder {
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader("x"))
+		request.ContentLength = length
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		return recorder
+	}
+	var held sync.WaitGroup
+	for _, length := range []int64{100 << 20, -1, 50 << 20} { // one does not say its length: it counts as what it may be
+		held.Go(func() { send(length) })
+		<-began
+	}
+	if got := send(10 << 20); got.Code != http.StatusTeapot {
+		t.Errorf("260 MiB at once: got %d", got.Code)
+	}
+	held.Go(func() { send(1000) })
+	<-began
+	close(end)
+	held.Wait()
 }
 
 func TestFirstMiddlewareSeesARequestFirst(t *testing.T) {

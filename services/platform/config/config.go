@@ -27,6 +27,7 @@ type Common struct {
 	Environment       string `env:"ENVIRONMENT" enum:"demo,dev,prod" default:"dev" help:"demo: no database; dev: everything; prod: secured."`
 	LogLevel          string `env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"The least level that is logged."`
 	LogFormat         string `env:"LOG_FORMAT" enum:"text,json" default:"text" help:"How a log line looks."`
+	MaxInFlight       int    `env:"MAX_IN_FLIGHT" default:"1024" help:"How many requests of one row, or none, are answered at once; more are refused."`
 	ConfigFile        string `env:"CONFIG_FILE" help:"A file of KEY=value lines; outside prod .env is read if it is there."`
 	AllowInsecureBind bool   `env:"ALLOW_INSECURE_BIND" help:"Allow an address other than loopback while authentication is off."`
 }

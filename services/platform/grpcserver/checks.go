@@ -3,12 +3,14 @@ package grpcserver
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/futurisys/futurisys/services/platform/apierr"
+	"github.com/futurisys/futurisys/services/platform/guarded"
 	"github.com/futurisys/futurisys/services/platform/rules"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -45,10 +47,27 @@ type checkedStream struct {
 	checks *checks
 }
 
-// RecvMsg refuses a message that breaks its rules.
+// streamIdle is how long a stream may go without a message from its caller.
+const streamIdle = 2 * time.Minute
+
+// RecvMsg refuses a message that breaks its rules, and waits for one no longer than the call
+// may take, and than streamIdle: grpc-go waits for as long as the connection lives.
 func (s *checkedStream) RecvMsg(message any) error {
-	if err := s.ServerStream.RecvMsg(message); err != nil {
-		return err //nolint:wrapcheck // io.EOF and statuses must stay what they are
+	received := make(chan error, 1)
+	go func() {
+		received <- guarded.Call(func() error { return s.ServerStream.RecvMsg(message) }) //nolint:wrapcheck // see below
+	}()
+	idle := time.NewTimer(streamIdle)
+	defer idle.Stop()
+	select {
+	case err := <-received:
+		if err != nil {
+			return err //nolint:wrapcheck // io.EOF and statuses must stay what they are
+		}
+	case <-s.Context().Done(): // the message must not be used any more
+		return s.Context().Err() //nolint:wrapcheck // told apart by who asks
+	case <-idle.C:
+		return context.DeadlineExceeded
 	}
 	if err := s.checks.codec.problem(message); err != nil {
 		return err

@@ -28,6 +28,8 @@ type Options struct {
 	Reflection bool
 	// MaxMessageBytes is the largest message that is taken.
 	MaxMessageBytes int
+	// Limits are how much is in flight at once; zero: DefaultLimits.
+	Limits Limits
 	// MapError turns an error of the domain into one for a caller; nil: there is nothing
 	// to map.
 	MapError func(error) error
@@ -42,6 +44,7 @@ type Server struct {
 	reflection bool
 	checks     *checks
 	codec      *boundedCodec
+	admission  *admission
 	limits     *limits
 	metrics    *grpcprom.ServerMetrics
 	log        *slog.Logger
@@ -54,7 +57,23 @@ const (
 	// maxConnectionAge is when a connection takes no new calls any more: its caller connects
 	// again, and finds the copies that have come in the meantime. Calls under way end.
 	maxConnectionAge = 5 * time.Minute
+	// maxConnectionAgeGrace is how long they may take: more than any method has.
+	maxConnectionAgeGrace = 10 * time.Minute
+	// maxConnectionIdle is how long a connection without calls stays.
+	maxConnectionIdle = 5 * time.Minute
+	// handshakeTimeout is how long a connection may take to become one.
+	handshakeTimeout = 10 * time.Second
+	// maxHeaderBytes is how large the metadata of a call may be.
+	maxHeaderBytes = 16 << 10
+	// keepaliveTime and keepaliveTimeout find peers that are gone without a word.
+	keepaliveTime    = time.Minute
+	keepaliveTimeout = 10 * time.Second
 )
+
+// DefaultLimits are those of a server that an operator gives no others.
+func DefaultLimits() Limits {
+	return Limits{Calls: 1024, Rows: 20_000}
+}
 
 // New returns a server. Register the services, then call Prepare.
 func New(options Options) *Server {
@@ -62,22 +81,31 @@ func New(options Options) *Server {
 	options.Registry.MustRegister(metrics)
 	codec := newBoundedCodec()
 	checks, limits := &checks{codec: codec}, &limits{}
+	if options.Limits == (Limits{}) {
+		options.Limits = DefaultLimits()
+	}
+	admission := newAdmission(options.Limits)
 	guard := &guard{log: options.Logger, mapError: options.MapError}
 	server := grpc.NewServer(
-		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, refuseUndecoded, limits.unary, checks.unary),
-		grpc.ChainStreamInterceptor(metrics.StreamServerInterceptor(), guard.stream, limits.stream, checks.stream),
+		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, refuseUndecoded, admission.unary, limits.unary, checks.unary),
+		grpc.ChainStreamInterceptor(metrics.StreamServerInterceptor(), guard.stream, admission.stream, limits.stream, checks.stream),
 		grpc.ForceServerCodecV2(codec),
 		grpc.MaxRecvMsgSize(options.MaxMessageBytes),
 		grpc.MaxSendMsgSize(options.MaxMessageBytes),
 		grpc.MaxConcurrentStreams(maxConcurrentStreams),
-		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: maxConnectionAge}),
+		grpc.ConnectionTimeout(handshakeTimeout),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionIdle: maxConnectionIdle, MaxConnectionAge: maxConnectionAge, MaxConnectionAgeGrace: maxConnectionAgeGrace,
+			Time: keepaliveTime, Timeout: keepaliveTimeout,
+		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
 			MinTime: 10 * time.Second, PermitWithoutStream: true,
 		}),
 	)
 	answers := health.NewServer()
 	answers.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING) // until SetReady says otherwise
-	return &Server{Server: server, Health: answers, reflection: options.Reflection, checks: checks, codec: codec, limits: limits, metrics: metrics, log: options.Logger}
+	return &Server{Server: server, Health: answers, reflection: options.Reflection, checks: checks, codec: codec, admission: admission, limits: limits, metrics: metrics, log: options.Logger}
 }
 
 // Prepare finishes a server whose services are registered: the rules of all
@@ -87,6 +115,7 @@ func (s *Server) Prepare() error {
 	if s.limits.policies, err = policy.Load(); err != nil {
 		return err //nolint:wrapcheck // it says all there is to say
 	}
+	s.admission.policies = s.limits.policies
 	var requests []protoreflect.MessageDescriptor
 	for name, info := range s.GetServiceInfo() {
 		for _, method := range info.Methods {

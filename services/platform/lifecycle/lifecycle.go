@@ -17,6 +17,7 @@ import (
 	"github.com/futurisys/futurisys/services/platform/guarded"
 
 	"github.com/oklog/run"
+	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
 )
 
@@ -30,7 +31,13 @@ const (
 )
 
 // readHeaderTimeout keeps a slow sender of headers from holding a connection.
-const readHeaderTimeout = 10 * time.Second
+const (
+	readHeaderTimeout = 10 * time.Second
+	// idleTimeout is how long a connection may wait for its next request.
+	idleTimeout = 2 * time.Minute
+	// maxHeaderBytes is how large the headers of a request may be.
+	maxHeaderBytes = 64 << 10
+)
 
 // Group is what one process runs. Members stop in the order they were added.
 type Group struct {
@@ -77,7 +84,9 @@ func (g *Group) AddAdmin(handler http.Handler, listener net.Listener) {
 }
 
 func (g *Group) addHTTP(handler http.Handler, listener net.Listener, drain time.Duration) {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: readHeaderTimeout}
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+	}
 	g.members.Add(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP: %w", err)
@@ -115,13 +124,25 @@ func (g *Group) Run() error {
 	return nil
 }
 
-// Listen listens at the address of a setting.
+// Listen listens at the address of a setting. More connections than the process has
+// descriptors for wait, so that those of operators, and files, are left.
 func Listen(key, addr string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
-	return listener, nil
+	return netutil.LimitListener(listener, maxConnections()), nil
+}
+
+// maxConnections is how many connections one listener has at most: half of the descriptors
+// that the process may have.
+func maxConnections() int {
+	const most, least = 10_000, 16
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 2*most {
+		return most
+	}
+	return max(int(limit.Cur/2), least) //nolint:mnd // half
 }
 
 // Close closes something at the end of a process, where nobody is left to return an error to.

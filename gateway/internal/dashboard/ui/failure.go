@@ -62,7 +62,7 @@ func (v *View) FailureOf(service string, err error) Failure {
 			out.Problems = v.Problems(detail.GetViolations())
 		}
 	}
-	if s.Code() == codes.Unavailable {
+	if s.Code() == codes.Unavailable && apierr.ReasonOf(seen) != futurisysv1.ErrorReason_ERROR_REASON_OVERLOADED {
 		return Failure{Title: v.T("away_" + service + "_title"), Text: v.T("away_" + service + "_text"), Service: service}
 	}
 	return out

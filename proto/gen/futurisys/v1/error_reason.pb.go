@@ -82,6 +82,9 @@ const (
 	// The version gave no probability for this row: what it answered is not a number from
 	// 0 to 1. Other rows are not affected.
 	ErrorReason_ERROR_REASON_INVALID_MODEL_ANSWER ErrorReason = 26
+	// As many requests are in flight as the server takes. Nothing was done: the same request
+	// can be sent again, after the time in RetryInfo.
+	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 27
 )
 
 // Enum value maps for ErrorReason.
@@ -114,6 +117,7 @@ var (
 		24: "ERROR_REASON_REQUEST_ID_REUSED",
 		25: "ERROR_REASON_CROSS_ORIGIN",
 		26: "ERROR_REASON_INVALID_MODEL_ANSWER",
+		27: "ERROR_REASON_OVERLOADED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":             0,
@@ -143,6 +147,7 @@ var (
 		"ERROR_REASON_REQUEST_ID_REUSED":       24,
 		"ERROR_REASON_CROSS_ORIGIN":            25,
 		"ERROR_REASON_INVALID_MODEL_ANSWER":    26,
+		"ERROR_REASON_OVERLOADED":              27,
 	}
 )
 
@@ -177,7 +182,7 @@ var File_futurisys_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1\x1a\x1cfuturisys/v1/catalogue.proto*\xb1\x1d\n" +
+	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1\x1a\x1cfuturisys/v1/catalogue.proto*\xc4\x1e\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x85\x01\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x1ab\xca\xf3\x18U\n" +
@@ -233,7 +238,9 @@ const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"\x19ERROR_REASON_CROSS_ORIGIN\x10\x19\x1a\\\xca\xf3\x18O\n" +
 	"\x1ccross-origin request refused\x12/Cette demande vient de la page d'un autre site.\xd2\xf3\x18\x05\b\a\x10\x93\x03\x12\xc5\x01\n" +
 	"!ERROR_REASON_INVALID_MODEL_ANSWER\x10\x1a\x1a\x9d\x01\xca\xf3\x18\x8f\x01\n" +
-	"Cversion {version} of model {model} gave no probability for this row\x12HLa version {version} du modèle n'a donné aucun score pour cette ligne.\xd2\xf3\x18\x05\b\r\x10\xf4\x03BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"Cversion {version} of model {model} gave no probability for this row\x12HLa version {version} du modèle n'a donné aucun score pour cette ligne.\xd2\xf3\x18\x05\b\r\x10\xf4\x03\x12\x90\x01\n" +
+	"\x17ERROR_REASON_OVERLOADED\x10\x1b\x1as\xca\xf3\x18f\n" +
+	"&too many requests in flight; try again\x12<Trop de demandes sont en cours : réessayez dans un instant.\xd2\xf3\x18\x05\b\x0e\x10\xf7\x03BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_error_reason_proto_rawDescOnce sync.Once

@@ -70,7 +70,7 @@ func (serveCommand) Run(s *settings) error {
 
 	grpcServer := grpcserver.New(grpcserver.Options{
 		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes,
-		MapError: server.MapError,
+		Limits: grpcserver.Limits{Calls: s.MaxInFlight, Rows: s.MaxRowsInFlight}, MapError: server.MapError,
 	})
 	futurisysv1.RegisterPredictionServiceServer(grpcServer, server.NewPrediction(models, scorer, to.employees))
 	futurisysv1.RegisterModelServiceServer(grpcServer, server.NewModel(models))

@@ -16,6 +16,7 @@ type settings struct {
 	config.Common
 	hub.Settings
 
+	MaxRowsInFlight    int           `env:"MAX_ROWS_IN_FLIGHT" default:"20000" help:"How many rows the requests with more than one may have together; more are refused."`
 	InferenceGRPCAddr  string        `name:"inference-grpc-addr" env:"INFERENCE_GRPC_ADDR" default:"127.0.0.1:9001" help:"Address of the gRPC server."`
 	InferenceAdminAddr string        `env:"INFERENCE_ADMIN_ADDR" default:"127.0.0.1:9091" help:"Address of health, metrics and pprof."`
 	ModelRepository    string        `env:"MODEL_REPOSITORY" default:"deploy/models" help:"A folder of models, NAME/NUMBER/..., or hf://org/name with all tags model-vX.Y.Z, or hf://org/name@REVISION."`
@@ -39,6 +40,9 @@ type settings struct {
 	Outbox outboxCommand `cmd:"" help:"Work on what the outbox set aside."`
 }
 
+// maxLimit is more than any machine holds.
+const maxLimit = 1_000_000
+
 // Validate refuses values that cannot be meant.
 func (s *settings) Validate() error {
 	const maxMiB = 1 << 20
@@ -48,6 +52,8 @@ func (s *settings) Validate() error {
 		}
 	}
 	return errors.Join(
+		config.Bound("MAX_ROWS_IN_FLIGHT", s.MaxRowsInFlight, 1, maxLimit),
+		config.Bound("MAX_IN_FLIGHT", s.MaxInFlight, 1, maxLimit),
 		config.Bound("MODEL_MAX_LOADED", s.ModelMaxLoaded, 1, 1000),
 		config.Bound("MODEL_MEMORY_BUDGET_MIB", s.ModelMemoryBudget, 1, maxMiB),
 		config.Bound("RECORDING_TIMEOUT", s.RecordingTimeout, 10*time.Millisecond, time.Minute),

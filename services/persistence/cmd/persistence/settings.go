@@ -14,6 +14,7 @@ import (
 type settings struct {
 	config.Common
 
+	MaxRowsInFlight      int    `env:"MAX_ROWS_IN_FLIGHT" default:"20000" help:"How many rows the requests with more than one may have together; more are refused."`
 	PersistenceGRPCAddr  string `name:"persistence-grpc-addr" env:"PERSISTENCE_GRPC_ADDR" default:"127.0.0.1:9002" help:"Address of the gRPC server."`
 	PersistenceAdminAddr string `env:"PERSISTENCE_ADMIN_ADDR" default:"127.0.0.1:9092" help:"Address of health, metrics and pprof."`
 	DatabaseURL          string `name:"database-url" env:"DATABASE_URL" default:"sqlite:var/futurisys.db" help:"sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."`
@@ -24,6 +25,9 @@ type settings struct {
 	Health  healthCommand  `cmd:"" help:"Ask the running program whether it is ready."`
 }
 
+// maxLimit is more than any machine holds.
+const maxLimit = 1_000_000
+
 // Validate refuses values that cannot be meant.
 func (s *settings) Validate() error {
 	var database error
@@ -31,6 +35,8 @@ func (s *settings) Validate() error {
 		database = errors.New("DATABASE_URL: prod needs PostgreSQL, not SQLite")
 	}
 	return errors.Join(
+		config.Bound("MAX_ROWS_IN_FLIGHT", s.MaxRowsInFlight, 1, maxLimit),
+		config.Bound("MAX_IN_FLIGHT", s.MaxInFlight, 1, maxLimit),
 		database,
 		s.CheckBind("PERSISTENCE_GRPC_ADDR", s.PersistenceGRPCAddr),
 		s.CheckBind("PERSISTENCE_ADMIN_ADDR", s.PersistenceAdminAddr),

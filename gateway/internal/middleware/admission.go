@@ -1,0 +1,47 @@
+package middleware
+
+import (
+	"net/http"
+
+	"github.com/futurisys/futurisys/gateway/internal/routes"
+	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/inflight"
+)
+
+// bodyBytes is how much the bodies of requests may be together.
+const bodyBytes = 256 << 20
+
+// Admission refuses requests beyond so many at once, and bodies beyond bodyBytes: each
+// counts with its length, or where that is not known with what its route takes. Probes are
+// answered also at the limit.
+func Admission(limit int, fail func(http.ResponseWriter, error)) Middleware {
+	requests, bodies := inflight.New(int64(limit)), inflight.New(bodyBytes)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			route, served := routes.From(r.Context())
+			if !served { // a probe, or nothing
+				next.ServeHTTP(w, r)
+				return
+			}
+			release, err := requests.Acquire(1)
+			if err != nil {
+				fail(w, err)
+				return
+			}
+			defer release()
+			if r.ContentLength != 0 {
+				size := policy.MaxRequestBytes(route.Policy)
+				if r.ContentLength > 0 {
+					size = min(size, r.ContentLength)
+				}
+				free, err := bodies.Acquire(size)
+				if err != nil {
+					fail(w, err)
+					return
+				}
+				defer free()
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}

@@ -1,0 +1,87 @@
+package grpcserver
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/inflight"
+)
+
+// Limits are how much a server has in flight at once.
+type Limits struct {
+	// Calls is how many calls with one row, or none, there may be.
+	Calls int
+	// Rows is how many rows the calls with more may have together.
+	Rows int
+}
+
+// streamBytes is how much the messages of streams may be together, each with what its
+// policy allows: two imports, or 160 streams of rows.
+const streamBytes = 160 << 20
+
+// admission refuses calls beyond the limits. Calls of one row, calls of many and streams
+// have limits of their own, so that none of them takes the others' place.
+type admission struct {
+	calls, rows, streams *inflight.Limit
+	policies             policy.Policies
+}
+
+func newAdmission(limits Limits) *admission {
+	return &admission{calls: inflight.New(int64(limits.Calls)), rows: inflight.New(int64(limits.Rows)), streams: inflight.New(streamBytes)}
+}
+
+func (a *admission) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if exempt(info.FullMethod) {
+		return next(ctx, request)
+	}
+	limit, weight := a.calls, int64(1)
+	if rows := rowsOf(request); rows > 1 {
+		limit, weight = a.rows, rows
+	}
+	release, err := limit.Acquire(weight)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // what the caller gets
+	}
+	defer release()
+	return next(ctx, request)
+}
+
+func (a *admission) stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if exempt(info.FullMethod) {
+		return next(service, stream)
+	}
+	release, err := a.streams.Acquire(policy.MaxRequestBytes(a.policies[info.FullMethod]))
+	if err != nil {
+		return err //nolint:wrapcheck // what the caller gets
+	}
+	defer release()
+	return next(service, stream)
+}
+
+// exempt are the methods by which a process is watched, which must answer also when it is
+// at its limits, and those by which the services talk to each other: who calls them bounds
+// them.
+func exempt(method string) bool {
+	return !strings.HasPrefix(method, "/futurisys.v1.") || strings.HasPrefix(method, "/futurisys.v1.StatusService/")
+}
+
+// rowsOf is how many rows a request has: the items of its longest list.
+func rowsOf(request any) int64 {
+	message, ok := request.(proto.Message)
+	if !ok {
+		return 0
+	}
+	longest := 0
+	message.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if field.IsList() {
+			longest = max(longest, value.List().Len())
+		}
+		return true
+	})
+	return int64(longest)
+}

@@ -53,6 +53,13 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, to 
 	if err := docs.Register(pages, futurisysv1.NewModelServiceClient(to.inference), log); err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
 	}
+	fail := func(w http.ResponseWriter, r *http.Request, err error) {
+		if strings.HasPrefix(r.URL.Path, dashboard.Prefix) {
+			screens.FailRequest(w, r, err)
+			return
+		}
+		mux.WriteError(w, err)
+	}
 	return middleware.Chain(pages,
 		middleware.Route(func(r *http.Request) (routes.Route, bool) {
 			if strings.HasPrefix(r.URL.Path, dashboard.Prefix) {
@@ -64,12 +71,12 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, to 
 		middleware.Headers,
 		middleware.Metrics(metrics),
 		middleware.Access(log, s.AccessLog),
-		middleware.Guard(log, mux.WriteError),
-		middleware.Admission(s.MaxInFlight, mux.WriteError),
-		middleware.URLText(mux.WriteError),
-		middleware.IdempotencyKey(mux.WriteError),
-		middleware.Origin(mux.WriteError),
-		middleware.Body(mux.WriteError),
+		middleware.Guard(log, fail),
+		middleware.Admission(s.MaxInFlight, fail),
+		middleware.URLText(fail),
+		middleware.IdempotencyKey(fail),
+		middleware.Origin(fail),
+		middleware.Body(fail),
 		middleware.Deadline(s.GatewayRequestTimeout),
 	), nil
 }

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/futurisys/futurisys/gateway/internal/middleware"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -188,11 +190,22 @@ func TestScoringThatIsInterrupted(t *testing.T) {
 	if strings.Contains(body, "http-equiv") {
 		t.Error("the page leads on by itself, and what went wrong is not read")
 	}
+	// The page began well, and the log has what became of it.
+	var lines strings.Builder
+	logged := middleware.Chain(f.dashboard, middleware.RequestID, middleware.Access(slog.New(slog.NewTextHandler(&lines, nil)), true))
+	recorder := httptest.NewRecorder()
+	logged.ServeHTTP(recorder, question{path: "/ui/employees/score", form: form}.request(t))
+	if reference := recorder.Header().Get("X-Request-ID"); !strings.Contains(recorder.Body.String(), reference) {
+		t.Errorf("the page does not name its request %s", reference)
+	}
+	if !strings.Contains(lines.String(), "level=WARN") || !strings.Contains(lines.String(), "connection refused") {
+		t.Errorf("the log does not say what happened: %s", lines.String())
+	}
 }
 
 func TestEditingARecord(t *testing.T) {
 	f := start(t)
-	form := url.Values{"job_level": {"3"}, "overtime": {"true"}, "department": {"Consulting"}, "age": {""}, "etag": {"1"}, "display_name": {"  Élodie  "}}
+	form := typed(url.Values{"job_level": {"3"}, "overtime": {"true"}, "department": {"Consulting"}, "display_name": {"  Élodie  "}})
 	code, body := f.ask(t, question{path: "/ui/employees/4/edit", form: form})
 	has(t, "saved", code, http.StatusSeeOther, body)
 	updates := asked[*futurisysv1.UpdateEmployeeRequest](f.persistence, futurisysv1.EmployeeService_UpdateEmployee_FullMethodName)

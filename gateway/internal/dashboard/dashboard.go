@@ -134,6 +134,12 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.compressed.ServeHTTP(w, r)
 }
 
+// FailRequest answers a request that did not reach its screen with a page that says why.
+func (d *Dashboard) FailRequest(w http.ResponseWriter, r *http.Request, err error) {
+	w.Header().Set("Content-Security-Policy", pagePolicy)
+	d.Fail(d.NewView(r), w, r, "", err)
+}
+
 // Route is the route of a request for a screen, with the policy of what it calls.
 func (d *Dashboard) Route(r *http.Request) routes.Route {
 	for _, screens := range []*http.ServeMux{d.streams, d.pages} {

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +13,11 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/futurisys/futurisys/gateway/internal/dashboard/form"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/ui"
+	"github.com/futurisys/futurisys/services/platform/apierr"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // question is a request for a screen that succeeds, and what its page has in it.
@@ -27,6 +32,16 @@ type question struct {
 }
 
 const theCSV = "job_level,overtime,department,last_raise_percent\n2,Oui,Consulting,11\n"
+
+// typed is a form as a browser sends it: with all of its fields.
+func typed(values url.Values) url.Values {
+	out := url.Values{"etag": {"1"}, "display_name": {"Élodie"}}
+	for _, field := range form.Fields() {
+		out.Set(field.Name, "")
+	}
+	maps.Copy(out, values)
+	return out
+}
 
 // questions are by pattern: each screen has one.
 func questions() map[string]question {
@@ -52,7 +67,7 @@ func questions() map[string]question {
 		"POST /ui/employees/{id}/score":   {path: "/ui/employees/4/score", form: url.Values{}, code: http.StatusSeeOther, needs: ui.Inference},
 		"POST /ui/employees/{id}/what-if": {path: "/ui/employees/4/what-if", form: employee, part: "60"},
 		"GET /ui/employees/{id}/edit":     {path: "/ui/employees/4/edit", part: `value="1"`, needs: ui.Persistence},
-		"POST /ui/employees/{id}/edit":    {path: "/ui/employees/4/edit", form: employee, code: http.StatusSeeOther, needs: ui.Persistence},
+		"POST /ui/employees/{id}/edit":    {path: "/ui/employees/4/edit", form: typed(employee), code: http.StatusSeeOther, needs: ui.Persistence},
 		"GET /ui/import":                  {path: "/ui/import", part: `type="file"`},
 		"POST /ui/import":                 {path: "/ui/import", file: map[string]string{"joined": "id_employee\n1\n"}, part: "1", needs: ui.Persistence},
 		"GET /ui/history":                 {path: "/ui/history", part: "60", needs: ui.Persistence},
@@ -156,6 +171,38 @@ func TestScreensShowNothingOfAFault(t *testing.T) {
 	}
 }
 
+// A record is never written from a form of which a part is missing.
+func TestABrokenFormErasesNothing(t *testing.T) {
+	f := start(t)
+	for _, missing := range []string{"etag", "display_name", "age", "overtime"} {
+		broken := typed(url.Values{"job_level": {"3"}})
+		broken.Del(missing)
+		if code, _ := f.ask(t, question{path: "/ui/employees/4/edit", form: broken}); code != http.StatusBadRequest {
+			t.Errorf("without %s: got %d", missing, code)
+		}
+	}
+	if updates := asked[*futurisysv1.UpdateEmployeeRequest](f.persistence, futurisysv1.EmployeeService_UpdateEmployee_FullMethodName); len(updates) > 0 {
+		t.Errorf("written: %v", updates)
+	}
+}
+
+// What is refused before it reaches its screen is a page too, in the reader's language.
+func TestRefusedRequestsArePages(t *testing.T) {
+	f := start(t)
+	for reason, want := range map[futurisysv1.ErrorReason]int{
+		futurisysv1.ErrorReason_ERROR_REASON_CROSS_ORIGIN: http.StatusForbidden,
+		futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE:    http.StatusRequestEntityTooLarge,
+		futurisysv1.ErrorReason_ERROR_REASON_OVERLOADED:   http.StatusServiceUnavailable,
+	} {
+		recorder := httptest.NewRecorder()
+		f.dashboard.FailRequest(recorder, question{path: "/ui/employees"}.request(t), apierr.New(reason, "max", 10))
+		if body := recorder.Body.String(); recorder.Code != want || !strings.Contains(body, `<html lang="fr">`) || !strings.Contains(body, `role="alert"`) ||
+			recorder.Header().Get("Content-Security-Policy") == "" {
+			t.Errorf("%s: got %d %s", reason, recorder.Code, body)
+		}
+	}
+}
+
 func TestScreensRefuseWhatTheyCannotRead(t *testing.T) {
 	f := start(t)
 	for name, test := range map[string]struct {
@@ -177,6 +224,9 @@ func TestScreensRefuseWhatTheyCannotRead(t *testing.T) {
 		"scoring of an empty file":         {question{path: "/ui/batch/score", file: map[string]string{"file": ""}}, 400, "vide"},
 		"simulation of a word":             {question{path: "/ui/simulate", form: url.Values{"job_level": {"x"}}}, 400, "nombre entier"},
 		"curve of nothing":                 {question{path: "/ui/model/curve?feature=nothing&version=1"}, 404, ""},
+		"edit without fields":              {question{path: "/ui/employees/4/edit", form: url.Values{}}, 400, "pas pu être lu"},
+		"edit without an etag":             {question{path: "/ui/employees/4/edit", form: typed(url.Values{"etag": {""}})}, 400, "pas pu être lu"},
+		"field that is sent twice":         {question{path: "/ui/simulate", form: typed(url.Values{"age": {"40", "50"}})}, 400, "plus d&#39;une fois"},
 	} {
 		if code, body := f.ask(t, test.question); code != test.want || !strings.Contains(body, test.said) {
 			t.Errorf("%s: got %d, and %q is not in %s", name, code, test.said, body)

@@ -20,7 +20,7 @@ func Access(log *slog.Logger, all bool) Middleware {
 			start, seen := time.Now(), &answer{ResponseWriter: w, code: http.StatusOK}
 			defer func() { //nolint:contextcheck // the request carries it
 				route, _ := routes.From(r.Context())
-				level := accessLevel(seen.code, r.URL.Path)
+				level := accessLevel(seen.failure(), r.URL.Path)
 				if level < slog.LevelWarn && !all {
 					return
 				}
@@ -80,6 +80,15 @@ type answer struct {
 	code  int
 	bytes int64
 	err   error
+}
+
+// failure is the code that was sent, or the one of what ended an answer later: a page that
+// shows how far it is begins with 200.
+func (a *answer) failure() int {
+	if a.err != nil && a.code == http.StatusOK {
+		return HTTPCode(a.err)
+	}
+	return a.code
 }
 
 // WriteHeader sends the code.

@@ -14,7 +14,7 @@ const bodyBytes = 256 << 20
 // Admission refuses requests beyond so many at once, and bodies beyond bodyBytes: each
 // counts with its length, or where that is not known with what its route takes. Probes are
 // answered also at the limit.
-func Admission(limit int, fail func(http.ResponseWriter, error)) Middleware {
+func Admission(limit int, fail Fail) Middleware {
 	requests, bodies := inflight.New(int64(limit)), inflight.New(bodyBytes)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -25,7 +25,7 @@ func Admission(limit int, fail func(http.ResponseWriter, error)) Middleware {
 			}
 			release, err := requests.Acquire(1)
 			if err != nil {
-				fail(w, err)
+				fail(w, r, err)
 				return
 			}
 			defer release()
@@ -36,7 +36,7 @@ func Admission(limit int, fail func(http.ResponseWriter, error)) Middleware {
 				}
 				free, err := bodies.Acquire(size)
 				if err != nil {
-					fail(w, err)
+					fail(w, r, err)
 					return
 				}
 				defer free()

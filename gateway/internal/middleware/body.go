@@ -15,18 +15,18 @@ import (
 // Body bounds the bodies of requests by the policies of their routes, and refuses what is
 // neither JSON nor, where a form is taken, a form. What is not served is not looked at:
 // that it is not is what the caller must know.
-func Body(fail func(http.ResponseWriter, error)) Middleware {
+func Body(fail Fail) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			route, served := routes.From(r.Context())
 			limit := policy.MaxRequestBytes(route.Policy)
 			if r.ContentLength > limit {
-				fail(w, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", limit))
+				fail(w, r, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", limit))
 				return
 			}
 			r.Body = http.MaxBytesReader(w, r.Body, limit)
 			if served && !route.Form && r.ContentLength != 0 && !isJSON(r.Header.Get("Content-Type")) {
-				fail(w, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNSUPPORTED_MEDIA_TYPE, "expected", "application/json"))
+				fail(w, r, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNSUPPORTED_MEDIA_TYPE, "expected", "application/json"))
 				return
 			}
 			next.ServeHTTP(w, r)

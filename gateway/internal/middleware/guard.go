@@ -9,7 +9,7 @@ import (
 )
 
 // Guard turns a panic into an error that shows nothing, and logs it.
-func Guard(log *slog.Logger, fail func(http.ResponseWriter, error)) Middleware {
+func Guard(log *slog.Logger, fail Fail) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer func() { //nolint:contextcheck // the request carries it
@@ -21,7 +21,7 @@ func Guard(log *slog.Logger, fail func(http.ResponseWriter, error)) Middleware {
 					panic(panicked) // net/http's own way to cut a connection
 				}
 				log.ErrorContext(r.Context(), "request failed", "method", r.Method, "panic", panicked, "stack", string(debug.Stack()))
-				fail(w, fmt.Errorf("panic: %v", panicked))
+				fail(w, r, fmt.Errorf("panic: %v", panicked))
 			}()
 			next.ServeHTTP(w, r)
 		})

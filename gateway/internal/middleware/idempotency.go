@@ -17,12 +17,12 @@ const IdempotencyKeyHeader = "Idempotency-Key"
 var idempotencyKey = regexp.MustCompile(`^[!-~]{1,200}$`)
 
 // IdempotencyKey refuses a key that could not be handed on as it is.
-func IdempotencyKey(fail func(http.ResponseWriter, error)) Middleware {
+func IdempotencyKey(fail Fail) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			given := r.Header.Values(IdempotencyKeyHeader)
 			if len(given) > 1 || len(given) == 1 && !idempotencyKey.MatchString(given[0]) {
-				fail(w, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_INVALID_HEADER, IdempotencyKeyHeader))
+				fail(w, r, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_INVALID_HEADER, IdempotencyKeyHeader))
 				return
 			}
 			next.ServeHTTP(w, r)

@@ -43,7 +43,7 @@ func byPath(t *testing.T) middleware.Middleware {
 }
 
 // fail notes the error where a test can read it.
-func fail(w http.ResponseWriter, err error) {
+func fail(w http.ResponseWriter, _ *http.Request, err error) {
 	w.WriteHeader(http.StatusTeapot)
 	_, _ = io.WriteString(w, err.Error())
 }
@@ -62,7 +62,7 @@ func serve(t *testing.T, handler http.Handler, method, target, contentType, body
 func TestBodyIsBoundedByRoute(t *testing.T) {
 	read := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.ReadAll(r.Body); err != nil {
-			fail(w, err)
+			fail(w, r, err)
 		}
 	})
 	handler := middleware.Chain(read, byPath(t), middleware.Body(fail))
@@ -104,7 +104,7 @@ func TestURLMustBeText(t *testing.T) {
 func TestPanicShowsNothing(t *testing.T) {
 	var lines strings.Builder
 	handler := middleware.Chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("at the disco") }),
-		middleware.Guard(slog.New(slog.NewTextHandler(&lines, nil)), func(w http.ResponseWriter, _ error) { w.WriteHeader(http.StatusInternalServerError) }))
+		middleware.Guard(slog.New(slog.NewTextHandler(&lines, nil)), func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusInternalServerError) }))
 	if got := serve(t, handler, http.MethodGet, "/", "", ""); got.Code != http.StatusInternalServerError || got.Body.Len() != 0 {
 		t.Errorf("got %d %s", got.Code, got.Body)
 	}

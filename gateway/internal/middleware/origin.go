@@ -11,10 +11,10 @@ import (
 // Origin refuses what a browser sends on behalf of another site's page, if it would
 // change anything: nobody's session may be used from elsewhere. Programs, which send no
 // origin, are not concerned.
-func Origin(fail func(http.ResponseWriter, error)) Middleware {
+func Origin(fail Fail) Middleware {
 	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fail(w, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_CROSS_ORIGIN))
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fail(w, r, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_CROSS_ORIGIN))
 	}))
 	return protection.Handler
 }

@@ -13,7 +13,7 @@ import (
 
 // URLText refuses a path or query that is not clean text: protobuf strings are
 // UTF-8, and what is not would fail inside as if it were our fault.
-func URLText(fail func(http.ResponseWriter, error)) Middleware {
+func URLText(fail Fail) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			query, err := url.ParseQuery(r.URL.RawQuery)
@@ -22,7 +22,7 @@ func URLText(fail func(http.ResponseWriter, error)) Middleware {
 				clean = clean && IsText(name) && IsText(strings.Join(values, ""))
 			}
 			if !clean {
-				fail(w, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_UTF8, "path or query"))
+				fail(w, r, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_UTF8, "path or query"))
 				return
 			}
 			next.ServeHTTP(w, r)

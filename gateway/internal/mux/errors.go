@@ -10,12 +10,10 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/futurisys/futurisys/gateway/internal/middleware"
-	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/requestid"
 
@@ -31,14 +29,14 @@ func WriteError(w http.ResponseWriter, err error) {
 	seen, _ := apierr.Hide(err)
 	seen = apierr.WithRequestID(seen, w.Header().Get(requestid.Header))
 	answer := status.Convert(seen).Proto()
-	reason, retry := apierr.ReasonOf(seen), time.Duration(0)
+	retry := time.Duration(0)
 	for _, detail := range answer.GetDetails() {
 		info := &errdetails.RetryInfo{}
 		if detail.MessageIs(info) && detail.UnmarshalTo(info) == nil {
 			retry = info.GetRetryDelay().AsDuration()
 		}
 	}
-	if reason != futurisysv1.ErrorReason_ERROR_REASON_INVALID_IMPORT { // its violations name files and columns, not fields
+	if apierr.ReasonOf(seen) != futurisysv1.ErrorReason_ERROR_REASON_INVALID_IMPORT { // its violations name files and columns, not fields
 		nameAsJSON(answer)
 	}
 	body, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(answer)
@@ -51,16 +49,8 @@ func WriteError(w http.ResponseWriter, err error) {
 		seconds := int((retry + time.Second - 1) / time.Second)
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 	}
-	w.WriteHeader(httpCode(codes.Code(answer.GetCode()), reason))
+	w.WriteHeader(middleware.HTTPCode(seen))
 	_, _ = w.Write(body) // a reader that went away needs no answer
-}
-
-// httpCode is the HTTP code of an error, by its reason.
-func httpCode(code codes.Code, reason futurisysv1.ErrorReason) int {
-	if known := catalogue.Code(reason); known != nil {
-		return int(known.GetHttp())
-	}
-	return runtime.HTTPStatusFromCode(code)
 }
 
 // nameAsJSON gives fields their JSON names: services speak of monthly_income,

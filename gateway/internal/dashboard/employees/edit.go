@@ -37,6 +37,10 @@ func (h *handlers) editForm(v *ui.View, w http.ResponseWriter, r *http.Request) 
 
 // edit changes an employee's record, if it is still as it was shown.
 func (h *handlers) edit(v *ui.View, w http.ResponseWriter, r *http.Request) {
+	if !form.Complete(r.PostForm) || !r.PostForm.Has("display_name") || r.PostForm.Get("etag") == "" {
+		h.Refuse(v, w, r, http.StatusBadRequest, v.T("error_form")) // or what it leaves out would be erased
+		return
+	}
 	employee, ok := h.readRecord(v, w, r)
 	if !ok {
 		return
@@ -60,7 +64,7 @@ func (h *handlers) edit(v *ui.View, w http.ResponseWriter, r *http.Request) {
 			data.Stale, code = true, http.StatusPreconditionFailed
 			data.Changes = changesBetween(v, version, profile, employee.GetProfile())
 		default:
-			found := v.FailureOf(ui.Persistence, err)
+			found := v.FailureOf(w, ui.Persistence, err)
 			if data.Problems = found.Problems; len(found.Problems) == 0 {
 				v.Failures = append(v.Failures, found)
 				code = http.StatusServiceUnavailable

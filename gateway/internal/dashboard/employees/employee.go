@@ -47,7 +47,7 @@ func (h *handlers) readEmployee(v *ui.View, w http.ResponseWriter, r *http.Reque
 	data := &employeeData{Employee: employee, RequestID: uuid.NewString(), WhatIf: &whatIfData{}}
 	model, err := h.Models.Get(r.Context())
 	if err != nil { // the record and the history are there all the same
-		unavailable := v.FailureOf(ui.Inference, err)
+		unavailable := v.FailureOf(w, ui.Inference, err)
 		unavailable.Reload = true
 		v.Failures = append(v.Failures, unavailable)
 		model = h.Models.Last(r.Context())

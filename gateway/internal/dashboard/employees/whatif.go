@@ -43,7 +43,7 @@ func (h *handlers) whatIf(v *ui.View, w http.ResponseWriter, r *http.Request) {
 		result.Version = model.GetChampion()
 		result.Answer, result.Failure, err = h.askWhatIf(v, r, id, model)
 	}
-	if err == nil && result.Failure == nil && r.PostForm.Has("keep") {
+	if err == nil && result.Failure == nil && r.PostForm.Get("keep") == "true" {
 		var recorded *futurisysv1.Prediction
 		if recorded, err = h.keepWhatIf(r, model, id, result.Answer); err == nil {
 			ui.Redirect(v, w, r, ui.To("predictions/%s", recorded.GetId()))
@@ -51,7 +51,7 @@ func (h *handlers) whatIf(v *ui.View, w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		result.Failure = new(v.FailureOf(ui.Inference, err))
+		result.Failure = new(v.FailureOf(w, ui.Inference, err))
 	}
 	if v.Partial {
 		h.Render(v, w, r, http.StatusOK, "", whatIfResult(v, result))

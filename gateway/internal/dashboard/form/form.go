@@ -76,6 +76,12 @@ func input(v *ui.View, field Field, feature *futurisysv1.ModelFeature) Input {
 	return f
 }
 
+// Complete says whether what was sent has all fields of a profile, as a browser sends
+// them: what is missing is not what was left empty.
+func Complete(form url.Values) bool {
+	return !slices.ContainsFunc(Fields(), func(field Field) bool { return !form.Has(field.Name) })
+}
+
 // Read reads a profile from a form and says what is wrong with it: for the API, and
 // where it is to be scored for the version too.
 func Read(v *ui.View, form url.Values, version *futurisysv1.ModelVersion, toScore bool) (*futurisysv1.EmployeeProfile, []ui.Problem) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/ui"
 	"github.com/futurisys/futurisys/gateway/internal/importstream"
+	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -49,7 +50,12 @@ func (h *handlers) importFiles(v *ui.View, w http.ResponseWriter, r *http.Reques
 	defer r.MultipartForm.RemoveAll() //nolint:errcheck // what is left in the folder of temporary files goes with it
 	files := map[futurisysv1.ImportFileKind]*multipart.FileHeader{}
 	for _, part := range importParts() {
-		if given := r.MultipartForm.File[part.Name]; len(given) == 1 && given[0].Size > 0 {
+		given := r.MultipartForm.File[part.Name]
+		if len(given) > 1 {
+			h.Fail(v, w, r, ui.Persistence, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_REPEATED, part.Name))
+			return
+		}
+		if len(given) == 1 && given[0].Size > 0 {
 			files[part.Kind] = given[0]
 		}
 	}
@@ -68,12 +74,12 @@ func (h *handlers) importFiles(v *ui.View, w http.ResponseWriter, r *http.Reques
 		case status.Code(err) == codes.InvalidArgument && !only:
 			// It is refused whole: the check says by line what is wrong.
 			if report, err = h.run(ctx, p, files, true); err != nil {
-				p.End(ui.FailurePart(v, v.FailureOf(ui.Persistence, err)))
+				p.End(ui.FailurePart(v, p.Failure(ui.Persistence, err)))
 				return nil
 			}
 			p.End(reportPart(v, report))
 		default:
-			p.End(ui.FailurePart(v, v.FailureOf(ui.Persistence, err)))
+			p.End(ui.FailurePart(v, p.Failure(ui.Persistence, err)))
 		}
 		return nil
 	})

@@ -77,7 +77,7 @@ func (h *handlers) aliasChange(v *ui.View, w http.ResponseWriter, r *http.Reques
 		})
 	}
 	if err != nil {
-		data.Failure = new(v.FailureOf(ui.Inference, err))
+		data.Failure = new(v.FailureOf(w, ui.Inference, err))
 		data.Refused = !data.Rollback && len(data.Target.GetSchemaChanges()) > 0
 		h.Render(v, w, r, runtime.HTTPStatusFromCode(status.Code(err)), v.T("alias_title"), aliasPart(v, data))
 		return

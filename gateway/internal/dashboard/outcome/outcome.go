@@ -66,7 +66,7 @@ func (out *Outcome) Interrupt(v *ui.View, p *ui.Progress, err error) error {
 	if p.Gone() {
 		return err
 	}
-	p.End(interruptedPart(v, v.FailureOf(ui.Inference, err), out))
+	p.End(interruptedPart(v, p.Failure(ui.Inference, err), out))
 	return nil
 }
 

@@ -51,14 +51,14 @@ func (h *handlers) simulate(v *ui.View, w http.ResponseWriter, r *http.Request) 
 	}
 	version := model.GetChampion()
 	data := &simulateData{Version: version, RequestID: uuid.NewString()}
-	code := h.simulateTyped(v, r, model, data)
+	code := h.simulateTyped(v, w, r, model, data)
 	data.Groups = form.Groups(v, version, nil, r.PostForm, data.Problems)
 	h.Render(v, w, r, code, v.T("simulate_title"), simulatePart(v, data))
 }
 
 // simulateTyped scores what was typed, or keeps what is wrong; it returns the page's
 // code.
-func (h *handlers) simulateTyped(v *ui.View, r *http.Request, model *futurisysv1.Model, data *simulateData) int {
+func (h *handlers) simulateTyped(v *ui.View, w http.ResponseWriter, r *http.Request, model *futurisysv1.Model, data *simulateData) int {
 	var profile *futurisysv1.EmployeeProfile
 	if profile, data.Problems = form.Read(v, r.PostForm, data.Version, true); len(data.Problems) > 0 {
 		return http.StatusBadRequest
@@ -70,7 +70,7 @@ func (h *handlers) simulateTyped(v *ui.View, r *http.Request, model *futurisysv1
 	if err == nil {
 		return http.StatusOK
 	}
-	found := v.FailureOf(ui.Inference, err)
+	found := v.FailureOf(w, ui.Inference, err)
 	if data.Problems = found.Problems; len(data.Problems) == 0 {
 		v.Failures = append(v.Failures, found)
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -46,8 +45,8 @@ type Problem struct {
 	Text  string
 }
 
-// FailureOf says what an error of a service means to the reader.
-func (v *View) FailureOf(service string, err error) Failure {
+// meaning is what an error of a service means to the reader.
+func (v *View) meaning(service string, err error) Failure {
 	seen, _ := apierr.Hide(err)
 	s := status.Convert(seen)
 	out := Failure{Title: v.T("error_title"), Text: s.Message()}
@@ -68,6 +67,17 @@ func (v *View) FailureOf(service string, err error) Failure {
 	return out
 }
 
+// FailureOf says what an error of a service means to the reader. The log has the error too,
+// by the reference that the page shows.
+func (v *View) FailureOf(w http.ResponseWriter, service string, err error) Failure {
+	middleware.NoteError(w, err)
+	found := v.meaning(service, err)
+	if middleware.HTTPCode(err) >= http.StatusInternalServerError {
+		found.Reference = w.Header().Get(requestid.Header)
+	}
+	return found
+}
+
 // lastField is the last name of a field's path.
 func lastField(path string) string { return path[strings.LastIndex(path, ".")+1:] }
 
@@ -76,12 +86,7 @@ func (site *Site) Fail(v *View, w http.ResponseWriter, r *http.Request, service 
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return // the reader went away
 	}
-	code := runtime.HTTPStatusFromCode(status.Code(err))
-	middleware.NoteError(w, err)
-	found := v.FailureOf(service, err)
-	if code >= http.StatusInternalServerError {
-		found.Reference = w.Header().Get(requestid.Header)
-	}
+	code, found := middleware.HTTPCode(err), v.FailureOf(w, service, err)
 	found.Reload = r.Method == http.MethodGet
 	part := FailurePart(v, found)
 	if v.Partial { // the page has its heading

@@ -15,6 +15,7 @@ type Progress struct {
 	v     *View
 	ctx   context.Context //nolint:containedctx // of the page that is being sent
 	w     io.Writer
+	to    http.ResponseWriter // what w ends up in
 	total int
 	last  templ.Component
 	err   error
@@ -37,6 +38,9 @@ func (p *Progress) Of(done, total int) {
 // End is what stands below the steps when the work is over.
 func (p *Progress) End(part templ.Component) { p.last = part }
 
+// Failure is what the page says of an error that ends the work.
+func (p *Progress) Failure(service string, err error) Failure { return p.v.FailureOf(p.to, service, err) }
+
 // Gone says whether the reader has left.
 func (p *Progress) Gone() bool { return p.err != nil || p.ctx.Err() != nil }
 
@@ -56,7 +60,7 @@ func (p *Progress) flush() {
 func (site *Site) Stream(v *View, w http.ResponseWriter, r *http.Request, title string, total int, work func(context.Context, *Progress) error) {
 	v.Partial = false
 	part := templ.ComponentFunc(func(ctx context.Context, out io.Writer) error {
-		p := &Progress{v: v, ctx: r.Context(), w: out, total: total}
+		p := &Progress{v: v, ctx: r.Context(), w: out, to: w, total: total}
 		if err := stepsStart(title).Render(ctx, out); err != nil {
 			return err
 		}

@@ -3,10 +3,14 @@ package ui
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/texts"
 	"github.com/futurisys/futurisys/gateway/internal/middleware"
+	"github.com/futurisys/futurisys/services/platform/apierr"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // Names of the cookies that keep what a person chose.
@@ -28,28 +32,34 @@ type View struct {
 	assets   map[string]string
 }
 
-// View makes the view of a request.
+// View gives a handler the view of its request, whose form is read and in order.
 func (site *Site) View(handle func(*View, http.ResponseWriter, *http.Request)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &View{
-			Language: site.Texts.Choose(cookie(r, LanguageCookie), r.Header.Get("Accept-Language")),
-			Theme:    cookie(r, ThemeCookie), Path: r.URL.RequestURI(), Section: section(r.URL.Path),
-			Database: site.HasDatabase(), assets: site.Assets,
-			Partial: r.Header.Get("Hx-Request") == "true" && r.Header.Get("Hx-History-Restore-Request") != "true",
-		}
-		if v.Theme != "light" && v.Theme != "dark" {
-			v.Theme = ""
-		}
-		if r.Method != http.MethodGet {
-			v.Path = Prefix + v.Section
-		}
+		v := site.NewView(r)
 		w.Header().Add("Vary", "Accept-Language, Cookie, HX-Request")
 		if err := parseForm(r); err != nil {
-			site.Refuse(v, w, r, http.StatusBadRequest, v.T("error_form"))
+			site.Fail(v, w, r, "", err)
 			return
 		}
 		handle(v, w, r)
 	})
+}
+
+// NewView makes the view of a request.
+func (site *Site) NewView(r *http.Request) *View {
+	v := &View{
+		Language: site.Texts.Choose(cookie(r, LanguageCookie), r.Header.Get("Accept-Language")),
+		Theme:    cookie(r, ThemeCookie), Path: r.URL.RequestURI(), Section: section(r.URL.Path),
+		Database: site.HasDatabase(), assets: site.Assets,
+		Partial: r.Header.Get("Hx-Request") == "true" && r.Header.Get("Hx-History-Restore-Request") != "true",
+	}
+	if v.Theme != "light" && v.Theme != "dark" {
+		v.Theme = ""
+	}
+	if r.Method != http.MethodGet {
+		v.Path = Prefix + v.Section
+	}
+	return v
 }
 
 func cookie(r *http.Request, name string) string {
@@ -81,18 +91,25 @@ func (v *View) Sections() []string {
 	return []string{"employees", "simulate", "batch", "import", "history", "model", "health"}
 }
 
-// errNotText says that a form has something that is no text.
-var errNotText = errors.New("the form is not UTF-8 text")
+// manyTimes are the fields of forms that may be sent more than once: ticks.
+var manyTimes = []string{"id"}
 
-// parseForm reads a form, and refuses what is not clean text: inside it would fail as if
-// it were our fault.
+// parseForm reads a form, and refuses what no page of ours sends: what is not clean text
+// would fail inside as if it were our fault, and of a field that is sent twice, one value
+// would be taken in silence.
 func parseForm(r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
-		return err //nolint:wrapcheck // it is only told from none
+		if large, is := errors.AsType[*http.MaxBytesError](err); is {
+			return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", large.Limit)
+		}
+		return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "form", "cause", err.Error())
 	}
 	for name, values := range r.PostForm {
-		if !middleware.IsText(name + strings.Join(values, "")) {
-			return errNotText
+		switch {
+		case !middleware.IsText(name + strings.Join(values, "")):
+			return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_UTF8, "form")
+		case len(values) > 1 && !slices.Contains(manyTimes, name):
+			return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_REPEATED, name)
 		}
 	}
 	return nil

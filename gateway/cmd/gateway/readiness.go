@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -27,48 +26,16 @@ func (p peer) health(ctx context.Context) (*grpc_health_v1.HealthCheckResponse, 
 	return grpc_health_v1.NewHealthClient(p.connection).Check(ctx, &grpc_health_v1.HealthCheckRequest{}) //nolint:wrapcheck // a status
 }
 
-// readiness says whether the gateway can do its job: at the start when all
+// peerReadiness says whether the gateway can do its job: at the start when all
 // services answer, and from then on while any does. One that goes away must not
 // take from callers what the other still gives.
-type readiness struct {
+type peerReadiness struct {
 	peers    []peer
 	complete atomic.Bool // every service has answered once
-	stopping atomic.Bool
-	log      *slog.Logger
-	before   atomic.Pointer[string] // what the last look said
 }
 
-func newReadiness(peers []peer, log *slog.Logger) *readiness {
-	return &readiness{peers: peers, log: log}
-}
-
-// stop makes the gateway not ready for good.
-func (r *readiness) stop() { r.stopping.Store(true) }
-
-// check returns nil when ready, else why not, and logs when that changes.
-func (r *readiness) check(ctx context.Context) error {
-	err := r.look(ctx)
-	now := ""
-	if err != nil {
-		now = err.Error()
-	}
-	before := r.before.Swap(&now)
-	switch {
-	case before != nil && *before == now, ctx.Err() != nil:
-	case err != nil && r.complete.Load():
-		r.log.WarnContext(ctx, "not ready", "reason", now)
-	case err != nil:
-		r.log.InfoContext(ctx, "not ready yet", "reason", now)
-	default:
-		r.log.InfoContext(ctx, "ready")
-	}
-	return err
-}
-
-func (r *readiness) look(ctx context.Context) error {
-	if r.stopping.Load() {
-		return errors.New("stopping")
-	}
+// look returns nil when ready, else why not.
+func (r *peerReadiness) look(ctx context.Context) error {
 	var failed []error
 	for _, p := range r.peers {
 		answer, err := p.health(ctx)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/futurisys/futurisys/services/platform/buildinfo"
 	"github.com/futurisys/futurisys/services/platform/grpcclient"
 	"github.com/futurisys/futurisys/services/platform/lifecycle"
+	"github.com/futurisys/futurisys/services/platform/readiness"
 	"github.com/futurisys/futurisys/services/platform/telemetry"
 )
 
@@ -33,10 +35,10 @@ func (serveCommand) Run(s *settings) error {
 		defer persistence.Close()
 		peers = append(peers, peer{"persistence", persistence})
 	}
-	ready := newReadiness(peers, log)
+	watch := readiness.New((&peerReadiness{peers: peers}).look, log)
 
-	joined := joinedStatus(s.Environment, peers, ready.check)
-	handler, err := newHandler(s, log, metrics, connections{inference, persistence}, joined, ready.check)
+	joined := joinedStatus(s.Environment, peers, watch.Check)
+	handler, err := newHandler(s, log, metrics, connections{inference, persistence}, joined, watch.Check)
 	if err != nil {
 		return err
 	}
@@ -48,10 +50,11 @@ func (serveCommand) Run(s *settings) error {
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}
-	var group lifecycle.Group
-	group.AddSignals(ready.stop)
+	group := lifecycle.New(log)
+	group.AddSignals(s.ShutdownDelay, watch.Stop)
 	group.AddHTTP(handler, httpListener)
-	group.AddAdmin(telemetry.AdminHandler(ready.check, metrics), adminListener)
+	group.AddAdmin(telemetry.AdminHandler(watch.Check, metrics), adminListener)
+	group.AddLoop(func(ctx context.Context) { watch.Follow(ctx, func(bool) {}) })
 	log.Info("serving", "http", s.GatewayHTTPAddr, "admin", s.GatewayAdminAddr, "version", buildinfo.Version())
 	return group.Run() //nolint:wrapcheck // it says what it was doing
 }

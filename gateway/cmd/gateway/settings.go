@@ -30,7 +30,7 @@ func (s *settings) Validate() error {
 	}
 	return errors.Join(
 		target,
-		config.Bound("MAX_IN_FLIGHT", s.MaxInFlight, 1, 1_000_000), //nolint:mnd // more than any machine holds
+		s.CheckCommon(),
 		config.Bound("GATEWAY_REQUEST_TIMEOUT", s.GatewayRequestTimeout, time.Second, 10*time.Minute),
 		s.CheckBind("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr),
 		s.CheckBind("GATEWAY_ADMIN_ADDR", s.GatewayAdminAddr),

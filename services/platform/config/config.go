@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -24,12 +25,13 @@ const (
 
 // Common holds the settings that every process has. Embed it.
 type Common struct {
-	Environment       string `env:"ENVIRONMENT" enum:"demo,dev,prod" default:"dev" help:"demo: no database; dev: everything; prod: secured."`
-	LogLevel          string `env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"The least level that is logged."`
-	LogFormat         string `env:"LOG_FORMAT" enum:"text,json" default:"text" help:"How a log line looks."`
-	MaxInFlight       int    `env:"MAX_IN_FLIGHT" default:"1024" help:"How many requests of one row, or none, are answered at once; more are refused."`
-	ConfigFile        string `env:"CONFIG_FILE" help:"A file of KEY=value lines; outside prod .env is read if it is there."`
-	AllowInsecureBind bool   `env:"ALLOW_INSECURE_BIND" help:"Allow an address other than loopback while authentication is off."`
+	Environment       string        `env:"ENVIRONMENT" enum:"demo,dev,prod" default:"dev" help:"demo: no database; dev: everything; prod: secured."`
+	LogLevel          string        `env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"The least level that is logged."`
+	LogFormat         string        `env:"LOG_FORMAT" enum:"text,json" default:"text" help:"How a log line looks."`
+	MaxInFlight       int           `env:"MAX_IN_FLIGHT" default:"1024" help:"How many requests of one row, or none, are answered at once; more are refused."`
+	ShutdownDelay     time.Duration `env:"SHUTDOWN_DELAY" default:"0s" help:"How long requests are still taken after a signal, for balancers to hear that no more should come; 5s in a cluster."`
+	ConfigFile        string        `env:"CONFIG_FILE" help:"A file of KEY=value lines; outside prod .env is read if it is there."`
+	AllowInsecureBind bool          `env:"ALLOW_INSECURE_BIND" help:"Allow an address other than loopback while authentication is off."`
 }
 
 // keyList has the settings of the whole deployment, one to a line, read from the tags of
@@ -93,6 +95,15 @@ func Bound[T cmp.Ordered](key string, value, low, high T) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %v is not from %v to %v", key, value, low, high)
+}
+
+// CheckCommon refuses what is out of bounds.
+func (c *Common) CheckCommon() error {
+	const maxInFlight, maxShutdownDelay = 1_000_000, 10 * time.Second // with the drain a process ends within 30 s
+	return errors.Join(
+		Bound("MAX_IN_FLIGHT", c.MaxInFlight, 1, maxInFlight),
+		Bound("SHUTDOWN_DELAY", c.ShutdownDelay, 0, maxShutdownDelay),
+	)
 }
 
 // HasDatabase says whether a process uses persistence at that address: the demo has none.

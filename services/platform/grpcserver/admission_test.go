@@ -56,12 +56,15 @@ func (h *held) StreamPredict(stream grpc.BidiStreamingServer[futurisysv1.StreamP
 	}
 }
 
-func serveHeld(t *testing.T, limits grpcserver.Limits) (*held, *grpc.ClientConn) {
-	t.Helper()
-	service := newHeld()
-	server := grpcserver.New(grpcserver.Options{
+func newServer(limits grpcserver.Limits) *grpcserver.Server {
+	return grpcserver.New(grpcserver.Options{
 		Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), MaxMessageBytes: 64 << 20, Limits: limits,
 	})
+}
+
+func serveHeld(t *testing.T, limits grpcserver.Limits) (*held, *grpc.ClientConn) {
+	t.Helper()
+	service, server := newHeld(), newServer(limits)
 	futurisysv1.RegisterPredictionServiceServer(server, service)
 	connection := connect(t, server)
 	server.SetReady(true)
@@ -166,4 +169,21 @@ func TestAStreamWithoutMessagesEnds(t *testing.T) {
 			t.Errorf("after %s: got %v", took, err)
 		}
 	})
+}
+
+// One stream that nobody uses held a server that was to stop until the end of its patience.
+func TestStreamsEndWithTheServer(t *testing.T) {
+	service, server := newHeld(), newServer(grpcserver.DefaultLimits())
+	futurisysv1.RegisterPredictionServiceServer(server, service)
+	connection := connect(t, server)
+	stream, err := futurisysv1.NewPredictionServiceClient(connection).StreamPredict(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-service.began
+	server.EndStreams()
+	server.GracefulStop()
+	if _, err := stream.Recv(); status.Code(err) != codes.Unavailable || reasonOf(err) != "UNAVAILABLE" {
+		t.Errorf("got %v", err)
+	}
 }

@@ -3,6 +3,7 @@ package grpcserver
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"buf.build/go/protovalidate"
@@ -14,13 +15,22 @@ import (
 	"github.com/futurisys/futurisys/services/platform/rules"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+	"github.com/futurisys/futurisys/proto/policy"
 )
 
 // checks holds every request to the rules in its proto.
 type checks struct {
 	validator protovalidate.Validator
 	codec     *boundedCodec
+	policies  policy.Policies
+	// ending is closed when streams are to end.
+	ending  chan struct{}
+	endOnce sync.Once
 }
+
+// EndStreams ends the streams that have no end of their own: their callers go on with
+// another copy of the service.
+func (s *Server) EndStreams() { s.checks.endOnce.Do(func() { close(s.checks.ending) }) }
 
 func (c *checks) unary(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if err := c.check(request); err != nil {
@@ -29,8 +39,12 @@ func (c *checks) unary(ctx context.Context, request any, _ *grpc.UnaryServerInfo
 	return next(ctx, request)
 }
 
-func (c *checks) stream(service any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	return next(service, &checkedStream{ServerStream: stream, checks: c})
+func (c *checks) stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	checked := &checkedStream{ServerStream: stream, checks: c}
+	if c.policies[info.FullMethod].GetDeadline() == nil {
+		checked.ending = c.ending
+	}
+	return next(service, checked)
 }
 
 func (c *checks) check(request any) error {
@@ -45,6 +59,7 @@ type checkedStream struct {
 	grpc.ServerStream
 
 	checks *checks
+	ending chan struct{} // nil: the stream ends by itself
 }
 
 // streamIdle is how long a stream may go without a message from its caller.
@@ -68,6 +83,8 @@ func (s *checkedStream) RecvMsg(message any) error {
 		return s.Context().Err() //nolint:wrapcheck // told apart by who asks
 	case <-idle.C:
 		return context.DeadlineExceeded
+	case <-s.ending:
+		return apierr.Unavailable("this copy of the service is stopping", time.Second)
 	}
 	if err := s.checks.codec.problem(message); err != nil {
 		return err

@@ -30,12 +30,21 @@ type boundedCodec struct {
 	encoding.CodecV2
 
 	limits sync.Map // protoreflect.FullName to limitsOf's result
+	// maxBytes is how large a message may be on the wire, by its type. What is sent twice
+	// and decoded once would otherwise not count.
+	maxBytes map[protoreflect.FullName]int64
 	// wrong is what is wrong with a message, by its address, until somebody asks.
 	wrong sync.Map
 }
 
 func newBoundedCodec() *boundedCodec {
-	return &boundedCodec{CodecV2: encoding.GetCodecV2("proto")}
+	return &boundedCodec{CodecV2: encoding.GetCodecV2("proto"), maxBytes: map[protoreflect.FullName]int64{}}
+}
+
+// allow lets messages of a type be as large as the method that takes them says. Call it
+// before the server serves.
+func (c *boundedCodec) allow(message protoreflect.MessageDescriptor, size int64) {
+	c.maxBytes[message.FullName()] = max(c.maxBytes[message.FullName()], size)
 }
 
 // Unmarshal decodes a message. It returns no error: grpc-go would answer with it at once, as
@@ -58,6 +67,10 @@ func (c *boundedCodec) problem(message any) error {
 
 func (c *boundedCodec) unmarshal(data mem.BufferSlice, into any) error {
 	if message, ok := into.(proto.Message); ok && data.Len() >= countFrom {
+		limit, bounded := c.maxBytes[message.ProtoReflect().Descriptor().FullName()]
+		if bounded && int64(data.Len()) > limit {
+			return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", limit)
+		}
 		if err := c.count(data, message.ProtoReflect().Descriptor()); err != nil {
 			return err
 		}

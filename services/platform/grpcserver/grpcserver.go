@@ -80,7 +80,7 @@ func New(options Options) *Server {
 	metrics := grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
 	options.Registry.MustRegister(metrics)
 	codec := newBoundedCodec()
-	checks, limits := &checks{codec: codec}, &limits{}
+	checks, limits := &checks{codec: codec, ending: make(chan struct{})}, &limits{}
 	if options.Limits == (Limits{}) {
 		options.Limits = DefaultLimits()
 	}
@@ -115,7 +115,7 @@ func (s *Server) Prepare() error {
 	if s.limits.policies, err = policy.Load(); err != nil {
 		return err //nolint:wrapcheck // it says all there is to say
 	}
-	s.admission.policies = s.limits.policies
+	s.admission.policies, s.checks.policies = s.limits.policies, s.limits.policies
 	var requests []protoreflect.MessageDescriptor
 	for name, info := range s.GetServiceInfo() {
 		for _, method := range info.Methods {
@@ -132,7 +132,9 @@ func (s *Server) Prepare() error {
 			return fmt.Errorf("%s is not a service", name)
 		}
 		for i := range service.Methods().Len() {
-			requests = append(requests, service.Methods().Get(i).Input())
+			method := service.Methods().Get(i)
+			requests = append(requests, method.Input())
+			s.codec.allow(method.Input(), policy.MaxRequestBytes(s.limits.policies[policy.FullMethod(method)]))
 		}
 	}
 	s.checks.validator, err = protovalidate.New(protovalidate.WithMessageDescriptors(requests...))

@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,43 +214,6 @@ func TestAServerAnswersBeforeItsCallerStopsWaiting(t *testing.T) {
 	}
 }
 
-func TestReadinessIsFollowed(t *testing.T) {
-	_, connection, server, lines := start(t)
-	var broken atomic.Bool
-	broken.Store(true)
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		server.FollowReady(ctx, func(context.Context) error {
-			if broken.Load() {
-				return errors.New("no model")
-			}
-			return nil
-		})
-	}()
-	client := grpc_health_v1.NewHealthClient(connection)
-	for _, want := range []grpc_health_v1.HealthCheckResponse_ServingStatus{grpc_health_v1.HealthCheckResponse_NOT_SERVING, grpc_health_v1.HealthCheckResponse_SERVING} {
-		got := grpc_health_v1.HealthCheckResponse_UNKNOWN
-		for deadline := time.Now().Add(10 * time.Second); got != want && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-			answer, err := client.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			got = answer.GetStatus()
-		}
-		if got != want {
-			t.Errorf("got %v, want %v", got, want)
-		}
-		broken.Store(false)
-	}
-	cancel()
-	<-ended
-	if !strings.Contains(lines.String(), `msg="not ready yet" service=test reason="no model"`) {
-		t.Errorf("the log does not say why: %s", lines)
-	}
-}
-
 func TestRulesAreKeptBeforeTheHandler(t *testing.T) {
 	service, connection, _, _ := start(t)
 	service.answer = func() (*futurisysv1.Model, error) {
@@ -359,6 +321,11 @@ func TestListsAreCountedOnTheWire(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	if grown := (after.TotalAlloc - before.TotalAlloc) >> 20; grown > 200 {
 		t.Errorf("%d MB were made of %d MB on the wire", grown, len(millions)>>20)
+	}
+	// What is sent again and again, of which the last is kept, is as large as it came.
+	again := bytes.Repeat(protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), strings.Repeat("x", 100)), 20_000)
+	if err := send(futurisysv1.PredictionService_Predict_FullMethodName, again); reasonOf(err) != "TOO_LARGE" {
+		t.Errorf("a field that is sent 20,000 times: got %v", err)
 	}
 	ids := make([]byte, 900_000)
 	for i := range ids {

@@ -5,15 +5,13 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/futurisys/futurisys/proto/policy"
-	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
-// limits holds each call to the time and the size of its method's policy. A caller's own
+// limits holds each call to the time of its method's policy. A caller's own
 // deadline, if it is earlier, stays. A stream has none unless its policy gives it one.
 type limits struct {
 	policies policy.Policies
@@ -21,11 +19,6 @@ type limits struct {
 
 func (l *limits) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	known := l.policies[info.FullMethod]
-	if message, ok := request.(proto.Message); ok {
-		if limit := policy.MaxRequestBytes(known); int64(proto.Size(message)) > limit {
-			return nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", limit)
-		}
-	}
 	ctx, cancel := context.WithTimeout(ctx, timeFor(ctx, known))
 	defer cancel()
 	return next(ctx, request)

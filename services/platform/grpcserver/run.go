@@ -2,11 +2,13 @@ package grpcserver
 
 import (
 	"context"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/futurisys/futurisys/services/platform/buildinfo"
 	"github.com/futurisys/futurisys/services/platform/lifecycle"
+	"github.com/futurisys/futurisys/services/platform/readiness"
 	"github.com/futurisys/futurisys/services/platform/telemetry"
 )
 
@@ -17,8 +19,10 @@ type Addr struct{ Key, Addr string }
 type Process struct {
 	GRPC, Admin Addr
 	// Ready returns nil when calls can be answered.
-	Ready   telemetry.Ready
+	Ready   readiness.Look
 	Metrics *prometheus.Registry
+	// ShutdownDelay is how long calls are still taken after a signal.
+	ShutdownDelay time.Duration
 	// About is logged at the start: names and values.
 	About []any
 	// Loops run until the process ends.
@@ -35,11 +39,15 @@ func (s *Server) Run(p Process) error {
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}
-	var group lifecycle.Group
-	group.AddSignals(s.Health.Shutdown) // for good: FollowReady cannot take it back
-	group.AddGRPC(s.Server, calls)
-	group.AddAdmin(telemetry.AdminHandler(p.Ready, p.Metrics), admin)
-	group.AddLoop(func(ctx context.Context) { s.FollowReady(ctx, p.Ready) })
+	watch := readiness.New(p.Ready, s.log)
+	group := lifecycle.New(s.log)
+	group.AddSignals(p.ShutdownDelay, func() {
+		watch.Stop()
+		s.Health.Shutdown() // for good: what watch tells later changes nothing
+	})
+	group.AddGRPC(s.Server, calls, s.EndStreams)
+	group.AddAdmin(telemetry.AdminHandler(watch.Check, p.Metrics), admin)
+	group.AddLoop(func(ctx context.Context) { watch.Follow(ctx, s.SetReady) })
 	for _, loop := range p.Loops {
 		group.AddLoop(loop)
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,33 +43,55 @@ const (
 // Group is what one process runs. Members stop in the order they were added.
 type Group struct {
 	members run.Group
+	log     *slog.Logger
+	began   atomic.Pointer[time.Time] // the stop
 }
 
-// AddSignals ends the group on SIGINT and SIGTERM. before runs at once, so that
-// a process says that it is not ready before it drains. Signals are listened for from
-// now on, not when the group runs: a member may serve a moment before that, and a
-// signal would cut what it serves.
-func (g *Group) AddSignals(before func()) {
+// New returns an empty group.
+func New(log *slog.Logger) *Group { return &Group{log: log} }
+
+// AddSignals ends the group on SIGINT and SIGTERM; a second one ends the process at once.
+// before runs first, so that a process says that it is not ready, and delay passes before
+// anything stops, for balancers to hear that. Signals are listened for from now on, not when
+// the group runs: a member may serve a moment before that, and a signal would cut what it
+// serves. SIGHUP, which a closed terminal sends, is ignored.
+func (g *Group) AddSignals(delay time.Duration, before func()) {
+	signal.Ignore(syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ended := make(chan struct{})
 	g.members.Add(func() error {
 		<-ctx.Done()
+		stop()
+		g.began.Store(new(time.Now()))
+		g.log.Info("stopping", "delay", delay)
+		before()
+		select {
+		case <-time.After(delay):
+		case <-ended:
+		}
 		return run.ErrSignal
 	}, func(error) {
+		close(ended)
 		before()
 		stop()
 	})
 }
 
-// AddGRPC serves a gRPC server and drains it at the end.
-func (g *Group) AddGRPC(server *grpc.Server, listener net.Listener) {
+// AddGRPC serves a gRPC server and drains it at the end. endStreams tells streams that would
+// go on.
+func (g *Group) AddGRPC(server *grpc.Server, listener net.Listener, endStreams func()) {
 	g.members.Add(func() error {
 		if err := server.Serve(listener); err != nil {
 			return fmt.Errorf("serve gRPC: %w", err)
 		}
 		return nil
 	}, func(error) {
-		timer := time.AfterFunc(DrainTimeout, server.Stop)
+		timer := time.AfterFunc(DrainTimeout, func() {
+			g.log.Warn("calls are cut off that took too long to end")
+			server.Stop()
+		})
 		defer timer.Stop()
+		endStreams()
 		server.GracefulStop()
 	})
 }
@@ -86,6 +109,7 @@ func (g *Group) AddAdmin(handler http.Handler, listener net.Listener) {
 func (g *Group) addHTTP(handler http.Handler, listener net.Listener, drain time.Duration) {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelInfo), // what a peer does wrong with its connection
 	}
 	g.members.Add(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -96,6 +120,7 @@ func (g *Group) addHTTP(handler http.Handler, listener net.Listener, drain time.
 		ctx, cancel := context.WithTimeout(context.Background(), drain)
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
+			g.log.Warn("requests are cut off that took too long to end")
 			_ = server.Close()
 		}
 	})
@@ -116,6 +141,7 @@ func (g *Group) AddLoop(loop func(ctx context.Context)) {
 func (g *Group) Run() error {
 	err := g.members.Run()
 	if errors.Is(err, run.ErrSignal) {
+		g.log.Info("stopped", "duration", time.Since(*g.began.Load()))
 		return nil
 	}
 	if err != nil {

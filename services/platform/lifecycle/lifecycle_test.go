@@ -30,8 +30,8 @@ func TestSignalDrainsWhatIsUnderWay(t *testing.T) {
 		_, _ = io.WriteString(w, "done")
 	})
 	var notReady, looped atomic.Bool
-	var group lifecycle.Group
-	group.AddSignals(func() { notReady.Store(true) })
+	group := lifecycle.New(slog.New(slog.DiscardHandler))
+	group.AddSignals(0, func() { notReady.Store(true) })
 	group.AddHTTP(handler, listener)
 	group.AddLoop(func(ctx context.Context) {
 		<-ctx.Done()
@@ -88,7 +88,7 @@ func TestAMemberThatEndsEndsTheOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var group lifecycle.Group
+		group := lifecycle.New(slog.New(slog.DiscardHandler))
 		group.AddAdmin(http.NotFoundHandler(), listener)
 		group.AddLoop(member.loop)
 		ended := make(chan error, 1)

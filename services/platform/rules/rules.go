@@ -5,12 +5,16 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/futurisys/futurisys/proto/catalogue"
 
@@ -62,17 +66,26 @@ const (
 	maxKey = "max"
 )
 
+// plain are the reasons of rules that have no value to be told.
+var plain = map[string]futurisysv1.ViolationReason{
+	"required":     futurisysv1.ViolationReason_VIOLATION_REASON_REQUIRED,
+	"unique":       futurisysv1.ViolationReason_VIOLATION_REASON_NOT_UNIQUE,
+	"not_contains": futurisysv1.ViolationReason_VIOLATION_REASON_ZERO_BYTE,
+	"uuid":         futurisysv1.ViolationReason_VIOLATION_REASON_NOT_UUID,
+}
+
 // reasonOf is the reason of a broken rule of the standard ones, with its parameters.
 func reasonOf(v *protovalidate.Violation) (futurisysv1.ViolationReason, []any) {
 	name := v.Proto.GetRuleId()[strings.LastIndex(v.Proto.GetRuleId(), ".")+1:]
 	if v.RuleDescriptor != nil {
 		name = string(v.RuleDescriptor.Name())
 	}
+	if reason, known := plain[name]; known {
+		return reason, nil
+	}
 	switch name {
-	case "required":
-		return futurisysv1.ViolationReason_VIOLATION_REASON_REQUIRED, nil
 	case "gt", "gte", "lt", "lte":
-		return bounds(siblings(v))
+		return bounds(name, v.RuleValue, siblings(v))
 	case "max_len":
 		return futurisysv1.ViolationReason_VIOLATION_REASON_TOO_LONG, []any{maxKey, v.RuleValue}
 	case "min_len":
@@ -81,16 +94,14 @@ func reasonOf(v *protovalidate.Violation) (futurisysv1.ViolationReason, []any) {
 		return futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_ITEMS, []any{maxKey, v.RuleValue}
 	case "min_items":
 		return futurisysv1.ViolationReason_VIOLATION_REASON_TOO_FEW_ITEMS, []any{minKey, v.RuleValue}
-	case "unique":
-		return futurisysv1.ViolationReason_VIOLATION_REASON_NOT_UNIQUE, nil
 	case "in", "not_in", "defined_only":
-		return futurisysv1.ViolationReason_VIOLATION_REASON_NOT_ALLOWED, []any{"allowed", allowed(v, siblings(v))}
+		values := allowed(v, siblings(v))
+		if values == "" { // a list of what is not allowed says nothing of what is
+			break
+		}
+		return futurisysv1.ViolationReason_VIOLATION_REASON_NOT_ALLOWED, []any{"allowed", values}
 	case "pattern":
 		return futurisysv1.ViolationReason_VIOLATION_REASON_PATTERN, []any{"pattern", v.RuleValue}
-	case "not_contains":
-		return futurisysv1.ViolationReason_VIOLATION_REASON_ZERO_BYTE, nil
-	case "uuid":
-		return futurisysv1.ViolationReason_VIOLATION_REASON_NOT_UUID, nil
 	case "finite":
 		return futurisysv1.ViolationReason_VIOLATION_REASON_WRONG_TYPE, []any{"expected", "a finite number"}
 	}
@@ -115,28 +126,76 @@ func siblings(v *protovalidate.Violation) protoreflect.Message {
 	return at
 }
 
-// bounds are the least and the greatest value that a field's rules allow.
-func bounds(rules protoreflect.Message) (futurisysv1.ViolationReason, []any) {
-	value := func(names ...protoreflect.Name) any {
-		for _, name := range names {
-			if rules == nil {
-				return nil
-			}
-			if field := rules.Descriptor().Fields().ByName(name); field != nil && rules.Has(field) {
-				return rules.Get(field)
-			}
+// bounds are the least and the greatest value that a field's rules allow. broken is the rule
+// that the value breaks, and limit its value.
+func bounds(broken string, limit protoreflect.Value, rules protoreflect.Message) (futurisysv1.ViolationReason, []any) {
+	given := map[string]protoreflect.Value{broken: limit}
+	for _, name := range []string{"gt", "gte", "lt", "lte"} {
+		if rules == nil {
+			break
 		}
-		return nil
+		if field := rules.Descriptor().Fields().ByName(protoreflect.Name(name)); field != nil && rules.Has(field) {
+			given[name] = rules.Get(field)
+		}
 	}
-	low, high := value("gte", "gt"), value("lte", "lt")
+	low, high := least(given), greatest(given)
 	switch {
-	case low != nil && high != nil:
+	case low != "" && high != "":
 		return futurisysv1.ViolationReason_VIOLATION_REASON_OUT_OF_RANGE, []any{minKey, low, maxKey, high}
-	case low != nil:
+	case low != "":
 		return futurisysv1.ViolationReason_VIOLATION_REASON_TOO_SMALL, []any{minKey, low}
 	default:
 		return futurisysv1.ViolationReason_VIOLATION_REASON_TOO_LARGE, []any{maxKey, high}
 	}
+}
+
+// least is the least value that is allowed, as text; "": there is none.
+func least(given map[string]protoreflect.Value) string {
+	if bound, has := given["gte"]; has {
+		return valueText(bound)
+	}
+	if bound, has := given["gt"]; has {
+		return next(bound, 1)
+	}
+	return ""
+}
+
+// greatest is the greatest value that is allowed, as text; "": there is none.
+func greatest(given map[string]protoreflect.Value) string {
+	if bound, has := given["lte"]; has {
+		return valueText(bound)
+	}
+	if bound, has := given["lt"]; has {
+		return next(bound, -1)
+	}
+	return ""
+}
+
+// next is the whole number after or before a bound that is not allowed itself. What is no
+// whole number has no next, and is its own bound.
+func next(bound protoreflect.Value, step int64) string {
+	switch number := bound.Interface().(type) {
+	case int32:
+		return strconv.FormatInt(int64(number)+step, 10)
+	case int64:
+		return strconv.FormatInt(number+step, 10)
+	}
+	return valueText(bound)
+}
+
+// valueText is a rule's value as people write it.
+func valueText(value protoreflect.Value) string {
+	message, is := value.Interface().(protoreflect.Message)
+	if !is {
+		return value.String()
+	}
+	switch known := message.Interface().(type) {
+	case *timestamppb.Timestamp:
+		return known.AsTime().Format(time.RFC3339)
+	case *durationpb.Duration:
+		return known.AsDuration().String()
+	}
+	return fmt.Sprint(message.Interface())
 }
 
 // allowed are the values that a field's rules allow.
@@ -152,6 +211,9 @@ func allowed(v *protovalidate.Violation, rules protoreflect.Message) string {
 		return rules.Get(field).List()
 	}()
 	var names []string
+	if v.FieldDescriptor == nil {
+		return ""
+	}
 	if enum := v.FieldDescriptor.Enum(); enum != nil {
 		for i := range enum.Values().Len() {
 			value := enum.Values().Get(i)
@@ -161,7 +223,7 @@ func allowed(v *protovalidate.Violation, rules protoreflect.Message) string {
 		}
 		return strings.Join(names, ", ")
 	}
-	for i := range in.Len() {
+	for i := 0; in != nil && i < in.Len(); i++ {
 		if text := in.Get(i).String(); text != "" {
 			names = append(names, text)
 		}

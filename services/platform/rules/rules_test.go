@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/platform/rules"
@@ -166,14 +167,15 @@ func checkViolation(t *testing.T, name string, v *futurisysv1.Violation) {
 		t.Errorf("%s: the reason is %s: %s", name, v.GetReason(), v.GetMessage())
 	}
 	for _, language := range []catalogue.Language{catalogue.English, catalogue.French} {
-		if sentence := catalogue.Sentence(language, v.GetReason(), v.GetParameters()); sentence == "" || placeholder.MatchString(sentence) || strings.Contains(sentence, "<nil>") {
+		if sentence := catalogue.Sentence(language, v.GetReason(), v.GetParameters()); sentence == "" || placeholder.MatchString(sentence) || strings.Contains(sentence, "<nil>") || strings.Contains(sentence, "0x") {
 			t.Errorf("%s: in %s it is said %q", name, language, sentence)
 		}
 	}
 }
 
 func TestSomeSentences(t *testing.T) {
-	checker, err := rules.New(&futurisysv1.EmployeeProfile{}, &futurisysv1.ListEmployeesRequest{}, &futurisysv1.GetPredictionRequest{})
+	checker, err := rules.New(&futurisysv1.EmployeeProfile{}, &futurisysv1.ListEmployeesRequest{}, &futurisysv1.GetPredictionRequest{},
+		&futurisysv1.PredictEmployeesRequest{}, &futurisysv1.ListPredictionsRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,6 +187,11 @@ func TestSomeSentences(t *testing.T) {
 		{&futurisysv1.EmployeeProfile{Age: new(int32(7)), JobLevel: new(int32(9))}, "age must be between 16 and 100; job_level must be between 1 and 5"},
 		{&futurisysv1.GetPredictionRequest{Prediction: "x"}, "prediction must be a UUID"},
 		{&futurisysv1.ListEmployeesRequest{Search: "a\x00"}, "search must not contain a zero byte"},
+		{&futurisysv1.PredictEmployeesRequest{Model: "attrition", EmployeeIds: []int32{0}}, "employee_ids[0] must be at least 1"},
+		{
+			&futurisysv1.ListPredictionsRequest{CreateTimeFrom: &timestamppb.Timestamp{Seconds: 1 << 60}},
+			"create_time_from must be between 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z",
+		},
 	} {
 		var said []string
 		for _, v := range checker.Check(test.message) {

@@ -9,16 +9,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-)
 
-// Ready returns nil when a process can do its job, else why it cannot.
-type Ready func(ctx context.Context) error
+	"github.com/futurisys/futurisys/services/platform/readiness"
+)
 
 // readyTimeout bounds one look at whether a process is ready.
 const readyTimeout = 2 * time.Second
 
 // AdminHandler serves /healthz, /readyz, /metrics and /debug/pprof/.
-func AdminHandler(ready Ready, registry *prometheus.Registry) http.Handler {
+func AdminHandler(ready readiness.Look, registry *prometheus.Registry) http.Handler {
 	mux := http.NewServeMux()
 	HandleHealth(mux, ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
@@ -31,7 +30,7 @@ func AdminHandler(ready Ready, registry *prometheus.Registry) http.Handler {
 }
 
 // HandleHealth adds /healthz (the process lives) and /readyz (it can do its job).
-func HandleHealth(mux *http.ServeMux, ready Ready) {
+func HandleHealth(mux *http.ServeMux, ready readiness.Look) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "ok", "")
 	})

@@ -39,7 +39,9 @@ func (p *Progress) Of(done, total int) {
 func (p *Progress) End(part templ.Component) { p.last = part }
 
 // Failure is what the page says of an error that ends the work.
-func (p *Progress) Failure(service string, err error) Failure { return p.v.FailureOf(p.to, service, err) }
+func (p *Progress) Failure(service string, err error) Failure {
+	return p.v.FailureOf(p.to, service, err)
+}
 
 // Gone says whether the reader has left.
 func (p *Progress) Gone() bool { return p.err != nil || p.ctx.Err() != nil }

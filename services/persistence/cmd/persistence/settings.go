@@ -36,7 +36,7 @@ func (s *settings) Validate() error {
 	}
 	return errors.Join(
 		config.Bound("MAX_ROWS_IN_FLIGHT", s.MaxRowsInFlight, 1, maxLimit),
-		config.Bound("MAX_IN_FLIGHT", s.MaxInFlight, 1, maxLimit),
+		s.CheckCommon(),
 		database,
 		s.CheckBind("PERSISTENCE_GRPC_ADDR", s.PersistenceGRPCAddr),
 		s.CheckBind("PERSISTENCE_ADMIN_ADDR", s.PersistenceAdminAddr),

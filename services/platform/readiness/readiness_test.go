@@ -1,0 +1,63 @@
+package readiness_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/futurisys/futurisys/services/platform/readiness"
+	"github.com/futurisys/futurisys/services/platform/telemetry"
+)
+
+func TestFollowSaysEachChangeOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines strings.Builder
+		reason := errors.New("no model")
+		watch := readiness.New(func(context.Context) error { return reason }, telemetry.NewLogger(&lines, "test", "info", "text"))
+		told := false
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go watch.Follow(ctx, func(ready bool) { told = ready })
+		for _, step := range []struct {
+			reason error
+			want   string
+		}{
+			{reason, "level=INFO msg=\"not ready yet\" service=test reason=\"no model\""},
+			{nil, "level=INFO msg=ready"},
+			{errors.New("no disk"), "level=WARN msg=\"not ready\" service=test reason=\"no disk\""},
+		} {
+			reason = step.reason
+			time.Sleep(5 * time.Second)
+			if got := strings.Count(lines.String(), step.want); got != 1 {
+				t.Errorf("%q is logged %d times: %s", step.want, got, lines.String())
+			}
+			if told != (step.reason == nil) {
+				t.Errorf("%v: told %v", step.reason, told)
+			}
+		}
+	})
+}
+
+// A process that stops is not ready for good, whatever it finds.
+func TestStoppingIsForGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines strings.Builder
+		watch := readiness.New(func(context.Context) error { return nil }, telemetry.NewLogger(&lines, "test", "info", "text"))
+		told := false
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go watch.Follow(ctx, func(ready bool) { told = ready })
+		time.Sleep(time.Second)
+		if err := watch.Check(ctx); err != nil || !told {
+			t.Errorf("before: got %v, told %v", err, told)
+		}
+		watch.Stop()
+		time.Sleep(2 * time.Second)
+		if err := watch.Check(ctx); err == nil || told {
+			t.Errorf("afterwards: got %v, told %v", err, told)
+		}
+	})
+}

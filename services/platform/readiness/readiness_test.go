@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,27 +16,34 @@ import (
 func TestFollowSaysEachChangeOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines strings.Builder
-		reason := errors.New("no model")
-		watch := readiness.New(func(context.Context) error { return reason }, telemetry.NewLogger(&lines, "test", "info", "text"))
+		var reason atomic.Pointer[string]
+		watch := readiness.New(func(context.Context) error {
+			if said := reason.Load(); said != nil {
+				return errors.New(*said)
+			}
+			return nil
+		}, telemetry.NewLogger(&lines, "test", "info", "text"))
 		told := false
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
+		reason.Store(new("no model"))
 		go watch.Follow(ctx, func(ready bool) { told = ready })
 		for _, step := range []struct {
-			reason error
+			reason *string
 			want   string
 		}{
-			{reason, "level=INFO msg=\"not ready yet\" service=test reason=\"no model\""},
+			{new("no model"), "level=INFO msg=\"not ready yet\" service=test reason=\"no model\""},
 			{nil, "level=INFO msg=ready"},
-			{errors.New("no disk"), "level=WARN msg=\"not ready\" service=test reason=\"no disk\""},
+			{new("no disk"), "level=WARN msg=\"not ready\" service=test reason=\"no disk\""},
 		} {
-			reason = step.reason
+			reason.Store(step.reason)
 			time.Sleep(5 * time.Second)
+			synctest.Wait()
 			if got := strings.Count(lines.String(), step.want); got != 1 {
 				t.Errorf("%q is logged %d times: %s", step.want, got, lines.String())
 			}
 			if told != (step.reason == nil) {
-				t.Errorf("%v: told %v", step.reason, told)
+				t.Errorf("%s: told %v", step.want, told)
 			}
 		}
 	})
@@ -51,11 +59,13 @@ func TestStoppingIsForGood(t *testing.T) {
 		defer cancel()
 		go watch.Follow(ctx, func(ready bool) { told = ready })
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if err := watch.Check(ctx); err != nil || !told {
 			t.Errorf("before: got %v, told %v", err, told)
 		}
 		watch.Stop()
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		if err := watch.Check(ctx); err == nil || told {
 			t.Errorf("afterwards: got %v, told %v", err, told)
 		}

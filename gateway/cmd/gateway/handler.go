@@ -72,6 +72,8 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, to 
 		middleware.Metrics(metrics),
 		middleware.Access(log, s.AccessLog),
 		middleware.Guard(log, fail),
+		middleware.Host(s.GatewayHTTPAddr, s.GatewayAllowedHosts, fail),
+		middleware.Head,
 		middleware.Admission(s.MaxInFlight, fail),
 		middleware.URLText(fail),
 		middleware.IdempotencyKey(fail),

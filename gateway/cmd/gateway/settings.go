@@ -12,6 +12,7 @@ type settings struct {
 	config.Common
 
 	GatewayHTTPAddr       string        `name:"gateway-http-addr" env:"GATEWAY_HTTP_ADDR" default:"127.0.0.1:8080" help:"Address of REST, the dashboard and the documentation."`
+	GatewayAllowedHosts   []string      `env:"GATEWAY_ALLOWED_HOSTS" help:"Names by which browsers and programs reach REST and the dashboard, separated by commas. Empty: names of this machine where it listens on loopback, else all."`
 	GatewayAdminAddr      string        `env:"GATEWAY_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of health, metrics and pprof."`
 	GatewayRequestTimeout time.Duration `env:"GATEWAY_REQUEST_TIMEOUT" default:"30s" help:"How long a request may take; imports and batches ten times as long."`
 	AccessLog             bool          `env:"ACCESS_LOG" default:"true" negatable:"" help:"Log a line about each request. About what fails through no fault of the caller there is one in any case."`

@@ -25,7 +25,7 @@ func Access(log *slog.Logger, all bool) Middleware {
 					return
 				}
 				line := []slog.Attr{
-					slog.String("method", r.Method), slog.String("route", route.Pattern), slog.Int("code", seen.code),
+					slog.String("method", knownMethod(r.Method)), slog.String("route", route.Pattern), slog.Int("code", seen.code),
 					slog.Int64("bytes", seen.bytes), slog.Duration("duration", time.Since(start)),
 				}
 				if seen.err != nil {
@@ -42,11 +42,22 @@ func Access(log *slog.Logger, all bool) Middleware {
 	}
 }
 
+func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
+
+// knownMethod is a method of HTTP as it is, and what a caller made up as "unknown".
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return method
+	}
+	return "unknown"
+}
+
 // accessLevel is how much of an operator's business an answer is. Probes, and the parts of
 // pages, come all the time.
 func accessLevel(code int, path string) slog.Level {
 	switch {
-	case path == "/healthz", path == "/readyz": // that a process is not ready is logged when it changes
+	case isProbe(path): // that a process is not ready is logged when it changes
 		return slog.LevelDebug
 	case code == http.StatusInternalServerError:
 		return slog.LevelError

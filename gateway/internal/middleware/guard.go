@@ -20,7 +20,7 @@ func Guard(log *slog.Logger, fail Fail) Middleware {
 				if err, ok := panicked.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(panicked) // net/http's own way to cut a connection
 				}
-				log.ErrorContext(r.Context(), "request failed", "method", r.Method, "panic", panicked, "stack", string(debug.Stack()))
+				log.ErrorContext(r.Context(), "request failed", "method", knownMethod(r.Method), "panic", panicked, "stack", string(debug.Stack()))
 				fail(w, r, fmt.Errorf("panic: %v", panicked))
 			}()
 			next.ServeHTTP(w, r)

@@ -315,3 +315,51 @@ func TestAccessLogSaysWhatHappened(t *testing.T) {
 		}
 	}
 }
+
+// A page of another site may give its own name the address of this machine.
+func TestForeignHostsAreRefused(t *testing.T) {
+	ask := func(addr string, allowed []string, host string) int {
+		handler := middleware.Chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), middleware.Host(addr, allowed, fail))
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		request.Host = host
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		return recorder.Code
+	}
+	const loopback, outside = "127.0.0.1:8080", "0.0.0.0:8080"
+	for _, test := range []struct {
+		addr    string
+		allowed []string
+		host    string
+		served  bool
+	}{
+		{loopback, nil, "127.0.0.1:8080", true},
+		{loopback, nil, "localhost", true},
+		{loopback, nil, "LOCALHOST:8080", true},
+		{loopback, nil, "[::1]:8080", true},
+		{loopback, nil, "futurisys.localhost:8080", true},
+		{loopback, nil, "evil.example:8080", false},
+		{loopback, nil, "localhost.evil.example", false},
+		{loopback, nil, "10.0.0.1", false},
+		{loopback, nil, "", false},
+		{loopback, []string{"hr.example"}, "hr.example", true},
+		{loopback, []string{"hr.example"}, "localhost", false},
+		{outside, nil, "anything.example", true},
+		{outside, []string{"hr.example"}, "hr.example:8080", true},
+		{outside, []string{"hr.example"}, "evil.example", false},
+	} {
+		if got := ask(test.addr, test.allowed, test.host) == http.StatusOK; got != test.served {
+			t.Errorf("%+v: got %v", test, got)
+		}
+	}
+}
+
+func TestHeadIsAnsweredAsGet(t *testing.T) {
+	handler := middleware.Chain(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Method) }), middleware.Head)
+	if got := serve(t, handler, http.MethodHead, "/v1/x", "", ""); got.Body.String() != http.MethodGet {
+		t.Errorf("got %s", got.Body)
+	}
+	if got := serve(t, handler, http.MethodPost, "/v1/x", "", ""); got.Body.String() != http.MethodPost {
+		t.Errorf("got %s", got.Body)
+	}
+}

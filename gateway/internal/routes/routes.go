@@ -158,15 +158,24 @@ func (t *Table) Add(at, fullMethod string, route Route) error {
 	return nil
 }
 
-// Find returns the route of a request.
+// Find returns the route of a request. HEAD has that of GET.
 func (t *Table) Find(r *http.Request) (Route, bool) {
-	route, ok := t.root.find(strings.TrimPrefix(r.URL.Path, "/"))[r.Method]
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	route, ok := t.root.find(strings.TrimPrefix(r.URL.Path, "/"))[method]
 	return route, ok
 }
 
 // Allow is what the header Allow of an answer about a path says; "": there is no such path.
 func (t *Table) Allow(path string) string {
-	return strings.Join(slices.Sorted(maps.Keys(t.root.find(strings.TrimPrefix(path, "/")))), ", ")
+	methods := slices.Collect(maps.Keys(t.root.find(strings.TrimPrefix(path, "/"))))
+	if slices.Contains(methods, http.MethodGet) {
+		methods = append(methods, http.MethodHead)
+	}
+	slices.Sort(methods)
+	return strings.Join(methods, ", ")
 }
 
 // NeedsDatabase says whether every method at a path needs a database.

@@ -56,7 +56,7 @@ func TestRouteIsThatOfTheContract(t *testing.T) {
 func TestAllowNamesTheMethodsOfAPath(t *testing.T) {
 	all := table(t)
 	for path, want := range map[string]string{
-		"/v1/employees": "GET, POST", "/v1/employees/7": "DELETE, GET, PATCH", "/v1/models/a:predict": "POST", "/v1/nothing": "",
+		"/v1/employees": "GET, HEAD, POST", "/v1/employees/7": "DELETE, GET, HEAD, PATCH", "/v1/models/a:predict": "POST", "/v1/nothing": "",
 	} {
 		if got := all.Allow(path); got != want {
 			t.Errorf("%s: got %q", path, got)

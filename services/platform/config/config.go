@@ -111,16 +111,21 @@ func (c *Common) HasDatabase(target string) bool { return c.Environment != Demo 
 
 // CheckBind refuses an address that others can reach while nothing guards it.
 func (c *Common) CheckBind(key, addr string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
 		return fmt.Errorf("%s: %q is not host:port", key, addr)
 	}
-	ip := net.ParseIP(host)
-	if host == "localhost" || (ip != nil && ip.IsLoopback()) || c.AllowInsecureBind {
+	if IsLoopback(addr) || c.AllowInsecureBind {
 		return nil
 	}
 	return fmt.Errorf("%s: %q is reachable from outside while authentication is off; "+
 		"set ALLOW_INSECURE_BIND=true if that is what you want", key, addr)
+}
+
+// IsLoopback says whether only this machine reaches an address, host:port.
+func IsLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 var flagName = regexp.MustCompile(`--[a-z][a-z-]+`)

@@ -85,6 +85,8 @@ const (
 	// As many requests are in flight as the server takes. Nothing was done: the same request
 	// can be sent again, after the time in RetryInfo.
 	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 27
+	// The request names a host that this server does not serve.
+	ErrorReason_ERROR_REASON_HOST_NOT_ALLOWED ErrorReason = 28
 )
 
 // Enum value maps for ErrorReason.
@@ -118,6 +120,7 @@ var (
 		25: "ERROR_REASON_CROSS_ORIGIN",
 		26: "ERROR_REASON_INVALID_MODEL_ANSWER",
 		27: "ERROR_REASON_OVERLOADED",
+		28: "ERROR_REASON_HOST_NOT_ALLOWED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":             0,
@@ -148,6 +151,7 @@ var (
 		"ERROR_REASON_CROSS_ORIGIN":            25,
 		"ERROR_REASON_INVALID_MODEL_ANSWER":    26,
 		"ERROR_REASON_OVERLOADED":              27,
+		"ERROR_REASON_HOST_NOT_ALLOWED":        28,
 	}
 )
 
@@ -182,7 +186,7 @@ var File_futurisys_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1\x1a\x1cfuturisys/v1/catalogue.proto*\xc4\x1e\n" +
+	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1\x1a\x1cfuturisys/v1/catalogue.proto*\xba\x1f\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x85\x01\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x1ab\xca\xf3\x18U\n" +
@@ -240,7 +244,9 @@ const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"!ERROR_REASON_INVALID_MODEL_ANSWER\x10\x1a\x1a\x9d\x01\xca\xf3\x18\x8f\x01\n" +
 	"Cversion {version} of model {model} gave no probability for this row\x12HLa version {version} du modèle n'a donné aucun score pour cette ligne.\xd2\xf3\x18\x05\b\r\x10\xf4\x03\x12\x90\x01\n" +
 	"\x17ERROR_REASON_OVERLOADED\x10\x1b\x1as\xca\xf3\x18f\n" +
-	"&too many requests in flight; try again\x12<Trop de demandes sont en cours : réessayez dans un instant.\xd2\xf3\x18\x05\b\x0e\x10\xf7\x03BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"&too many requests in flight; try again\x12<Trop de demandes sont en cours : réessayez dans un instant.\xd2\xf3\x18\x05\b\x0e\x10\xf7\x03\x12t\n" +
+	"\x1dERROR_REASON_HOST_NOT_ALLOWED\x10\x1c\x1aQ\xca\xf3\x18D\n" +
+	"\x1ehost {host} is not served here\x12\"Le nom {host} n'est pas servi ici.\xd2\xf3\x18\x05\b\a\x10\xa5\x03BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_error_reason_proto_rawDescOnce sync.Once

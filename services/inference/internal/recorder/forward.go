@@ -166,7 +166,7 @@ func (f *forwarder) forward(entries []outbox.Entry) error {
 	if len(good) == 0 {
 		return nil
 	}
-	earlier, err := r.commit(rows, true, forwardTimeout)
+	earlier, err := r.commit(context.Background(), rows, true, forwardTimeout)
 	switch {
 	case err == nil:
 		r.metrics.rows.WithLabelValues("forwarded").Add(float64(len(rows)))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/futurisys/futurisys/services/inference/internal/outbox"
 	"github.com/futurisys/futurisys/services/platform/batch"
+	"github.com/futurisys/futurisys/services/platform/requestid"
 
 	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -77,6 +78,7 @@ type Recorder struct {
 
 // call is the predictions of one call, and what came of them.
 type call struct {
+	request     string // the id of the caller's request
 	predictions []*futurisysv1.Prediction
 	reused      []int
 	err         error
@@ -124,7 +126,7 @@ func (r *Recorder) Record(ctx context.Context, predictions []*futurisysv1.Predic
 		return nil, nil
 	}
 	// The sender works on a list of its own: a caller that goes away keeps its.
-	mine := &call{predictions: append([]*futurisysv1.Prediction{}, predictions...)}
+	mine := &call{request: requestid.From(ctx), predictions: append([]*futurisysv1.Prediction{}, predictions...)}
 	if err := r.calls.Do(ctx, mine); err != nil {
 		return nil, fmt.Errorf("record %d predictions: %w", len(predictions), err)
 	}

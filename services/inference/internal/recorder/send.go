@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/futurisys/futurisys/services/inference/internal/outbox"
+	"github.com/futurisys/futurisys/services/platform/requestid"
 
 	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -34,10 +35,11 @@ func (r *Recorder) send(calls []*call) error {
 		return nil
 	}
 	rows := rowsOf(calls)
+	ctx := requestid.With(context.Background(), calls[0].request) // one of them leads to the others
 	var err error
 	if !r.unavailable.Load() {
 		var earlier map[string]*futurisysv1.Prediction
-		if earlier, err = r.commit(rows, false, r.options.Timeout); err == nil {
+		if earlier, err = r.commit(ctx, rows, false, r.options.Timeout); err == nil {
 			r.metrics.rows.WithLabelValues("recorded").Add(float64(len(rows)))
 			for _, c := range calls {
 				c.settle(earlier, futurisysv1.Recording_RECORDING_RECORDED)
@@ -48,7 +50,7 @@ func (r *Recorder) send(calls []*call) error {
 			r.sendEach(calls, err)
 			return nil
 		}
-		r.options.Logger.Warn("persistence does not take predictions", "rows", len(rows), "mode", r.options.Mode, "error", err)
+		r.options.Logger.WarnContext(ctx, "persistence does not take predictions", "requests", len(calls), "rows", len(rows), "mode", r.options.Mode, "error", err)
 		// Only a try that failed says so: who merely found it away may be the last to
 		// know that it is back.
 		r.unavailable.Store(r.options.Outbox != nil)
@@ -102,8 +104,8 @@ func (r *Recorder) sendEach(calls []*call, err error) {
 
 // commit records rows in one transaction and returns, by id, what was on record
 // before. answered: their callers have them.
-func (r *Recorder) commit(rows []*futurisysv1.Prediction, answered bool, timeout time.Duration) (map[string]*futurisysv1.Prediction, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout+time.Duration(len(rows))*timeoutPerRow)
+func (r *Recorder) commit(ctx context.Context, rows []*futurisysv1.Prediction, answered bool, timeout time.Duration) (map[string]*futurisysv1.Prediction, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout+time.Duration(len(rows))*timeoutPerRow)
 	defer cancel()
 	start := time.Now()
 	response, err := r.options.Client.RecordPredictions(ctx, &internalv1.RecordPredictionsRequest{Predictions: rows, Answered: answered})

@@ -135,11 +135,11 @@ func (r *Registry) changeAlias(ctx context.Context, name string, decide func(*Mo
 		return nil, nil, err
 	}
 	last := changes[len(changes)-1]
-	r.options.Logger.Info("alias changed", "model", name, "alias", last.Alias, "kind", last.Kind,
+	r.options.Logger.InfoContext(ctx, "alias changed", "model", name, "alias", last.Alias, "kind", last.Kind,
 		"from", last.From, "to", last.To, "forced", last.Forced, "entry", len(changes))
 	lagging = r.options.Journal.Await(ctx, name, len(changes))
 	if len(lagging) > 0 {
-		r.options.Logger.Warn("copies of the service have not taken the change over", "model", name, "entry", len(changes), "copies", lagging)
+		r.options.Logger.WarnContext(ctx, "copies of the service have not taken the change over", "model", name, "entry", len(changes), "copies", lagging)
 	}
 	model, err = r.Model(name)
 	return model, lagging, err

@@ -9,6 +9,7 @@ import (
 	"github.com/futurisys/futurisys/services/persistence/internal/importing"
 	"github.com/futurisys/futurisys/services/persistence/internal/ingest"
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
+	"github.com/futurisys/futurisys/services/platform/telemetry"
 )
 
 type importCommand struct {
@@ -34,7 +35,7 @@ func (c importCommand) Run(s *settings) (err error) {
 		}
 	}
 	ctx := context.Background()
-	rows, err := s.open(ctx)
+	rows, err := s.open(ctx, telemetry.NewLogger(os.Stderr, "persistence", s.LogLevel, s.LogFormat), nil)
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
-	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
+	"github.com/futurisys/futurisys/services/platform/telemetry"
 )
 
 type migrateCommand struct {
@@ -15,7 +16,8 @@ type migrateCommand struct {
 // Run migrates and prints to which version.
 func (c migrateCommand) Run(s *settings) (err error) {
 	ctx := context.Background()
-	rows, err := gormstore.Open(s.DatabaseURL)
+	s.DatabaseStatementTimeout = 0 // a migration takes as long as there are rows
+	rows, err := s.database(telemetry.NewLogger(os.Stderr, "persistence", s.LogLevel, s.LogFormat), nil)
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}

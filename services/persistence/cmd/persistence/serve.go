@@ -23,11 +23,14 @@ type serveCommand struct{}
 func (serveCommand) Run(s *settings) error {
 	log := telemetry.NewLogger(os.Stderr, "persistence", s.LogLevel, s.LogFormat)
 	metrics := telemetry.NewRegistry()
-	rows, err := s.open(context.Background())
+	rows, err := s.open(context.Background(), log, metrics)
 	if err != nil {
 		return err
 	}
 	defer lifecycle.Close(log, "database", rows.Close)
+	if err := rows.Own(); err != nil {
+		return err //nolint:wrapcheck // it names the key
+	}
 	importer, err := importing.New(rows)
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing

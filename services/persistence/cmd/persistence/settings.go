@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
 	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
 	"github.com/futurisys/futurisys/services/platform/config"
 )
@@ -14,10 +19,14 @@ import (
 type settings struct {
 	config.Common
 
-	MaxRowsInFlight      int    `env:"MAX_ROWS_IN_FLIGHT" default:"20000" help:"How many rows the requests with more than one may have together; more are refused."`
-	PersistenceGRPCAddr  string `name:"persistence-grpc-addr" env:"PERSISTENCE_GRPC_ADDR" default:"127.0.0.1:9002" help:"Address of the gRPC server."`
-	PersistenceAdminAddr string `env:"PERSISTENCE_ADMIN_ADDR" default:"127.0.0.1:9092" help:"Address of health, metrics and pprof."`
-	DatabaseURL          string `name:"database-url" env:"DATABASE_URL" default:"sqlite:var/futurisys.db" help:"sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."`
+	MaxRowsInFlight          int           `env:"MAX_ROWS_IN_FLIGHT" default:"20000" help:"How many rows the requests with more than one may have together; more are refused."`
+	PersistenceGRPCAddr      string        `name:"persistence-grpc-addr" env:"PERSISTENCE_GRPC_ADDR" default:"127.0.0.1:9002" help:"Address of the gRPC server."`
+	PersistenceAdminAddr     string        `env:"PERSISTENCE_ADMIN_ADDR" default:"127.0.0.1:9092" help:"Address of health, metrics and pprof."`
+	DatabaseURL              string        `name:"database-url" env:"DATABASE_URL" default:"sqlite:var/futurisys.db" help:"sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."`
+	DatabaseMaxConnections   int           `env:"DATABASE_MAX_CONNECTIONS" default:"20" help:"How many connections PostgreSQL is asked for at most; 8 of them write."`
+	DatabaseStatementTimeout time.Duration `env:"DATABASE_STATEMENT_TIMEOUT" default:"5m" help:"When PostgreSQL gives a statement up; 0s: as the server says."`
+	DatabaseLockTimeout      time.Duration `env:"DATABASE_LOCK_TIMEOUT" default:"10s" help:"When PostgreSQL gives up a statement that waits for a lock; 0s: as the server says."`
+	DatabaseConnectWait      time.Duration `env:"DATABASE_CONNECT_WAIT" default:"1m" help:"How long a database that does not answer yet is waited for at the start."`
 
 	Serve   serveCommand   `cmd:"" default:"1" help:"Serve (the default)."`
 	Migrate migrateCommand `cmd:"" help:"Bring the schema to the newest version, or take it back by one."`
@@ -37,18 +46,38 @@ func (s *settings) Validate() error {
 	return errors.Join(
 		config.Bound("MAX_ROWS_IN_FLIGHT", s.MaxRowsInFlight, 1, maxLimit),
 		s.CheckCommon(),
+		config.Bound("DATABASE_MAX_CONNECTIONS", s.DatabaseMaxConnections, gormstore.MinConnections, 1000), //nolint:mnd // more than a server gives
+		config.Bound("DATABASE_STATEMENT_TIMEOUT", s.DatabaseStatementTimeout, 0, time.Hour),
+		config.Bound("DATABASE_LOCK_TIMEOUT", s.DatabaseLockTimeout, 0, time.Hour),
+		config.Bound("DATABASE_CONNECT_WAIT", s.DatabaseConnectWait, 0, time.Hour),
 		database,
 		s.CheckBind("PERSISTENCE_GRPC_ADDR", s.PersistenceGRPCAddr),
 		s.CheckBind("PERSISTENCE_ADMIN_ADDR", s.PersistenceAdminAddr),
 	)
 }
 
+// database connects to the database, and waits for it where it is still starting.
+func (s *settings) database(log *slog.Logger, registry prometheus.Registerer) (*gormstore.Store, error) {
+	options := gormstore.Options{
+		URL: s.DatabaseURL, MaxConnections: s.DatabaseMaxConnections, Registry: registry,
+		StatementTimeout: s.DatabaseStatementTimeout, LockTimeout: s.DatabaseLockTimeout,
+	}
+	const interval = time.Second
+	for until := time.Now().Add(s.DatabaseConnectWait); ; time.Sleep(interval) {
+		rows, err := gormstore.Open(options)
+		if err == nil || !errors.Is(err, store.ErrUnavailable) || time.Now().After(until) {
+			return rows, err //nolint:wrapcheck // it names the key
+		}
+		log.Warn("the database does not answer yet", "error", err)
+	}
+}
+
 // open connects to the database; outside prod it also brings the schema to the
 // newest version, in prod that is the migrate command's.
-func (s *settings) open(ctx context.Context) (*gormstore.Store, error) {
-	rows, err := gormstore.Open(s.DatabaseURL) //nolint:contextcheck // it has a time of its own
+func (s *settings) open(ctx context.Context, log *slog.Logger, registry prometheus.Registerer) (*gormstore.Store, error) {
+	rows, err := s.database(log, registry) //nolint:contextcheck // it has a time of its own
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it names the key
+		return nil, err
 	}
 	if s.Environment != config.Prod {
 		_, err = rows.Migrate(ctx)

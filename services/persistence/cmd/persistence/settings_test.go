@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,7 +61,7 @@ func importer(t *testing.T) (importCommand, *settings) {
 
 func onRecord(t *testing.T, s *settings) int {
 	t.Helper()
-	rows, err := s.open(t.Context())
+	rows, err := s.open(t.Context(), slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +110,7 @@ func TestImportCommand(t *testing.T) {
 func TestMigrateCommand(t *testing.T) {
 	s := &settings{DatabaseURL: "sqlite:" + filepath.Join(t.TempDir(), "x.db")}
 	s.Environment = config.Prod
-	if _, err := s.open(t.Context()); err == nil || !strings.Contains(err.Error(), "persistence migrate") {
+	if _, err := s.open(t.Context(), slog.New(slog.DiscardHandler), nil); err == nil || !strings.Contains(err.Error(), "persistence migrate") {
 		t.Errorf("in prod a program migrates by itself: %v", err)
 	}
 	for _, command := range []migrateCommand{{}, {}, {Down: true}} {
@@ -117,13 +118,13 @@ func TestMigrateCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.open(t.Context()); err == nil {
+	if _, err := s.open(t.Context(), slog.New(slog.DiscardHandler), nil); err == nil {
 		t.Error("a database of the version before is served")
 	}
 	if err := (migrateCommand{}).Run(s); err != nil {
 		t.Fatal(err)
 	}
-	rows, err := s.open(t.Context())
+	rows, err := s.open(t.Context(), slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

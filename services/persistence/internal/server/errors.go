@@ -22,6 +22,9 @@ func MapError(err error) error {
 	if errors.Is(err, store.ErrUnavailable) {
 		return fmt.Errorf("%w: %w", apierr.Unavailable("database", retryAfter), err)
 	}
+	if errors.Is(err, store.ErrTimeout) {
+		return fmt.Errorf("%w: %w", apierr.New(futurisysv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED), err)
+	}
 	return err
 }
 

@@ -16,7 +16,7 @@ import (
 // known of it now.
 func TestRowsOfEarlierVersionsAreRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "old.db")
-	rows, err := gormstore.Open("sqlite:" + path)
+	rows, err := gormstore.Open(gormstore.Options{URL: "sqlite:" + path})
 	if err != nil {
 		t.Fatal(err)
 	}

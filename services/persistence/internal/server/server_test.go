@@ -43,7 +43,7 @@ type api struct {
 
 func start(t *testing.T) api {
 	t.Helper()
-	rows, err := gormstore.Open("sqlite:" + filepath.Join(t.TempDir(), "test.db"))
+	rows, err := gormstore.Open(gormstore.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "test.db")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func execute(t testing.TB, url, statement string) {
 // openMigrated opens a database at the newest schema.
 func openMigrated(t testing.TB, url string) *gormstore.Store {
 	t.Helper()
-	rows, err := gormstore.Open(url)
+	rows, err := gormstore.Open(gormstore.Options{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func openMigrated(t testing.TB, url string) *gormstore.Store {
 
 func open(t *testing.T, url string) *gormstore.Store {
 	t.Helper()
-	rows, err := gormstore.Open(url)
+	rows, err := gormstore.Open(gormstore.Options{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestProcessesMayMigrateAtOnce(t *testing.T) {
 
 func TestOpenRefusesWithTheKeyAndWithoutThePassword(t *testing.T) {
 	for _, url := range []string{"", "mysql://x", "sqlite:", "postgres://user:geheim@[::bad/db", "postgres://user:geheim@127.0.0.1:1/db"} {
-		_, err := gormstore.Open(url)
+		_, err := gormstore.Open(gormstore.Options{URL: url})
 		if err == nil || !strings.Contains(err.Error(), "DATABASE_URL") {
 			t.Errorf("%q: got %v, want an error that names DATABASE_URL", url, err)
 		}

@@ -8,19 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
-	"github.com/glebarez/sqlite"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
-	"gorm.io/driver/postgres"
+	"github.com/prometheus/client_golang/prometheus"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
 )
 
 // Dialects of SQL.
@@ -29,8 +24,19 @@ const (
 	Postgres = "postgres"
 )
 
-// pgConnections is how many connections PostgreSQL is asked for at most.
-const pgConnections = 20
+// Options say which database it is, and how it is used.
+type Options struct {
+	// URL is sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME.
+	URL string
+	// MaxConnections is how many connections PostgreSQL is asked for at most, at least
+	// MinConnections; 0: 20.
+	MaxConnections int
+	// StatementTimeout and LockTimeout are when PostgreSQL gives a statement up, and when
+	// one that waits for another's lock; 0: as the server says.
+	StatementTimeout, LockTimeout time.Duration
+	// Registry gets the metrics; nil: there are none.
+	Registry prometheus.Registerer
+}
 
 // connectTimeout bounds how long one host may take to answer.
 const connectTimeout = 5 * time.Second
@@ -41,37 +47,88 @@ const connectionLifetime = 30 * time.Minute
 // Store keeps rows in a database. It may be used by many goroutines at once.
 type Store struct {
 	dialect string
-	// read and write are the same on PostgreSQL. SQLite takes one writer at a
-	// time: queueing for the one connection is fair, retrying a busy file is not.
-	read, write *gorm.DB
+	// read, write and record have connections of their own on PostgreSQL, so that slow
+	// readers, or a long import, take none from what is recorded. SQLite takes one writer at
+	// a time, which write and record share: queueing for the one connection is fair,
+	// retrying a busy file is not.
+	read, write, record *gorm.DB
+	file                *file // SQLite's
+	seen                *observer
 	// How predictions are inserted into PostgreSQL.
 	columns []column
 	insert  string
 }
 
-// Open connects to the database of a URL: sqlite:PATH or postgres://... The
-// schema must be there: see Migrate.
-func Open(databaseURL string) (*Store, error) {
-	if path, ok := strings.CutPrefix(databaseURL, "sqlite:"); ok {
-		return openSQLite(path)
+// Open connects to a database. The schema must be there: see Migrate.
+func Open(options Options) (*Store, error) {
+	seen := newObserver(options.Registry)
+	var rows *Store
+	var err error
+	switch {
+	case strings.HasPrefix(options.URL, "sqlite:"):
+		rows, err = openSQLite(strings.TrimPrefix(options.URL, "sqlite:"), seen)
+	case strings.HasPrefix(options.URL, "postgres://"), strings.HasPrefix(options.URL, "postgresql://"):
+		rows, err = openPostgres(options, seen)
+	default:
+		err = errors.New("must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
 	}
-	if strings.HasPrefix(databaseURL, "postgres://") || strings.HasPrefix(databaseURL, "postgresql://") {
-		return openPostgres(databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", classify(redact(err), err))
 	}
-	return nil, errors.New("DATABASE_URL: must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
+	rows.seen = seen
+	for name, pool := range rows.pools() {
+		if err := seen.watch(name, pool); err != nil {
+			return nil, errors.Join(err, rows.Close())
+		}
+	}
+	return rows, nil
 }
 
 // Dialect is SQLite or Postgres.
 func (s *Store) Dialect() string { return s.dialect }
 
-// Ping says whether the database answers.
+// pools are the pools of connections, by name.
+func (s *Store) pools() map[string]*gorm.DB {
+	all := map[string]*gorm.DB{"read": s.read, "write": s.write, "record": s.record}
+	if s.record == s.write {
+		delete(all, "record")
+	}
+	for name, pool := range all {
+		if pool == nil {
+			delete(all, name)
+		}
+	}
+	return all
+}
+
+// Ping says whether the database answers, and whether rows can be written: whether it is
+// full or read-only shows only when one is tried.
 func (s *Store) Ping(ctx context.Context) error {
-	database, err := s.read.DB()
-	if err != nil {
+	if err := s.file.check(); err != nil {
+		return err
+	}
+	if s.seen.writable() {
+		return s.answers(ctx)
+	}
+	// Nothing changes, but it has to be written all the same.
+	if err := s.record.WithContext(ctx).Exec("UPDATE counters SET value = value WHERE name = ?", counterID).Error; err != nil {
+		return fmt.Errorf("no row can be written: %w", err)
+	}
+	s.seen.wrote()
+	return nil
+}
+
+func (s *Store) answers(ctx context.Context) error {
+	if s.dialect == SQLite {
+		var one int
+		return scan(s.read.WithContext(ctx).Raw("SELECT 1"), &one)
+	}
+	var readOnly string
+	if err := scan(s.record.WithContext(ctx).Raw("SHOW transaction_read_only"), &readOnly); err != nil {
 		return fmt.Errorf("reach the database: %w", err)
 	}
-	if err := database.PingContext(ctx); err != nil {
-		return fmt.Errorf("reach the database: %w", err)
+	if readOnly == "on" {
+		return fmt.Errorf("%w: it is read-only", store.ErrUnavailable)
 	}
 	return nil
 }
@@ -79,106 +136,14 @@ func (s *Store) Ping(ctx context.Context) error {
 // Close closes all connections.
 func (s *Store) Close() error {
 	var failed error
-	for _, pool := range []*gorm.DB{s.read, s.write} {
-		if pool == nil {
-			continue
-		}
+	for _, pool := range s.pools() {
 		database, err := pool.DB()
 		if err == nil {
 			err = database.Close()
 		}
 		failed = errors.Join(failed, err)
 	}
-	return failed
-}
-
-func openSQLite(path string) (*Store, error) {
-	if path == "" {
-		return nil, errors.New("DATABASE_URL: sqlite: needs a path")
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", err)
-	}
-	pragmas := url.Values{"_pragma": {
-		"journal_mode(WAL)", "busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)",
-	}, "_txlock": {"immediate"}}
-	// The path is escaped: a ? in a folder's name must not start the options.
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode()
-	store := &Store{dialect: SQLite}
-	var err error
-	if store.write, err = connect(sqliteDialector{&sqlite.Dialector{DSN: dsn}}, 1); err != nil {
-		return nil, err
-	}
-	if store.read, err = connect(sqliteDialector{&sqlite.Dialector{DSN: dsn}}, max(4, runtime.GOMAXPROCS(0))); err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	return store, nil
-}
-
-// openPostgres connects to a server, or to whichever of several takes writes:
-// postgres://USER:PASSWORD@HOST1,HOST2/NAME. pgx tries one after the other, also
-// after a switch-over, when the old connections break.
-func openPostgres(databaseURL string) (*Store, error) {
-	settings, err := pgx.ParseConfig(databaseURL)
-	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", redact(err))
-	}
-	if settings.ConnectTimeout == 0 {
-		settings.ConnectTimeout = connectTimeout
-	}
-	if len(settings.Fallbacks) > 0 && settings.ValidateConnect == nil {
-		settings.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	}
-	pool, err := connectPostgres(settings)
-	if isPooled(err) {
-		// A pooler such as pgbouncer gives each transaction another session, where the
-		// statements that this one prepared are unknown, or another one's. Then each call
-		// brings its statement along.
-		settings.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-		pool, err = connectPostgres(settings)
-	}
-	if err != nil {
-		return nil, err
-	}
-	columns := predictionColumns()
-	return &Store{dialect: Postgres, read: pool, write: pool, columns: columns, insert: insertStatement(columns)}, nil
-}
-
-// connectPostgres connects, and tries whether prepared statements stay with a connection:
-// two that are open at once prepare the same one.
-func connectPostgres(settings *pgx.ConnConfig) (*gorm.DB, error) {
-	pool, err := connect(postgresDialector{&postgres.Dialector{Config: &postgres.Config{Conn: stdlib.OpenDB(*settings)}}}, pgConnections)
-	if err != nil {
-		return nil, err
-	}
-	database, err := pool.DB()
-	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
-	defer cancel()
-	for range 2 {
-		var connection *sql.Conn
-		if connection, err = database.Conn(ctx); err != nil {
-			break
-		}
-		defer connection.Close() // after the second: it must be another one
-		if _, err = connection.ExecContext(ctx, "SELECT $1::integer", 1); err != nil {
-			break
-		}
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("DATABASE_URL: %w", redact(err)), database.Close())
-	}
-	return pool, nil
-}
-
-// isPooled says whether an error is one of a prepared statement that another session has,
-// or this one has not.
-func isPooled(err error) bool {
-	const twice, unknown = "42P05", "26000"
-	failed, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (failed.Code == twice || failed.Code == unknown)
+	return errors.Join(failed, s.file.close())
 }
 
 func connect(dialector gorm.Dialector, connections int) (*gorm.DB, error) {
@@ -189,11 +154,11 @@ func connect(dialector gorm.Dialector, connections int) (*gorm.DB, error) {
 		TranslateError:         true,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", redact(err))
+		return nil, err //nolint:wrapcheck // Open says what it is about
 	}
 	database, err := pool.DB()
 	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+		return nil, err //nolint:wrapcheck // Open says what it is about
 	}
 	tune(database, connections)
 	return pool, nil

@@ -36,7 +36,7 @@ func (s *Store) RecordPredictions(ctx context.Context, predictions []store.Predi
 		return out, err
 	}
 	// What is on record does not change: it can be read after the insert as well.
-	err = s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	err = s.record.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		out.Earlier, err = s.earlier(tx, predictions, answered)
 		return err
 	})

@@ -127,7 +127,7 @@ SELECT count(*) FROM added`
 // insertPostgres adds the rows whose id is not there, all or none, and says how
 // many. It is one round trip, outside of GORM, which would make a list of each array.
 func (s *Store) insertPostgres(ctx context.Context, rows []predictionRow) (int, error) {
-	database, err := s.write.DB()
+	database, err := s.record.DB()
 	if err != nil {
 		return 0, fmt.Errorf("reach the database: %w", err)
 	}
@@ -137,7 +137,11 @@ func (s *Store) insertPostgres(ctx context.Context, rows []predictionRow) (int, 
 	}
 	arguments = append(arguments, len(rows))
 	var added int
-	if err := database.QueryRowContext(ctx, s.insert, arguments...).Scan(&added); err != nil {
+	start := time.Now()
+	err = database.QueryRowContext(ctx, s.insert, arguments...).Scan(&added)
+	s.seen.queries.WithLabelValues("insert", predictionRow{}.TableName()).Observe(time.Since(start).Seconds())
+	if err != nil {
+		s.seen.failed(err)
 		return 0, fmt.Errorf("record %d predictions: %w", len(rows), classify(err, err))
 	}
 	return added, nil

@@ -15,7 +15,7 @@ import (
 // transaction writes at a time, so that the order of the numbers is that of the commits.
 func (s *Store) insertSQLite(ctx context.Context, rows []predictionRow) (int, error) {
 	added := 0
-	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	err := s.record.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		last, err := advance(tx, counterCommit, len(rows))
 		if err != nil {
 			return err
@@ -36,6 +36,9 @@ func (s *Store) insertSQLite(ctx context.Context, rows []predictionRow) (int, er
 		}
 		return moveLatest(tx, first)
 	})
+	if err == nil {
+		err = s.file.check() // or what was written is gone with the process
+	}
 	return added, err //nolint:wrapcheck // said inside
 }
 

@@ -1,0 +1,265 @@
+package gormstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
+	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
+)
+
+func record(t *testing.T, rows *gormstore.Store) error {
+	t.Helper()
+	_, err := rows.RecordPredictions(t.Context(), []store.Prediction{{ID: uuid.NewString(), CreateTime: time.Now()}}, false)
+	return err
+}
+
+// openWith opens a database at the newest schema, with metrics.
+func openWith(t *testing.T, options gormstore.Options) (*gormstore.Store, *prometheus.Registry) {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	options.Registry = registry
+	rows, err := gormstore.Open(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = rows.Close() })
+	return rows, registry
+}
+
+// counted fails the test unless errors of a class were counted.
+func counted(t *testing.T, registry *prometheus.Registry, class string) {
+	t.Helper()
+	found, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range found {
+		for _, metric := range family.GetMetric() {
+			if family.GetName() == "futurisys_database_errors_total" && metric.GetLabel()[0].GetValue() == class && metric.GetCounter().GetValue() > 0 {
+				return
+			}
+		}
+	}
+	t.Errorf("no error of class %s is counted", class)
+}
+
+func TestPathsThatAreNoDatabaseAreSaid(t *testing.T) {
+	folder := t.TempDir()
+	text := filepath.Join(folder, "text.db")
+	if err := os.WriteFile(text, []byte(strings.Repeat("this is no database ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ path, want string }{
+		"a folder":                  {folder, "is a directory"},
+		"two folders that are none": {filepath.Join(folder, "a", "b", "x.db"), "no such file or directory"},
+		"a URL's slashes":           {"//x.db", "sqlite:PATH"},
+		"a file as a folder":        {filepath.Join(text, "x.db"), "not a directory"},
+		"another file":              {text, "not a database"},
+	} {
+		rows, err := gormstore.Open(gormstore.Options{URL: "sqlite:" + test.path})
+		if err == nil {
+			_, err = rows.Migrate(t.Context())
+			_ = rows.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	path := filepath.Join(folder, "new", "x.db")
+	openMigrated(t, "sqlite:"+path)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others may read the file: %v, %v", info.Mode(), err)
+	}
+}
+
+// SQLite goes on writing into a file that is there no more, and it is all gone later.
+func TestAFileThatIsRemovedIsNoticed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	rows := openMigrated(t, "sqlite:"+path)
+	if err := errors.Join(rows.Ping(t.Context()), record(t, rows)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	for what, err := range map[string]error{"ping": rows.Ping(t.Context()), "record": record(t, rows)} {
+		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "removed or replaced") {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
+}
+
+func TestOneProcessServesAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	first, second := openMigrated(t, "sqlite:"+path), openMigrated(t, "sqlite:"+path)
+	if err := first.Own(); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Own(); err == nil || !strings.Contains(err.Error(), "another process serves") {
+		t.Errorf("got %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Own(); err != nil {
+		t.Errorf("after the first has ended: got %v", err)
+	}
+}
+
+// A process is not ready while no row can be written, and is again when one can.
+func TestAFullDiskIsNotReady(t *testing.T) {
+	rows, registry := openWith(t, gormstore.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "x.db")})
+	if _, err := rows.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := rows.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rows.SetMaxPages(t, 1)
+	var err error
+	for range 1_000 { // the pages that there are have some room left
+		if err = record(t, rows); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("full: got %v", err)
+	}
+	counted(t, registry, "disk_full")
+	rows.SetMaxPages(t, 1<<30)
+	if err := rows.Ping(t.Context()); err != nil {
+		t.Errorf("there is room again: got %v", err)
+	}
+	if err := record(t, rows); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAReadOnlyServerIsRead(t *testing.T) {
+	address := postgresURL(t)
+	openMigrated(t, address)
+	parsed, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := parsed.Query()
+	query.Set("options", "-c default_transaction_read_only=on")
+	parsed.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // PostgreSQL takes a + as it is
+	rows, registry := openWith(t, gormstore.Options{URL: parsed.String()})
+	if _, err := rows.ListPredictions(t.Context(), store.PredictionQuery{Limit: 1}); err != nil {
+		t.Errorf("read: got %v", err)
+	}
+	for what, err := range map[string]error{"record": record(t, rows), "ping": rows.Ping(t.Context())} {
+		if !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
+	counted(t, registry, "read_only")
+}
+
+// lock holds a table until the test ends.
+func lock(t *testing.T, address, table string) {
+	t.Helper()
+	ctx := context.Background()
+	connection, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = connection.Close(ctx) })
+	if _, err := connection.Exec(ctx, "BEGIN; LOCK TABLE "+table+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWaitsHaveAnEnd(t *testing.T) {
+	address := postgresURL(t)
+	openMigrated(t, address)
+	lock(t, address, "predictions")
+	for class, options := range map[string]gormstore.Options{
+		"lock":    {URL: address, LockTimeout: 50 * time.Millisecond},
+		"timeout": {URL: address, StatementTimeout: 50 * time.Millisecond},
+	} {
+		rows, registry := openWith(t, options)
+		want := store.ErrUnavailable
+		if class == "timeout" {
+			want = store.ErrTimeout
+		}
+		if err := record(t, rows); !errors.Is(err, want) {
+			t.Errorf("%s: got %v", class, err)
+		}
+		counted(t, registry, class)
+	}
+}
+
+// Readers that wait took all connections, and persistence was not ready any more.
+func TestWaitingReadersTakeNothingFromTheRecord(t *testing.T) {
+	address := postgresURL(t)
+	rows := openMigrated(t, address)
+	lock(t, address, "employees")
+	ctx, cancel := context.WithCancel(t.Context())
+	var readers sync.WaitGroup
+	for range 40 {
+		readers.Go(func() { _, _ = rows.Employee(ctx, 1) })
+	}
+	for range 20 {
+		if err := errors.Join(record(t, rows), rows.Ping(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}
+	cancel()
+	readers.Wait()
+}
+
+// Where the server gives fewer connections than are asked for, callers wait for each other.
+func TestFewConnectionsAreShared(t *testing.T) {
+	address := postgresURL(t)
+	openMigrated(t, address)
+	role := fmt.Sprintf("few_%d", time.Now().UnixNano())
+	execute(t, address, fmt.Sprintf("CREATE ROLE %s LOGIN SUPERUSER CONNECTION LIMIT 5", role))
+	execute(t, address, fmt.Sprintf("ALTER ROLE %s NOSUPERUSER; GRANT ALL ON ALL TABLES IN SCHEMA public TO %s; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO %s", role, role, role))
+	t.Cleanup(func() { execute(t, address, "DROP OWNED BY "+role+"; DROP ROLE "+role) })
+	parsed, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed.User = url.User(role)
+	rows, registry := openWith(t, gormstore.Options{URL: parsed.String()})
+	t.Cleanup(func() { _ = rows.Close() })
+	var callers sync.WaitGroup
+	failures := make(chan error, 200)
+	for i := range cap(failures) {
+		callers.Go(func() {
+			var err error
+			if i%2 == 0 {
+				_, err = rows.ListPredictions(context.Background(), store.PredictionQuery{Limit: 1})
+			} else {
+				_, err = rows.RecordPredictions(context.Background(), []store.Prediction{{ID: uuid.NewString(), CreateTime: time.Now()}}, false)
+			}
+			failures <- err
+		})
+	}
+	callers.Wait()
+	close(failures)
+	for err := range failures {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
+		t.Errorf("the metrics: %v, %v", problems, err)
+	}
+}

@@ -1,0 +1,97 @@
+package gormstore
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"gorm.io/gorm"
+)
+
+// observer is what operators watch of the database. Many goroutines may use it at once.
+type observer struct {
+	registry prometheus.Registerer // nil: there is nobody to watch
+	errors   *prometheus.CounterVec
+	queries  *prometheus.HistogramVec
+	// unwritable says that the last row was refused for want of room, or of the right.
+	unwritable atomic.Bool
+}
+
+func newObserver(registry prometheus.Registerer) *observer {
+	o := &observer{
+		registry: registry,
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "futurisys_database_errors_total", Help: "What the database could not do, by what was in the way.",
+		}, []string{"class"}),
+		queries: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "futurisys_database_query_duration_seconds", Help: "Time of statements, by what they do to which table.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 4, 9), //nolint:mnd // 0.1 ms to 6.6 s
+		}, []string{"operation", "table"}),
+	}
+	o.unwritable.Store(true) // nothing was tried yet
+	for _, class := range classes() {
+		o.errors.WithLabelValues(string(class))
+	}
+	if registry != nil {
+		registry.MustRegister(o.errors, o.queries)
+	}
+	return o
+}
+
+// failed notes an error of the database.
+func (o *observer) failed(err error) {
+	class := classOf(err)
+	if class == "" {
+		return
+	}
+	o.errors.WithLabelValues(string(class)).Inc()
+	if class == classDiskFull || class == classReadOnly || class == classIO {
+		o.unwritable.Store(true)
+	}
+}
+
+// writable says whether rows can be written, as far as is known.
+func (o *observer) writable() bool { return !o.unwritable.Load() }
+
+// wrote says that a row could be written.
+func (o *observer) wrote() { o.unwritable.Store(false) }
+
+// watch measures the statements and the connections of a pool.
+func (o *observer) watch(name string, pool *gorm.DB) error {
+	if o.registry == nil {
+		return nil
+	}
+	database, err := pool.DB()
+	if err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	if err := o.registry.Register(collectors.NewDBStatsCollector(database, name)); err != nil {
+		return fmt.Errorf("measure the connections: %w", err)
+	}
+	const begun, key = "futurisys:begun", "futurisys:ended"
+	begin := func(tx *gorm.DB) { tx.InstanceSet(begun, time.Now()) }
+	end := func(operation string) func(tx *gorm.DB) {
+		return func(tx *gorm.DB) {
+			if start, ok := tx.InstanceGet(begun); ok {
+				took := time.Since(start.(time.Time)).Seconds() //nolint:forcetypeassert // see begin
+				o.queries.WithLabelValues(operation, tx.Statement.Table).Observe(took)
+			}
+		}
+	}
+	callbacks := pool.Callback()
+	for _, err := range []error{
+		callbacks.Create().Before("*").Register(begun, begin), callbacks.Create().After("*").Register(key, end("insert")),
+		callbacks.Query().Before("*").Register(begun, begin), callbacks.Query().After("*").Register(key, end("select")),
+		callbacks.Update().Before("*").Register(begun, begin), callbacks.Update().After("*").Register(key, end("update")),
+		callbacks.Delete().Before("*").Register(begun, begin), callbacks.Delete().After("*").Register(key, end("delete")),
+		callbacks.Row().Before("*").Register(begun, begin), callbacks.Row().After("*").Register(key, end("select")),
+		callbacks.Raw().Before("*").Register(begun, begin), callbacks.Raw().After("*").Register(key, end("raw")),
+	} {
+		if err != nil {
+			return fmt.Errorf("measure the statements: %w", err)
+		}
+	}
+	return nil
+}

@@ -162,7 +162,7 @@ func TestBadRequests(t *testing.T) {
 				t.Errorf("%s: %q is not said in %q, %v", name, test.says, got.text, got.fields)
 			}
 		}
-		for path, allow := range map[string]string{"/v1/employees": "GET, POST", "/v1/employees/4": "DELETE, GET, PATCH", "/v1/employees:import": "POST"} {
+		for path, allow := range map[string]string{"/v1/employees": "GET, HEAD, POST", "/v1/employees/4": "DELETE, GET, HEAD, PATCH", "/v1/employees:import": "POST"} {
 			if got := s.call("PUT", path, "{}").header.Get("Allow"); got != allow {
 				t.Errorf("%s: got Allow %q, want %q", path, got, allow)
 			}

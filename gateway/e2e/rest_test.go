@@ -193,8 +193,14 @@ func TestOneWordLeadsThroughTheLogs(t *testing.T) {
 		t.Errorf("got %d, %q: %s", answer.StatusCode, answer.Header.Get("X-Request-ID"), body)
 	}
 	for _, p := range []*program{s.gateway, s.inference, s.persistence} {
-		if lines := p.log.String(); !strings.Contains(lines, "request_id="+id) || !strings.Contains(lines, "service="+p.name) {
-			t.Errorf("%s does not name the request: %s", p.name, lines)
+		names := func() bool { // a line may follow the answer
+			lines := p.log.String()
+			return strings.Contains(lines, "request_id="+id) && strings.Contains(lines, "service="+p.name)
+		}
+		for deadline := time.Now().Add(10 * time.Second); !names() && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		}
+		if !names() {
+			t.Errorf("%s does not name the request: %s", p.name, p.log)
 		}
 	}
 }

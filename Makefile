@@ -141,6 +141,10 @@ check-generated: generate ## Fail when the committed generated code is not what 
 	@git diff --exit-code --stat -- proto/gen docs/errors.md services/platform/config/keys.txt ':(glob)gateway/**/*_templ.go' && test -z "$$(git status --porcelain -- proto/gen)" || \
 		{ echo "generated code is stale: run make generate and commit it"; exit 1; }
 
+.PHONY: metrics-page
+metrics-page: build ## Write docs/metrics.md from what the programs answer
+	ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) UPDATE=1 go test -count=1 -run TestMetricsAreOnTheirPage ./gateway/e2e
+
 .PHONY: fmt
 fmt: $(TOOLS) $(VENV)/training.done ## Format Go, protos and Python
 	@for module in $(MODULES) $(LONE_MODULES); do (cd $$module && golangci-lint fmt ./...); done

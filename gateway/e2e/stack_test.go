@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -130,6 +131,17 @@ func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// setting is what the stack's environment says.
+func (s *stack) setting(key string) string {
+	for _, line := range slices.Backward(s.environment) {
+		if value, is := strings.CutPrefix(line, key+"="); is {
+			return value
+		}
+	}
+	s.t.Fatalf("%s is not set", key)
+	return ""
 }
 
 func (s *stack) launch(name, health string, own ...string) *program {

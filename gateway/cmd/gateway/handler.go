@@ -74,7 +74,7 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, to 
 		middleware.Guard(log, fail),
 		middleware.Host(s.GatewayHTTPAddr, s.GatewayAllowedHosts, fail),
 		middleware.Head,
-		middleware.Admission(s.MaxInFlight, fail),
+		middleware.Admission(metrics, s.MaxInFlight, fail),
 		middleware.URLText(fail),
 		middleware.IdempotencyKey(fail),
 		middleware.Origin(fail),

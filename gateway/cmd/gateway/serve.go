@@ -21,7 +21,7 @@ func (serveCommand) Run(s *settings) error {
 	log := telemetry.NewLogger(os.Stderr, "gateway", s.LogLevel, s.LogFormat)
 	metrics := telemetry.NewRegistry()
 
-	inference, err := grpcclient.New("inference", s.InferenceTarget)
+	inference, err := grpcclient.New("inference", s.InferenceTarget, metrics)
 	if err != nil {
 		return fmt.Errorf("INFERENCE_TARGET: %w", err)
 	}
@@ -29,7 +29,7 @@ func (serveCommand) Run(s *settings) error {
 	peers := []peer{{"inference", inference}}
 	var persistence *grpc.ClientConn
 	if s.HasDatabase(s.PersistenceTarget) {
-		if persistence, err = grpcclient.New("persistence", s.PersistenceTarget); err != nil {
+		if persistence, err = grpcclient.New("persistence", s.PersistenceTarget, metrics); err != nil {
 			return fmt.Errorf("PERSISTENCE_TARGET: %w", err)
 		}
 		defer persistence.Close()

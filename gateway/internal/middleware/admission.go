@@ -3,6 +3,8 @@ package middleware
 import (
 	"net/http"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/futurisys/futurisys/gateway/internal/routes"
 	"github.com/futurisys/futurisys/proto/policy"
 	"github.com/futurisys/futurisys/services/platform/inflight"
@@ -14,8 +16,9 @@ const bodyBytes = 256 << 20
 // Admission refuses requests beyond so many at once, and bodies beyond bodyBytes: each
 // counts with its length, or where that is not known with what its route takes. Probes are
 // answered also at the limit.
-func Admission(limit int, fail Fail) Middleware {
+func Admission(registry prometheus.Registerer, limit int, fail Fail) Middleware {
 	requests, bodies := inflight.New(int64(limit)), inflight.New(bodyBytes)
+	inflight.Register(registry, map[string]*inflight.Limit{"requests": requests, "body_bytes": bodies})
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			route, served := routes.From(r.Context())

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/futurisys/futurisys/gateway/internal/middleware"
@@ -162,7 +163,7 @@ func TestRequestsBeyondTheLimitAreRefused(t *testing.T) {
 			began <- struct{}{}
 			<-end
 		}
-	}), byPath(t), middleware.Admission(2, fail))
+	}), byPath(t), middleware.Admission(prometheus.NewRegistry(), 2, fail))
 	var held sync.WaitGroup
 	for range 2 {
 		held.Go(func() { serve(t, handler, http.MethodPost, "/v1/x", "", "") })
@@ -188,7 +189,7 @@ func TestBodiesAreBoundedTogether(t *testing.T) {
 		<-end
 	}), middleware.Route(func(*http.Request) (routes.Route, bool) {
 		return routes.Route{Policy: &futurisysv1.Policy{MaxRequestBytes: 100 << 20}}, true
-	}), middleware.Admission(1000, fail))
+	}), middleware.Admission(prometheus.NewRegistry(), 1000, fail))
 	send := func(length int64) *httptest.ResponseRecorder {
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader("x"))
 		request.ContentLength = length

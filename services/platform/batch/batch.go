@@ -69,6 +69,9 @@ func (b *Batcher[T]) Do(ctx context.Context, item T) error {
 	}
 }
 
+// Waiting is how many items wait to be sent.
+func (b *Batcher[T]) Waiting() int { return len(b.queue) }
+
 func (b *Batcher[T]) letIn(ctx context.Context, e *entry[T]) error {
 	b.intake.RLock()
 	defer b.intake.RUnlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -31,8 +32,10 @@ type admission struct {
 	policies             policy.Policies
 }
 
-func newAdmission(limits Limits) *admission {
-	return &admission{calls: inflight.New(int64(limits.Calls)), rows: inflight.New(int64(limits.Rows)), streams: inflight.New(streamBytes)}
+func newAdmission(limits Limits, registry prometheus.Registerer) *admission {
+	a := &admission{calls: inflight.New(int64(limits.Calls)), rows: inflight.New(int64(limits.Rows)), streams: inflight.New(streamBytes)}
+	inflight.Register(registry, map[string]*inflight.Limit{"calls": a.calls, "rows": a.rows, "stream_bytes": a.streams})
+	return a
 }
 
 func (a *admission) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {

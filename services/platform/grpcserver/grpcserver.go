@@ -84,7 +84,7 @@ func New(options Options) *Server {
 	if options.Limits == (Limits{}) {
 		options.Limits = DefaultLimits()
 	}
-	admission := newAdmission(options.Limits)
+	admission := newAdmission(options.Limits, options.Registry)
 	guard := &guard{log: options.Logger, mapError: options.MapError}
 	server := grpc.NewServer(
 		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, refuseUndecoded, admission.unary, limits.unary, checks.unary),

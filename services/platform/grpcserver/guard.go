@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -14,6 +15,7 @@ import (
 	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/requestid"
+	"github.com/futurisys/futurisys/services/platform/telemetry"
 )
 
 // guard names each call, turns panics and unknown errors into what a caller may see, and
@@ -21,7 +23,14 @@ import (
 type guard struct {
 	log      *slog.Logger
 	mapError func(error) error
+	failures sync.Map // of *telemetry.Repeated, by reason: while something is away each call fails
 }
+
+// How many lines there are about what fails again and again.
+const (
+	firstFailures   = 20
+	failureInterval = time.Second
+)
 
 func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
 	start := time.Now()
@@ -62,11 +71,12 @@ func (g *guard) finish(ctx context.Context, method string, start time.Time, pani
 		slog.String("method", method), slog.String("code", code.String()), took(start),
 		slog.String("reason", catalogue.Name(apierr.ReasonOf(seen))),
 	}
-	level, message := failureLevel(code), "call refused"
-	if level >= slog.LevelWarn { // the cause is never the caller's to see, and always the operator's
-		line, message = append(line, slog.Any("error", err)), "call failed"
+	if level := failureLevel(code); level < slog.LevelWarn {
+		g.log.LogAttrs(ctx, level, "call refused", line...)
+	} else { // the cause is never the caller's to see, and always the operator's
+		repeated, _ := g.failures.LoadOrStore(apierr.ReasonOf(seen), telemetry.NewRepeated(firstFailures, failureInterval))
+		repeated.(*telemetry.Repeated).Log(ctx, g.log, level, "call failed", append(line, slog.Any("error", err))...) //nolint:forcetypeassert // nothing else is put in
 	}
-	g.log.LogAttrs(ctx, level, message, line...)
 	return apierr.WithRequestID(seen, requestid.From(ctx))
 }
 

@@ -4,8 +4,10 @@ package inflight
 
 import (
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/futurisys/futurisys/services/platform/apierr"
@@ -15,21 +17,45 @@ import (
 
 // Limit is how much may be in flight at once. Many goroutines may use it.
 type Limit struct {
-	left *semaphore.Weighted
-	max  int64
+	left         *semaphore.Weighted
+	max          int64
+	now, refused atomic.Int64
 }
 
 // New returns a limit of so much.
-func New(limit int64) *Limit { return &Limit{semaphore.NewWeighted(limit), limit} }
+func New(limit int64) *Limit { return &Limit{left: semaphore.NewWeighted(limit), max: limit} }
 
 // Acquire takes a part of the limit, or all of it for what is larger; call the result when
 // the work is over. *apierr.Error: so much is not left.
 func (l *Limit) Acquire(weight int64) (release func(), err error) {
 	weight = min(max(weight, 1), l.max)
 	if !l.left.TryAcquire(weight) {
+		l.refused.Add(1)
 		return nil, overloaded()
 	}
-	return func() { l.left.Release(weight) }, nil
+	l.now.Add(weight)
+	return func() {
+		l.now.Add(-weight)
+		l.left.Release(weight)
+	}, nil
+}
+
+// Register registers the metrics of limits, by what they limit.
+func Register(registry prometheus.Registerer, limits map[string]*Limit) {
+	for name, limit := range limits {
+		labels := prometheus.Labels{"limit": name}
+		registry.MustRegister(
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "futurisys_in_flight", Help: "What is in flight, by the limit that it counts for: calls, rows or bytes.", ConstLabels: labels,
+			}, func() float64 { return float64(limit.now.Load()) }),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "futurisys_in_flight_max", Help: "How much may be in flight at once.", ConstLabels: labels,
+			}, func() float64 { return float64(limit.max) }),
+			prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Name: "futurisys_overloaded_total", Help: "Calls that were refused because too much was in flight.", ConstLabels: labels,
+			}, func() float64 { return float64(limit.refused.Load()) }),
+		)
+	}
 }
 
 // overloaded tells callers to try again at different times: together they would be too many

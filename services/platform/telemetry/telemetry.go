@@ -6,10 +6,12 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/futurisys/futurisys/services/platform/buildinfo"
 	"github.com/futurisys/futurisys/services/platform/requestid"
 )
 
@@ -56,6 +58,10 @@ func NewRegistry() *prometheus.Registry {
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "futurisys_build_info", Help: "1, by the version of the program and of Go.",
+			ConstLabels: prometheus.Labels{"version": buildinfo.Version(), "go": runtime.Version()},
+		}, func() float64 { return 1 }),
 	)
 	return registry
 }

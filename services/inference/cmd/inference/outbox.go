@@ -26,7 +26,7 @@ func (c outboxImportCommand) Run(s *settings) error {
 	if !s.hasDatabase() {
 		return errors.New("PERSISTENCE_TARGET: an import needs persistence")
 	}
-	connection, err := grpcclient.New("persistence", s.PersistenceTarget)
+	connection, err := grpcclient.New("persistence", s.PersistenceTarget, nil)
 	if err != nil {
 		return fmt.Errorf("PERSISTENCE_TARGET: %w", err)
 	}

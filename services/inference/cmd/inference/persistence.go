@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
 	"github.com/futurisys/futurisys/services/inference/internal/journal"
@@ -25,11 +26,11 @@ type persistence struct {
 }
 
 // connect connects to persistence, where there is a database.
-func (s *settings) connect(repositoryName string, log *slog.Logger) (persistence, error) {
+func (s *settings) connect(repositoryName string, log *slog.Logger, metrics prometheus.Registerer) (persistence, error) {
 	if !s.hasDatabase() {
 		return persistence{}, nil
 	}
-	connection, err := grpcclient.New("persistence", s.PersistenceTarget)
+	connection, err := grpcclient.New("persistence", s.PersistenceTarget, metrics)
 	if err != nil {
 		return persistence{}, fmt.Errorf("PERSISTENCE_TARGET: %w", err)
 	}

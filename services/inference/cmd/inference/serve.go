@@ -47,7 +47,7 @@ func (serveCommand) Run(s *settings) error {
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}
-	to, err := s.connect(versions.Name(), log)
+	to, err := s.connect(versions.Name(), log, metrics)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (serveCommand) Run(s *settings) error {
 		return err
 	}
 	defer lifecycle.Close(log, "recorder", record.Close)
-	scorer, err := scoring.New(record)
+	scorer, err := scoring.New(record, metrics)
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}

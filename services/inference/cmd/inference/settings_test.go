@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/futurisys/futurisys/services/inference/internal/recorder"
 	"github.com/futurisys/futurisys/services/platform/config"
 )
@@ -83,7 +85,7 @@ func TestWithoutADatabaseNothingIsConnected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, err := s.connect("folder", nil)
+	to, err := s.connect("folder", nil, prometheus.NewRegistry())
 	if err != nil || to.employees != nil || to.records != nil || to.journal != nil {
 		t.Errorf("got %+v, %v", to, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -116,13 +117,20 @@ func (f *forwarder) run() {
 				}
 				continue
 			}
-			f.recorder.options.Logger.Debug("forward the outbox", "error", err)
+			f.sayWhatWaits(err)
 			select {
 			case <-time.After(waits.NextBackOff()):
 			case <-f.ctx.Done():
 			}
 		}
 	}
+}
+
+// sayWhatWaits logs what waits in the outbox, and why, as long as an outage lasts.
+func (f *forwarder) sayWhatWaits(err error) {
+	stats := f.recorder.options.Outbox.Stats()
+	f.recorder.waiting.Log(f.ctx, f.recorder.options.Logger, slog.LevelWarn, "predictions wait in the outbox",
+		slog.Int64("rows", stats.Rows), slog.Int64("bytes", stats.Bytes), slog.Int64("max_bytes", stats.MaxBytes), slog.Time("oldest", stats.Oldest), slog.Any("error", err))
 }
 
 // forwardOnce forwards the oldest rows and says whether there may be more. Once they

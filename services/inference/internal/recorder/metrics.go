@@ -34,6 +34,9 @@ func newMetrics(options Options) *metrics {
 			Name: "futurisys_recording_conflicts_total", Help: "Forwarded predictions whose request_id has another answer on record.",
 		}),
 	}
+	for _, outcome := range []string{"recorded", "queued", "forwarded", "not_recorded", "refused", "set_aside"} {
+		m.rows.WithLabelValues(outcome)
+	}
 	options.Registry.MustRegister(m.rows, m.batch, m.commit, m.conflicts)
 	if options.Outbox != nil {
 		registerOutbox(options)
@@ -41,15 +44,34 @@ func newMetrics(options Options) *metrics {
 	return m
 }
 
+// registerState registers what is the case just now.
+func (r *Recorder) registerState() {
+	r.options.Registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "futurisys_recording_queue_length", Help: "Calls that wait for their predictions to be recorded.",
+		}, func() float64 { return float64(r.calls.Waiting()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "futurisys_recording_persistence_up", Help: "1 while persistence takes predictions, 0 when it did not take the last ones.",
+		}, func() float64 {
+			if r.down.Load() {
+				return 0
+			}
+			return 1
+		}),
+	)
+}
+
 func registerOutbox(options Options) {
 	gauge := func(name, help string, value func() float64) {
 		options.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
 	gauge("futurisys_outbox_rows", "Predictions on their way to the database.", func() float64 { return float64(options.Outbox.Stats().Rows) })
-	gauge("futurisys_outbox_bytes", "How much they take.", func() float64 { return float64(options.Outbox.Stats().Bytes) })
+	gauge("futurisys_outbox_bytes", "Bytes that the predictions in the outbox take.", func() float64 { return float64(options.Outbox.Stats().Bytes) })
+	gauge("futurisys_outbox_max_bytes", "Bytes that the predictions in the outbox may take.", func() float64 { return float64(options.Outbox.Stats().MaxBytes) })
+	gauge("futurisys_outbox_max_age_seconds", "Age of its oldest prediction at which the outbox counts as full; 0: any age.", options.MaxAge.Seconds)
 	gauge("futurisys_outbox_set_aside_rows", "Predictions that the record refused, kept in a file.", func() float64 { return float64(options.Outbox.Stats().Aside) })
-	gauge("futurisys_outbox_set_aside_files", "Files of an outbox that did not read.", func() float64 { return float64(options.Outbox.Stats().Damaged) })
-	gauge("futurisys_outbox_oldest_seconds", "Age of the oldest.", func() float64 {
+	gauge("futurisys_outbox_set_aside_files", "Files of an outbox that could not be read, kept aside.", func() float64 { return float64(options.Outbox.Stats().Damaged) })
+	gauge("futurisys_outbox_oldest_seconds", "Age of the oldest prediction in the outbox.", func() float64 {
 		if oldest := options.Outbox.Stats().Oldest; !oldest.IsZero() {
 			return time.Since(oldest).Seconds()
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/futurisys/futurisys/services/inference/internal/outbox"
 	"github.com/futurisys/futurisys/services/platform/batch"
 	"github.com/futurisys/futurisys/services/platform/requestid"
+	"github.com/futurisys/futurisys/services/platform/telemetry"
 
 	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -73,8 +74,14 @@ type Recorder struct {
 	// unavailable says that persistence did not take the last rows: the next ones go to the
 	// outbox at once, until the forwarder gets through. Never set without an outbox.
 	unavailable atomic.Bool
+	down        atomic.Bool // the last commit failed
 	metrics     *metrics
+	// What is logged of an outage, which may last for days.
+	refused, full, waiting *telemetry.Repeated
 }
+
+// outageInterval is how often an outage that lasts is logged again.
+const outageInterval = time.Minute
 
 // call is the predictions of one call, and what came of them.
 type call struct {
@@ -86,7 +93,10 @@ type call struct {
 
 // New returns a recorder that is at work: what the outbox holds is forwarded.
 func New(options Options) *Recorder {
-	r := &Recorder{options: options, metrics: newMetrics(options)}
+	r := &Recorder{
+		options: options, metrics: newMetrics(options),
+		refused: telemetry.NewRepeated(1, time.Second), full: telemetry.NewRepeated(1, time.Second), waiting: telemetry.NewRepeated(1, outageInterval),
+	}
 	if options.Mode == Off {
 		return r
 	}
@@ -94,6 +104,7 @@ func New(options Options) *Recorder {
 		Send: r.send, Senders: senders, Max: maxRows, Queue: maxWaiting,
 		Weigh: func(c *call) int { return len(c.predictions) },
 	})
+	r.registerState()
 	if options.Outbox != nil {
 		r.forward = startForwarder(r)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,7 +51,8 @@ func (r *Recorder) send(calls []*call) error {
 			r.sendEach(calls, err)
 			return nil
 		}
-		r.options.Logger.WarnContext(ctx, "persistence does not take predictions", "requests", len(calls), "rows", len(rows), "mode", r.options.Mode, "error", err)
+		r.refused.Log(ctx, r.options.Logger, slog.LevelWarn, "persistence does not take predictions",
+			slog.Int("requests", len(calls)), slog.Int("rows", len(rows)), slog.String("mode", string(r.options.Mode)), slog.Any("error", err))
 		// Only a try that failed says so: who merely found it away may be the last to
 		// know that it is back.
 		r.unavailable.Store(r.options.Outbox != nil)
@@ -109,6 +111,7 @@ func (r *Recorder) commit(ctx context.Context, rows []*futurisysv1.Prediction, a
 	defer cancel()
 	start := time.Now()
 	response, err := r.options.Client.RecordPredictions(ctx, &internalv1.RecordPredictionsRequest{Predictions: rows, Answered: answered})
+	r.down.Store(err != nil && status.Code(err) != codes.InvalidArgument)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a status of our own service
 	}
@@ -178,7 +181,7 @@ func (r *Recorder) keep(calls []*call, rows []*futurisysv1.Prediction, err error
 			r.forward.wake()
 			return
 		}
-		r.options.Logger.Error("the outbox does not take predictions", "rows", len(rows), "error", boxErr)
+		r.full.Log(context.Background(), r.options.Logger, slog.LevelError, "the outbox does not take predictions", slog.Int("rows", len(rows)), slog.Any("error", boxErr))
 		err = errors.Join(err, boxErr)
 		r.forward.wake()
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/inference/internal/explain"
@@ -24,7 +25,7 @@ var ErrTooMany = errors.New("too many explanations")
 
 // addExplanations explains those of the predictions whose rows ask for it. encoded are
 // the predictions' rows, [N, F]; good are their places in rows.
-func addExplanations(ctx context.Context, version *registry.Version, rows []Row, good []int, encoded []float32, predictions []*futurisysv1.Prediction) error {
+func (s *Scorer) addExplanations(ctx context.Context, version *registry.Version, rows []Row, good []int, encoded []float32, predictions []*futurisysv1.Prediction) error {
 	width := version.Plan.Width()
 	var asked []int
 	var inputs []float32
@@ -40,7 +41,9 @@ func addExplanations(ctx context.Context, version *registry.Version, rows []Row,
 	if version.Explainer.Method() == explain.Permutation && len(asked) > MaxEstimated {
 		return fmt.Errorf("%w: this version's explanations are estimates, of which a call gets %d at most", ErrTooMany, MaxEstimated)
 	}
+	start := time.Now()
 	found, err := version.Explainer.Explain(ctx, inputs)
+	s.metrics.explain.Observe(time.Since(start).Seconds())
 	if err != nil {
 		return fmt.Errorf("explain with %s/%d: %w", version.Model, version.Number, err)
 	}

@@ -45,7 +45,7 @@ func TestReasonsThatDoNotAddUpAreNotGiven(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer version.Release()
-	scorer, err := scoring.New(recorder.New(recorder.Options{Mode: recorder.Off, Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()}))
+	scorer, err := scoring.New(recorder.New(recorder.Options{Mode: recorder.Off, Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()}), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

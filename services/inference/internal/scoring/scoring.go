@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/futurisys/futurisys/services/inference/internal/features"
@@ -52,16 +53,17 @@ type Outcome struct {
 type Scorer struct {
 	recorder Recorder
 	rules    rules.Checker
+	metrics  *metrics
 }
 
 // New returns a scorer that records with recorder. The API's own rules for a
 // profile are compiled now, not at the first call.
-func New(recorder Recorder) (*Scorer, error) {
+func New(recorder Recorder, registry prometheus.Registerer) (*Scorer, error) {
 	checker, err := rules.New(&futurisysv1.EmployeeProfile{})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
 	}
-	return &Scorer{recorder: recorder, rules: checker}, nil
+	return &Scorer{recorder: recorder, rules: checker, metrics: newMetrics(registry)}, nil
 }
 
 // Score scores rows with a version that the caller acquired, in one run of the
@@ -86,9 +88,11 @@ func (s *Scorer) Score(ctx context.Context, version *registry.Version, rows []Ro
 		return outcomes, nil
 	}
 	probabilities := make([]float32, len(good))
+	start := time.Now()
 	if err := version.Session.Score(encoded, probabilities); err != nil {
 		return nil, fmt.Errorf("score with %s/%d: %w", version.Model, version.Number, err)
 	}
+	s.metrics.score.Observe(time.Since(start).Seconds())
 	good, encoded, probabilities = answered(version.Plan.Width(), good, encoded, probabilities, outcomes)
 	if len(good) == 0 {
 		return outcomes, nil
@@ -102,13 +106,14 @@ func (s *Scorer) Score(ctx context.Context, version *registry.Version, rows []Ro
 		prediction.BatchId = batchID
 		predictions[n] = prediction
 	}
-	if err := addExplanations(ctx, version, rows, good, encoded, predictions); err != nil {
+	if err := s.addExplanations(ctx, version, rows, good, encoded, predictions); err != nil {
 		return nil, err
 	}
 	reused, err := s.recorder.Record(ctx, predictions)
 	if err != nil {
 		return nil, fmt.Errorf("record the predictions: %w", err)
 	}
+	s.metrics.count(predictions)
 	for n, i := range good {
 		outcomes[i].Prediction = predictions[n]
 	}

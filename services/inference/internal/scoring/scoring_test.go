@@ -6,6 +6,8 @@ import (
 	"math"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/futurisys/futurisys/services/inference/internal/engine"
 	"github.com/futurisys/futurisys/services/inference/internal/engine/enginetest"
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
@@ -47,7 +49,7 @@ func TestRowWithoutAProbabilityIsItsOwnError(t *testing.T) {
 	}
 	defer version.Release()
 	record := &ledger{}
-	scorer, err := scoring.New(record)
+	scorer, err := scoring.New(record, prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

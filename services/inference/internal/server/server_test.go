@@ -87,7 +87,7 @@ func startOn(t testing.TB, mode recorder.Mode, repository string) api {
 	registry := prometheus.NewRegistry()
 	record := recorder.New(recorder.Options{Mode: mode, Client: records, Timeout: time.Second, Logger: log, Registry: registry})
 	t.Cleanup(func() { _ = record.Close() })
-	scorer, err := scoring.New(record)
+	scorer, err := scoring.New(record, prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +266,7 @@ func TestModelsAreDescribed(t *testing.T) {
 // answer.
 func BenchmarkPredict(b *testing.B) {
 	models := registrytest.Folder(b, enginetest.Repository())
-	scorer, err := scoring.New(recorder.New(recorder.Options{Mode: recorder.Off, Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()}))
+	scorer, err := scoring.New(recorder.New(recorder.Options{Mode: recorder.Off, Logger: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()}), prometheus.NewRegistry())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -53,12 +53,12 @@ func TestPersistenceGoesAwayAndComesBack(t *testing.T) {
 		s.eventually("predictions are recorded again", func() bool {
 			return predict().GetRecording() == futurisysv1.Recording_RECORDING_RECORDED
 		})
+		s.eventually("employees are read again", func() bool { return code(s.web+"/v1/employees") == http.StatusOK })
 		var kept futurisysv1.Prediction
 		s.call(http.MethodGet, "/v1/predictions/"+queued.GetId(), nil).into(t, &kept)
 		if queued.Recording, queued.CommitSequence = kept.GetRecording(), kept.GetCommitSequence(); !proto.Equal(&kept, queued) {
 			t.Errorf("what was queued is not what is on record: %v", cmp.Diff(queued, &kept, protocmp.Transform()))
 		}
-		s.eventually("employees are read again", func() bool { return code(s.web+"/v1/employees") == http.StatusOK })
 	})
 }
 

@@ -43,6 +43,9 @@ func (s *Store) ImportEmployees(ctx context.Context, employees []store.Employee,
 	if err := s.takeID(ctx, highest); err != nil {
 		return store.ImportCounts{}, err
 	}
+	if s.dialect == SQLite {
+		return s.importSQLite(ctx, employees, generation, progress)
+	}
 	var counts store.ImportCounts
 	err = s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		var rows []employeeRow
@@ -78,12 +81,17 @@ func upsert(tx *gorm.DB, rows []employeeRow) error {
 
 // changedColumns are the columns that an import changes of an employee on record.
 func changedColumns(tx *gorm.DB) clause.Set {
-	statement := &gorm.Statement{DB: tx}
-	_ = statement.Parse(&employeeRow{}) // it was parsed before: it cannot fail
-	names := slices.DeleteFunc(slices.Clone(statement.Schema.DBNames), func(name string) bool {
+	names := slices.DeleteFunc(employeeColumns(tx), func(name string) bool {
 		return slices.Contains([]string{"id", "generation", "create_time"}, name)
 	})
 	return clause.AssignmentColumns(names)
+}
+
+// employeeColumns are the columns of employees.
+func employeeColumns(tx *gorm.DB) []string {
+	statement := &gorm.Statement{DB: tx}
+	_ = statement.Parse(&employeeRow{}) // it was parsed before: it cannot fail
+	return slices.Clone(statement.Schema.DBNames)
 }
 
 // sortOut compares employees with the record and returns the rows to write; those who

@@ -52,7 +52,8 @@ type Store struct {
 	// a time, which write and record share: queueing for the one connection is fair,
 	// retrying a busy file is not.
 	read, write, record *gorm.DB
-	file                *file // SQLite's
+	stage               *gorm.DB // SQLite's, for one import at a time
+	file                *file    // SQLite's
 	seen                *observer
 	// How predictions are inserted into PostgreSQL.
 	columns []column
@@ -89,7 +90,7 @@ func (s *Store) Dialect() string { return s.dialect }
 
 // pools are the pools of connections, by name.
 func (s *Store) pools() map[string]*gorm.DB {
-	all := map[string]*gorm.DB{"read": s.read, "write": s.write, "record": s.record}
+	all := map[string]*gorm.DB{"read": s.read, "write": s.write, "record": s.record, "stage": s.stage}
 	if s.record == s.write {
 		delete(all, "record")
 	}

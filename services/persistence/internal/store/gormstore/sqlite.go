@@ -30,6 +30,9 @@ func openSQLite(path string, seen *observer) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), opened.close())
 	}
 	rows.record = rows.write
+	if rows.stage, err = connect(dialector, 1); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), rows.Close())
+	}
 	if rows.read, err = connect(dialector, max(4, runtime.GOMAXPROCS(0))); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), rows.Close())
 	}

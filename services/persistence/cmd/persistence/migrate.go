@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
 	"github.com/futurisys/futurisys/services/platform/telemetry"
 )
 
@@ -25,15 +26,18 @@ func (c migrateCommand) Run(s *settings) (err error) {
 	if c.Down {
 		err = rows.MigrateDown(ctx)
 	} else {
-		_, err = rows.Migrate(ctx)
+		err = rows.Migrate(ctx)
 	}
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
-	current, newest, err := rows.SchemaVersions(ctx)
+	schema, err := rows.Schema(ctx)
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
-	fmt.Printf("schema version %d of %d\n", current, newest)
+	if schema.Current > schema.Newest {
+		return fmt.Errorf("%w: the schema is version %d, and it knows %d", gormstore.ErrNewerSchema, schema.Current, schema.Newest)
+	}
+	fmt.Printf("schema version %d of %d\n", schema.Current, schema.Newest)
 	return nil
 }

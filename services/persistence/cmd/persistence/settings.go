@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -80,10 +79,10 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, registry promethe
 		return nil, err
 	}
 	if s.Environment != config.Prod {
-		_, err = rows.Migrate(ctx)
+		err = rows.Migrate(ctx)
 	}
 	if err == nil {
-		err = checkSchema(ctx, rows)
+		err = checkSchema(ctx, rows, log)
 	}
 	if err != nil {
 		return nil, errors.Join(err, rows.Close())
@@ -91,13 +90,16 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, registry promethe
 	return rows, nil
 }
 
-func checkSchema(ctx context.Context, rows *gormstore.Store) error {
-	current, newest, err := rows.SchemaVersions(ctx)
+func checkSchema(ctx context.Context, rows *gormstore.Store, log *slog.Logger) error {
+	schema, err := rows.Schema(ctx)
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
-	if current != newest {
-		return fmt.Errorf("the database's schema is version %d, this program needs %d: run `persistence migrate`", current, newest)
+	if err := schema.Check(); err != nil {
+		return err //nolint:wrapcheck // it says all there is to say
+	}
+	if schema.Current > schema.Newest {
+		log.Warn("the database is newer than this program, which works with it all the same", "schema", schema.Current, "known", schema.Newest)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func TestRowsOfEarlierVersionsAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	if _, err := rows.Migrate(t.Context()); err != nil {
+	if err := rows.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	recorded := aPrediction(&futurisysv1.EmployeeProfile{})

@@ -48,7 +48,7 @@ func start(t *testing.T) api {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = rows.Close() })
-	if _, err := rows.Migrate(t.Context()); err != nil {
+	if err := rows.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	importer, err := importing.New(rows)

@@ -20,3 +20,17 @@ func (s *Store) SetMaxPages(t *testing.T, pages int) {
 		t.Fatal(err)
 	}
 }
+
+// PretendNewer makes the schema one of a later release, for programs from a version on.
+func (s *Store) PretendNewer(t *testing.T, version, oldest int64) {
+	t.Helper()
+	for _, statement := range []string{
+		fmt.Sprintf("DELETE FROM goose_db_version WHERE version_id = %d", version),
+		fmt.Sprintf("INSERT INTO goose_db_version (version_id, is_applied) VALUES (%d, true)", version),
+		fmt.Sprintf("UPDATE schema_compatibility SET oldest_program = %d", oldest),
+	} {
+		if err := s.write.Exec(statement).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package gormstore
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -13,25 +14,57 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// Migrate brings the schema to the newest version and returns it. Several
-// processes may start at once: on PostgreSQL they take turns.
-func (s *Store) Migrate(ctx context.Context) (int64, error) {
-	provider, err := s.migrations()
-	if err != nil {
-		return 0, err
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return 0, fmt.Errorf("migrate the schema: %w", err)
-	}
-	version, err := provider.GetDBVersion(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("read the schema's version: %w", err)
-	}
-	return version, nil
+// Schema is how far a database's schema is.
+type Schema struct {
+	// Current is its version, Newest the newest that this program knows.
+	Current, Newest int64
+	// OldestProgram is the newest version that a program has to know to work with it.
+	OldestProgram int64
 }
 
-// MigrateDown takes the schema back by one version.
+// ErrNewerSchema says that a database was made by a newer program.
+var ErrNewerSchema = errors.New("this program is older than the database")
+
+// Check returns an error unless this program works with the schema. ErrNewerSchema: it is
+// too old for it.
+func (s Schema) Check() error {
+	switch {
+	case s.Current < s.Newest:
+		return fmt.Errorf("the database's schema is version %d, this program needs %d: run `persistence migrate`", s.Current, s.Newest)
+	case s.OldestProgram > s.Newest:
+		return fmt.Errorf("%w: the schema is version %d, for programs that know at least %d, and this one knows %d: run a newer program",
+			ErrNewerSchema, s.Current, s.OldestProgram, s.Newest)
+	}
+	return nil
+}
+
+// Migrate brings the schema to the newest version. Several processes may start at once: on
+// PostgreSQL they take turns. A schema that is newer already stays as it is.
+func (s *Store) Migrate(ctx context.Context) error {
+	schema, err := s.Schema(ctx)
+	if err != nil || schema.Current >= schema.Newest {
+		return err
+	}
+	provider, err := s.migrations()
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate the schema: %w", err)
+	}
+	return nil
+}
+
+// MigrateDown takes the schema back by one version. ErrNewerSchema: only a newer program
+// knows how.
 func (s *Store) MigrateDown(ctx context.Context) error {
+	schema, err := s.Schema(ctx)
+	if err != nil {
+		return err
+	}
+	if schema.Current > schema.Newest {
+		return fmt.Errorf("%w: the schema is version %d, and it knows %d", ErrNewerSchema, schema.Current, schema.Newest)
+	}
 	provider, err := s.migrations()
 	if err != nil {
 		return err
@@ -42,17 +75,24 @@ func (s *Store) MigrateDown(ctx context.Context) error {
 	return nil
 }
 
-// SchemaVersions returns the database's version of the schema and the newest.
-func (s *Store) SchemaVersions(ctx context.Context) (current, newest int64, err error) {
+// Schema reads how far the schema is.
+func (s *Store) Schema(ctx context.Context) (Schema, error) {
 	provider, err := s.migrations()
 	if err != nil {
-		return 0, 0, err
+		return Schema{}, err
 	}
-	if current, err = provider.GetDBVersion(ctx); err != nil {
-		return 0, 0, fmt.Errorf("read the schema's version: %w", err)
+	var schema Schema
+	if schema.Current, err = provider.GetDBVersion(ctx); err != nil {
+		return Schema{}, fmt.Errorf("read the schema's version: %w", err)
 	}
 	sources := provider.ListSources()
-	return current, sources[len(sources)-1].Version, nil
+	if schema.Newest = sources[len(sources)-1].Version; schema.Current <= schema.Newest {
+		return schema, nil
+	}
+	if err := scan(s.write.WithContext(ctx).Raw("SELECT oldest_program FROM schema_compatibility"), &schema.OldestProgram); err != nil {
+		return Schema{}, fmt.Errorf("read for which programs the schema is: %w", err)
+	}
+	return schema, nil
 }
 
 func (s *Store) migrations() (*goose.Provider, error) {

@@ -45,7 +45,7 @@ func TestStoreBehindAPooler(t *testing.T) {
 		storetest.Run(t, func(t *testing.T) store.Store {
 			t.Helper()
 			rows := open(t, through(t))
-			if _, err := rows.Migrate(t.Context()); err != nil {
+			if err := rows.Migrate(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			return rows

@@ -30,6 +30,9 @@ type settings struct {
 	Serve   serveCommand   `cmd:"" default:"1" help:"Serve (the default)."`
 	Migrate migrateCommand `cmd:"" help:"Bring the schema to the newest version, or take it back by one."`
 	Import  importCommand  `cmd:"" help:"Put employees on record from CSV files."`
+	Backup  backupCommand  `cmd:"" help:"Write all that is on record in SQLite into a new file, while it is in use."`
+	Restore restoreCommand `cmd:"" help:"Put a backup in the place of the SQLite database, which nothing may serve."`
+	Copy    copyCommand    `cmd:"" help:"Copy all that is on record to another database, and compare the two."`
 	Health  healthCommand  `cmd:"" help:"Ask the running program whether it is ready."`
 }
 

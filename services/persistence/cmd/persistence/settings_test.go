@@ -130,3 +130,34 @@ func TestMigrateCommand(t *testing.T) {
 	}
 	_ = rows.Close()
 }
+
+func TestBackupRestoreAndCopyCommands(t *testing.T) {
+	command, s := importer(t)
+	if err := command.Run(s); err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	backup := filepath.Join(folder, "backup.db")
+	if err := (backupCommand{File: backup}).Run(s); err != nil {
+		t.Fatal(err)
+	}
+	restored := &settings{DatabaseURL: "sqlite:" + filepath.Join(folder, "restored.db")}
+	if err := (restoreCommand{File: backup}).Run(restored); err != nil {
+		t.Fatal(err)
+	}
+	copied := &settings{DatabaseURL: "sqlite:" + filepath.Join(folder, "copied.db")}
+	if err := (copyCommand{To: copied.DatabaseURL}).Run(restored); err != nil {
+		t.Fatal(err)
+	}
+	for name, at := range map[string]*settings{"restored": restored, "copied": copied} {
+		if got := onRecord(t, at); got != 1470 {
+			t.Errorf("%s: %d are on record", name, got)
+		}
+	}
+	if err := (copyCommand{To: "mysql://x"}).Run(restored); err == nil || !strings.Contains(err.Error(), "--to") {
+		t.Errorf("got %v", err)
+	}
+	if err := (restoreCommand{File: backup}).Run(&settings{DatabaseURL: "postgres://x/y"}); err == nil || !strings.Contains(err.Error(), "docs/operating.md") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -91,18 +91,12 @@ func profileField[T any](i int) func(*predictionRow) *T {
 // of the transactions. Of what was added the newest score of each person takes the place of
 // an older one, with the rows locked in one order for all.
 func insertStatement(columns []column) string {
-	names, arrays, values := make([]string, len(columns)), make([]string, len(columns)), make([]string, len(columns))
-	for i, c := range columns {
-		names[i] = c.name
-		arrays[i] = fmt.Sprintf("$%d::%s[]", i+1, c.kind)
-		values[i] = "new." + c.name + c.cast
-	}
-	list := strings.Join(names, ", ")
+	list, values, arrays := lists(columns)
 	return `WITH started AS MATERIALIZED (SELECT first_place, transaction FROM begin_commit(` + fmt.Sprintf("$%d", len(columns)+1) + `)),
 added AS (
 	INSERT INTO predictions (` + list + `, commit_sequence, commit_transaction)
-	SELECT ` + strings.Join(values, ", ") + `, started.first_place + new.place - 1, started.transaction
-	FROM started CROSS JOIN unnest(` + strings.Join(arrays, ", ") + `) WITH ORDINALITY AS new (` + list + `, place)
+	SELECT ` + values + `, started.first_place + new.place - 1, started.transaction
+	FROM started CROSS JOIN unnest(` + arrays + `) WITH ORDINALITY AS new (` + list + `, place)
 	ON CONFLICT (id) DO NOTHING
 	RETURNING id, employee_id, employee_generation, model, model_version, probability, positive, risk_band, create_time, kind
 ),
@@ -122,6 +116,24 @@ moved AS (
 		AND (latest.create_time IS NULL OR (newest.create_time, newest.id) > (latest.create_time, latest.prediction_id))
 )
 SELECT count(*) FROM added`
+}
+
+// lists are the names of columns, their values in a row called new, and the arrays that these
+// come in.
+func lists(columns []column) (list, values, arrays string) {
+	parts := make([][]string, 3) //nolint:mnd // the three lists
+	for i, c := range columns {
+		parts[0] = append(parts[0], c.name)
+		parts[1] = append(parts[1], "new."+c.name+c.cast)
+		parts[2] = append(parts[2], fmt.Sprintf("$%d::%s[]", i+1, c.kind))
+	}
+	return strings.Join(parts[0], ", "), strings.Join(parts[1], ", "), strings.Join(parts[2], ", ")
+}
+
+// copyStatement adds rows that have their places in the sequence of commits.
+func copyStatement(columns []column) string {
+	list, values, arrays := lists(columns)
+	return "INSERT INTO predictions (" + list + ", commit_transaction) SELECT " + values + ", pg_current_xact_id() FROM unnest(" + arrays + ") AS new (" + list + ") ON CONFLICT DO NOTHING"
 }
 
 // insertPostgres adds the rows whose id is not there, all or none, and says how

@@ -1,0 +1,181 @@
+package gormstore_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
+	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
+)
+
+// All that was answered before a backup ended is in it, whatever goes on meanwhile. When it
+// ends is not to be seen from outside: what was answered before it began must be there, and
+// some of what was answered since.
+func TestABackupHasAllThatWasAnsweredBefore(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "x.db")
+	rows := openMigrated(t, "sqlite:"+path)
+	fill(t, rows, 2_000)
+	var (
+		answered sync.Map
+		callers  sync.WaitGroup
+		ended    = make(chan struct{})
+	)
+	for range 3 {
+		callers.Go(func() {
+			for {
+				select {
+				case <-ended:
+					return
+				default:
+				}
+				id := uuid.NewString()
+				row := store.Prediction{ID: id, Kind: store.Score, CreateTime: time.Now(), EmployeeID: new(int32(1)), EmployeeGeneration: 1}
+				if _, err := rows.RecordPredictions(context.Background(), []store.Prediction{row}, false); err != nil {
+					t.Error(err)
+					return
+				}
+				answered.Store(id, nil)
+			}
+		})
+	}
+	for answeredSome := false; !answeredSome; time.Sleep(time.Millisecond) {
+		answered.Range(func(any, any) bool { answeredSome = true; return false })
+	}
+	backup := filepath.Join(folder, "backup.db")
+	if _, err := rows.UpdateEmployee(t.Context(), 2, func(e *store.Employee) error { e.DisplayName = "Wren Xú"; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	var before []string
+	answered.Range(func(id, _ any) bool {
+		before = append(before, id.(string))
+		return true
+	})
+	predictions, err := rows.Backup(t.Context(), backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(ended)
+	callers.Wait()
+
+	if err := rows.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, kept, err := gormstore.Restore(t.Context(), backup, "sqlite:"+path)
+	if err != nil || got != predictions || kept == "" {
+		t.Fatalf("restored %d of %d, %q, %v", got, predictions, kept, err)
+	}
+	restored := openMigrated(t, "sqlite:"+path)
+	if employee, err := restored.Employee(t.Context(), 2); err != nil || employee.DisplayName != "Wren Xú" {
+		t.Errorf("got %+v, %v", employee, err)
+	}
+	found, err := restored.ListEmployees(t.Context(), store.EmployeeQuery{Search: "wren xu", Limit: 5})
+	if err != nil || len(found.Rows) != 1 {
+		t.Errorf("searched: got %+v, %v", found, err)
+	}
+	if latest, err := restored.Employee(t.Context(), 1); err != nil || latest.Latest == nil {
+		t.Errorf("got %+v, %v", latest, err)
+	}
+	if err := record(t, restored); err != nil {
+		t.Errorf("the restored database takes nothing: %v", err)
+	}
+	for _, id := range before {
+		if _, err := restored.Prediction(t.Context(), id); err != nil {
+			t.Errorf("%s was answered before the backup, and is not in it: %v", id, err)
+		}
+	}
+	setAside := open(t, "sqlite:"+kept)
+	missing, all := 0, 0
+	answered.Range(func(id, _ any) bool {
+		all++
+		if _, err := restored.Prediction(t.Context(), id.(string)); err != nil {
+			missing++
+		}
+		if _, err := setAside.Prediction(t.Context(), id.(string)); err != nil {
+			t.Errorf("%s is not in what was there before: %v", id, err)
+		}
+		return true
+	})
+	t.Logf("%d answered, %d of them after the backup's end", all, missing)
+	if all-missing <= len(before) {
+		t.Error("nothing that was answered meanwhile is in the backup")
+	}
+}
+
+// What is answered by the time that the last part begins is in the backup: a test of the
+// moment itself, with nobody writing after it.
+func TestABackupEndsWithWhatIsThere(t *testing.T) {
+	folder := t.TempDir()
+	rows := openMigrated(t, "sqlite:"+filepath.Join(folder, "x.db"))
+	for range 20 {
+		if err := record(t, rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := rows.Backup(t.Context(), filepath.Join(folder, "backup.db"))
+	if err != nil || got != 20 {
+		t.Errorf("got %d, %v", got, err)
+	}
+}
+
+func TestWhatIsNoBackupIsRefused(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "x.db")
+	rows := openMigrated(t, "sqlite:"+path)
+	if err := record(t, rows); err != nil {
+		t.Fatal(err)
+	}
+	good := filepath.Join(folder, "good.db")
+	if _, err := rows.Backup(t.Context(), good); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rows.Backup(t.Context(), good); err == nil || !strings.Contains(err.Error(), "is there already") {
+		t.Errorf("an older backup is written over: %v", err)
+	}
+	damaged, text, foreign := filepath.Join(folder, "damaged.db"), filepath.Join(folder, "text"), filepath.Join(folder, "foreign.db")
+	content, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 8_192; i < len(content); i += 4_096 {
+		copy(content[i:], "damage that a disk has done to this page")
+	}
+	if err := errors.Join(os.WriteFile(damaged, content, 0o600), os.WriteFile(text, []byte(strings.Repeat("no database ", 1000)), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	other, err := sql.Open("sqlite", foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Exec("CREATE TABLE x (y)"); err != nil {
+		t.Fatal(err)
+	}
+	_ = other.Close()
+	if err := rows.Own(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := gormstore.Restore(t.Context(), good, "sqlite:"+path); err == nil || !strings.Contains(err.Error(), "another process serves") {
+		t.Errorf("while it is served: got %v", err)
+	}
+	if err := rows.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{damaged, text, foreign} {
+		if _, _, err := gormstore.Restore(t.Context(), bad, "sqlite:"+path); err == nil {
+			t.Errorf("%s is restored", bad)
+		}
+	}
+	again := openMigrated(t, "sqlite:"+path)
+	if found, err := again.ListPredictions(t.Context(), store.PredictionQuery{Limit: 5}); err != nil || len(found.Rows) != 1 {
+		t.Errorf("what was there is gone: %+v, %v", found, err)
+	}
+}

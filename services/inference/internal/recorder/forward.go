@@ -151,6 +151,7 @@ func (f *forwarder) forwardOnce() (more bool, err error) {
 	}
 	if r.unavailable.Swap(false) {
 		r.options.Logger.Info("persistence takes predictions again")
+		r.waiting = newWaiting() // the next outage is another one
 	}
 	return true, nil
 }

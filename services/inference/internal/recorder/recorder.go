@@ -76,7 +76,7 @@ type Recorder struct {
 	unavailable atomic.Bool
 	down        atomic.Bool // the last commit failed
 	metrics     *metrics
-	// What is logged of an outage, which may last for days.
+	// What is logged of an outage, which may last for days; waiting is the forwarder's.
 	refused, full, waiting *telemetry.Repeated
 }
 
@@ -95,7 +95,7 @@ type call struct {
 func New(options Options) *Recorder {
 	r := &Recorder{
 		options: options, metrics: newMetrics(options),
-		refused: telemetry.NewRepeated(1, time.Second), full: telemetry.NewRepeated(1, time.Second), waiting: telemetry.NewRepeated(1, outageInterval),
+		refused: telemetry.NewRepeated(1, time.Second), full: telemetry.NewRepeated(1, time.Second), waiting: newWaiting(),
 	}
 	if options.Mode == Off {
 		return r
@@ -110,6 +110,8 @@ func New(options Options) *Recorder {
 	}
 	return r
 }
+
+func newWaiting() *telemetry.Repeated { return telemetry.NewRepeated(1, outageInterval) }
 
 // Admit says, before anything is scored, whether it could be put on record: an
 // error is what the caller gets.

@@ -30,9 +30,11 @@ func (c importCommand) Run(s *settings) (err error) {
 		if path == "" {
 			continue
 		}
-		if files[kind], err = os.ReadFile(path); err != nil {
+		content, err := os.ReadFile(path)
+		if err != nil {
 			return fmt.Errorf("read the %s file: %w", kind, err)
 		}
+		files[kind] = ingest.File{content}
 	}
 	ctx := context.Background()
 	rows, err := s.open(ctx, telemetry.NewLogger(os.Stderr, "persistence", s.LogLevel, s.LogFormat), nil)

@@ -13,7 +13,7 @@ import (
 )
 
 // Files are the files of an import, by what they hold.
-type Files = map[ingest.Kind][]byte
+type Files = map[ingest.Kind]ingest.File
 
 // Report is what an import did, or with ValidateOnly would do.
 type Report struct {

@@ -112,7 +112,7 @@ type Rule func(store.Profile) []*futurisysv1.Violation
 // Parse reads the files and returns the employees by id. They are whole only
 // when the report is empty. Either the joined file comes alone or all three
 // extracts come.
-func Parse(files map[Kind][]byte, rule Rule) ([]store.Employee, *Report) {
+func Parse(files map[Kind]File, rule Rule) ([]store.Employee, *Report) {
 	report := &Report{}
 	kinds := []Kind{SIRH, Evaluation, Survey}
 	if _, joined := files[Joined]; joined {
@@ -123,12 +123,12 @@ func Parse(files map[Kind][]byte, rule Rule) ([]store.Employee, *Report) {
 	}
 	tables := make([]*table, 0, len(kinds))
 	for _, kind := range kinds {
-		data, ok := files[kind]
+		file, ok := files[kind]
 		if !ok {
 			report.add(kind, 0, "", futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_FILE)
 			continue
 		}
-		tables = append(tables, readTable(kind, data, report))
+		tables = append(tables, readTable(kind, file, report))
 	}
 	if len(report.Problems) > 0 {
 		return nil, report

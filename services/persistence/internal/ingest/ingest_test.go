@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,16 @@ import (
 
 // data is the folder of the committed extracts.
 const data = "../../../../scripts/training/data/"
+
+// parse reads files that come in pieces.
+func parse(files map[ingest.Kind][]byte, rule ingest.Rule) ([]store.Employee, *ingest.Report) {
+	const pieceBytes = 101 // a prime, so that it cuts anywhere
+	pieces := map[ingest.Kind]ingest.File{}
+	for kind, content := range files {
+		pieces[kind] = slices.Collect(slices.Chunk(content, pieceBytes))
+	}
+	return ingest.Parse(pieces, rule)
+}
 
 func extracts(t testing.TB) map[ingest.Kind][]byte {
 	t.Helper()
@@ -36,7 +47,7 @@ func extracts(t testing.TB) map[ingest.Kind][]byte {
 func anything(store.Profile) []*futurisysv1.Violation { return nil }
 
 func TestExtractsAreJoined(t *testing.T) {
-	employees, report := ingest.Parse(extracts(t), anything)
+	employees, report := parse(extracts(t), anything)
 	if len(report.Problems) != 0 || len(employees) != 1470 {
 		t.Fatalf("%d employees, problems %v", len(employees), report.Problems)
 	}
@@ -53,11 +64,11 @@ func TestJoinedFileGivesTheSameAsTheExtracts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	employees, report := ingest.Parse(map[ingest.Kind][]byte{ingest.Joined: joined}, anything)
+	employees, report := parse(map[ingest.Kind][]byte{ingest.Joined: joined}, anything)
 	if len(report.Problems) != 0 || len(employees) != 294 {
 		t.Fatalf("%d employees, problems %v", len(employees), report.Problems)
 	}
-	all, _ := ingest.Parse(extracts(t), anything)
+	all, _ := parse(extracts(t), anything)
 	byID := map[int32]store.Employee{}
 	for _, e := range all {
 		byID[e.ID] = e
@@ -74,7 +85,7 @@ func TestExcelsFrenchFormIsRead(t *testing.T) {
 	for kind, text := range files {
 		files[kind] = []byte("\uFEFF" + strings.ReplaceAll(strings.ReplaceAll(string(text), ",", ";"), "\n", "\r\n"))
 	}
-	employees, report := ingest.Parse(files, anything)
+	employees, report := parse(files, anything)
 	if len(report.Problems) != 0 || len(employees) != 1470 {
 		t.Fatalf("%d employees, problems %v", len(employees), report.Problems)
 	}
@@ -83,7 +94,7 @@ func TestExcelsFrenchFormIsRead(t *testing.T) {
 func TestEmptyCellIsAnUnknownValue(t *testing.T) {
 	files := extracts(t)
 	files[ingest.SIRH] = []byte(strings.Replace(string(files[ingest.SIRH]), "1,41,F,5993,Célibataire", "1,,F,5993,", 1))
-	employees, report := ingest.Parse(files, anything)
+	employees, report := parse(files, anything)
 	if len(report.Problems) != 0 || employees[0].Profile.Age != nil || employees[0].Profile.MaritalStatus != nil {
 		t.Fatalf("problems %v, profile %+v", report.Problems, employees[0].Profile)
 	}
@@ -123,7 +134,7 @@ func TestEveryProblemIsNamedByFileLineAndColumn(t *testing.T) {
 				t.Fatalf("the extract has no %q", test.find)
 			}
 			files[test.kind] = []byte(strings.Replace(string(files[test.kind]), test.find, test.put, 1))
-			_, report := ingest.Parse(files, anything)
+			_, report := parse(files, anything)
 			got := text(report)
 			if !strings.Contains(got, test.want) {
 				t.Errorf("got\n%s\nwant\n%s", got, test.want)
@@ -142,10 +153,11 @@ func TestFilesThatDoNotGoTogether(t *testing.T) {
 		"one is missing":     {map[ingest.Kind][]byte{ingest.SIRH: all[ingest.SIRH], ingest.Survey: all[ingest.Survey]}, "extrait_eval:0:: the file is missing"},
 		"joined and another": {map[ingest.Kind][]byte{ingest.Joined: []byte("id_employee\n1\n"), ingest.SIRH: all[ingest.SIRH]}, "a joined file must come alone"},
 		"empty":              {map[ingest.Kind][]byte{ingest.Joined: {}}, "joined:0:: the file is empty"},
+		"half a character":   {map[ingest.Kind][]byte{ingest.Joined: []byte("id_employee\n1\n\xc3")}, "joined:3:: not UTF-8, perhaps Windows-1252: save the file as UTF-8"},
 		"only a header":      {map[ingest.Kind][]byte{ingest.Joined: header(t)}, "joined:0:: the file has no employee"},
 		"not a CSV file":     {map[ingest.Kind][]byte{ingest.Joined: []byte("PK\x03\x04")}, "joined:1:id_employee: the column is missing"},
 	} {
-		_, report := ingest.Parse(test.files, anything)
+		_, report := parse(test.files, anything)
 		if got := text(report); !strings.Contains(got, test.want) {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, test.want)
 		}
@@ -159,7 +171,7 @@ func TestRuleIsToldWhereItIsBroken(t *testing.T) {
 		}
 		return nil
 	}
-	_, report := ingest.Parse(extracts(t), rule)
+	_, report := parse(extracts(t), rule)
 	if got := text(report); !strings.HasPrefix(got, "extrait_sirh:3:age: too good to be true\n") {
 		t.Errorf("got\n%s", got)
 	}
@@ -168,7 +180,7 @@ func TestRuleIsToldWhereItIsBroken(t *testing.T) {
 func TestProblemsAreCountedBeyondThoseKept(t *testing.T) {
 	files := extracts(t)
 	files[ingest.Evaluation] = []byte(strings.ReplaceAll(string(files[ingest.Evaluation]), " %", " pour cent"))
-	_, report := ingest.Parse(files, anything)
+	_, report := parse(files, anything)
 	if len(report.Problems) != ingest.MaxProblems || !report.Full() || report.Count() != "100+" {
 		t.Errorf("%d problems, %s", len(report.Problems), report.Count())
 	}
@@ -188,7 +200,7 @@ func FuzzParse(f *testing.F) {
 		if kind != int(ingest.Joined) {
 			all = map[ingest.Kind][]byte{ingest.SIRH: text, ingest.Evaluation: text, ingest.Survey: text}
 		}
-		employees, report := ingest.Parse(all, anything)
+		employees, report := parse(all, anything)
 		if len(report.Problems) == 0 && len(employees) == 0 {
 			t.Fatal("neither employees nor a problem")
 		}
@@ -240,7 +252,7 @@ func TestFilesAreBounded(t *testing.T) {
 		"many lines":                   {header + strings.Repeat("1,40\n", 1<<20), futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN, 1},
 		"commas that are text stay so": {header + `1,"` + strings.Repeat(",", 2*ingest.MaxColumns) + "\"\n", futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN, 1},
 	} {
-		_, report := ingest.Parse(map[ingest.Kind][]byte{ingest.Joined: []byte(test.file)}, anything)
+		_, report := parse(map[ingest.Kind][]byte{ingest.Joined: []byte(test.file)}, anything)
 		if len(report.Problems) == 0 || len(report.Problems) > ingest.MaxProblems {
 			t.Errorf("%s: %d problems", name, len(report.Problems))
 			continue
@@ -263,7 +275,7 @@ func TestOnlySoManyLinesAreRead(t *testing.T) {
 	}
 	files := extracts(t)
 	files[ingest.SIRH] = []byte(file.String())
-	_, report := ingest.Parse(files, anything)
+	_, report := parse(files, anything)
 	if len(report.Problems) != 1 || report.Problems[0].Violation.GetReason() != futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_ROWS || report.Problems[0].Line != ingest.MaxRows+2 {
 		t.Errorf("got %v", report.Problems)
 	}

@@ -1,21 +1,16 @@
 package ingest
 
 import (
-	"bytes"
 	"encoding/csv"
 	"errors"
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
-
-// byteOrderMark is what Excel writes before UTF-8.
-const byteOrderMark = "\uFEFF"
 
 // table is a file that was read.
 type table struct {
@@ -49,18 +44,17 @@ func (t *table) fill(profile *store.Profile, l line) {
 }
 
 // readTable reads a file and reports every problem of it.
-func readTable(kind Kind, data []byte, report *Report) *table {
+func readTable(kind Kind, f File, report *Report) *table {
 	t := &table{kind: kind, lines: map[int32]line{}}
-	if !checkText(kind, data, report) {
+	if !checkText(kind, f, report) {
 		return t
 	}
-	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
-	comma := separator(data)
-	if line, wide := tooWide(data, comma); wide {
+	comma := separator(f)
+	if line, wide := tooWide(f, comma); wide {
 		report.add(kind, line, "", futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, "max", MaxColumns)
 		return t
 	}
-	reader := csv.NewReader(bytes.NewReader(data))
+	reader := csv.NewReader(f.reader())
 	reader.Comma = comma
 	reader.FieldsPerRecord = -1 // counted here, to report every line that is off
 	reader.ReuseRecord = false
@@ -90,62 +84,6 @@ func readTable(kind Kind, data []byte, report *Report) *table {
 		t.addLine(number, record, len(header), key, report)
 	}
 	return t
-}
-
-// tooWide says which line has more columns than are read, if one has: encoding/csv would
-// make a string of each first.
-func tooWide(data []byte, comma rune) (line int, wide bool) {
-	quoted, columns := false, 1
-	line = 1
-	for _, b := range data {
-		switch {
-		case b == '"':
-			quoted = !quoted
-		case b == '\n':
-			line++
-			if !quoted {
-				columns = 1
-			}
-		case rune(b) == comma && !quoted:
-			if columns++; columns > MaxColumns {
-				return line, true
-			}
-		}
-	}
-	return 0, false
-}
-
-// checkText refuses a file that is not clean UTF-8 text, and says where.
-func checkText(kind Kind, data []byte, report *Report) bool {
-	if len(bytes.TrimSpace(data)) == 0 {
-		report.add(kind, 0, "", futurisysv1.ViolationReason_VIOLATION_REASON_FILE_EMPTY)
-		return false
-	}
-	before := len(report.Problems)
-	number := 1
-	for text := range bytes.Lines(data) {
-		if report.Full() {
-			break
-		}
-		if !utf8.Valid(text) {
-			report.add(kind, number, "", futurisysv1.ViolationReason_VIOLATION_REASON_FILE_NOT_UTF8)
-		}
-		if bytes.IndexByte(text, 0) >= 0 {
-			report.add(kind, number, "", futurisysv1.ViolationReason_VIOLATION_REASON_FILE_NOT_TEXT)
-		}
-		number++
-	}
-	return len(report.Problems) == before
-}
-
-// separator is what stands between the header's columns: an Excel in French
-// writes semicolons.
-func separator(data []byte) rune {
-	header, _, _ := bytes.Cut(data, []byte("\n"))
-	if bytes.Count(header, []byte(";")) > bytes.Count(header, []byte(",")) {
-		return ';'
-	}
-	return ','
 }
 
 func reportCSV(kind Kind, err error, report *Report) {

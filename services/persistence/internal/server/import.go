@@ -80,7 +80,7 @@ func receiveFiles(stream importStream) (*futurisysv1.ImportOptions, importing.Fi
 			return nil, nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", MaxImportBytes)
 		}
 		kind := ingest.Kind(chunk.GetKind())
-		files[kind] = append(files[kind], chunk.GetData()...)
+		files[kind] = append(files[kind], chunk.GetData())
 	}
 }
 

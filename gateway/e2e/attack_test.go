@@ -1,0 +1,343 @@
+package e2e
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// maxGrowth is how much more memory a program may take while somebody sends what he should
+// not, over what it takes when idle.
+const maxGrowth = 200 << 20
+
+// honest is a caller who asks for a prediction every 50 ms, whatever others do.
+type honest struct {
+	latencies []time.Duration
+	failures  []string
+	stop      func()
+}
+
+func (s *stack) honestCaller(t *testing.T) *honest {
+	t.Helper()
+	h, body := &honest{}, []byte(`{"profile": `+exampleJSON(t, s)+`}`)
+	web := &http.Client{Timeout: time.Minute}
+	ended, asked := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(asked)
+		for {
+			select {
+			case <-ended:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+			start := time.Now()
+			got, err := post(web, s.web+"/v1/models/attrition:predict", body)
+			h.latencies = append(h.latencies, time.Since(start))
+			if err != nil {
+				h.failures = append(h.failures, err.Error())
+			} else if got.GetRecording() != futurisysv1.Recording_RECORDING_RECORDED {
+				h.failures = append(h.failures, got.GetRecording().String())
+			}
+		}
+	}()
+	h.stop = sync.OnceFunc(func() {
+		close(ended)
+		<-asked
+		slices.Sort(h.latencies)
+	})
+	t.Cleanup(h.stop)
+	return h
+}
+
+// rawBytes sends a message as it is.
+type rawBytes struct{}
+
+func (rawBytes) Marshal(v any) ([]byte, error) { return *v.(*[]byte), nil }
+func (rawBytes) Unmarshal([]byte, any) error   { return nil }
+func (rawBytes) Name() string                  { return "proto" }
+
+// peakMemory is the most that a program has taken since reset, in bytes.
+func peakMemory(t *testing.T, p *program, reset bool) int64 {
+	t.Helper()
+	folder := fmt.Sprintf("/proc/%d/", p.command.Process.Pid)
+	data, err := os.ReadFile(folder + "status")
+	if err != nil {
+		return 0 // not on this system
+	}
+	if reset {
+		_ = os.WriteFile(folder+"clear_refs", []byte("5"), 0) // where it cannot be, the peak only grows
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, is := strings.CutPrefix(line, "VmHWM:"); is {
+			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kib << 10
+		}
+	}
+	return 0
+}
+
+// attack is something that no caller should send.
+type attack struct {
+	name string
+	run  func(t *testing.T, s *stack)
+}
+
+// dial connects to a service of the stack as a program of another language would.
+func dial(t *testing.T, target string) *grpc.ClientConn {
+	t.Helper()
+	connection, err := grpc.NewClient(target, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(1<<30), grpc.MaxCallRecvMsgSize(1<<30)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = connection.Close() })
+	return connection
+}
+
+// sendRaw sends bytes as a message and wants them refused with a code.
+func sendRaw(t *testing.T, s *stack, method string, message []byte, want codes.Code) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := dial(t, s.grpc).Invoke(ctx, method, &message, &message, grpc.ForceCodec(rawBytes{})); status.Code(err) != want {
+		t.Errorf("got %.300v, want %s", err, want)
+	}
+}
+
+// postJSON sends a body and wants it refused, in few words.
+func postJSON(t *testing.T, s *stack, path, body string, want int) {
+	t.Helper()
+	const fewWords = 4 << 10
+	if got := s.call(http.MethodPost, path, body); got.code != want || len(got.body) > fewWords {
+		t.Errorf("got %d, want %d, and %d bytes: %.300s", got.code, want, len(got.body), got.body)
+	}
+}
+
+// importOf uploads a file of so many times a text.
+func importOf(t *testing.T, s *stack, header, text string, times, want int) {
+	t.Helper()
+	read, write := io.Pipe()
+	form := multipart.NewWriter(write)
+	go func() {
+		part, err := form.CreateFormFile("joined", "joined.csv")
+		if err == nil {
+			_, err = io.WriteString(part, header)
+		}
+		for range times {
+			if err == nil {
+				_, err = io.WriteString(part, text)
+			}
+		}
+		write.CloseWithError(firstError(err, form.Close()))
+	}()
+	got := s.send(http.MethodPost, "/v1/employees:import?validateOnly=true", form.FormDataContentType(), read)
+	if got.code != want || len(got.body) > 100<<10 {
+		t.Errorf("got %d, want %d, and %d bytes: %.300s", got.code, want, len(got.body), got.body)
+	}
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// connections opens connections that send a text and then nothing.
+func connections(t *testing.T, address, text string, count int) {
+	t.Helper()
+	for range count {
+		connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = connection.Close() })
+		_, _ = io.WriteString(connection, text)
+	}
+	time.Sleep(time.Second)
+}
+
+func web(s *stack) string { return strings.TrimPrefix(s.web, "http://") }
+
+func attacks() []attack {
+	const batch, predict = "/v1/models/attrition:batchPredict", "/v1/models/attrition:predict"
+	row := protowire.AppendBytes(protowire.AppendTag(nil, 4, protowire.BytesType), nil)
+	return []attack{
+		{"63 MiB of commas", func(t *testing.T, s *stack) { importOf(t, s, "", strings.Repeat(",", 1<<20), 63, http.StatusOK) }},
+		{"63 MiB of empty lines", func(t *testing.T, s *stack) { importOf(t, s, "a,b\n", strings.Repeat("\n", 1<<20), 63, http.StatusOK) }},
+		{"63 MiB of rows", func(t *testing.T, s *stack) {
+			importOf(t, s, "a,b\n", strings.Repeat(strings.Repeat("x", 54)+",2\n", 18_000), 63, http.StatusOK)
+		}},
+		{"63 MiB of one field", func(t *testing.T, s *stack) { importOf(t, s, "a,b\n\"", strings.Repeat("x", 1<<20), 63, http.StatusOK) }},
+		{"8 million empty profiles", func(t *testing.T, s *stack) {
+			sendRaw(t, s, futurisysv1.PredictionService_BatchPredict_FullMethodName, bytes.Repeat(row, 8_000_000), codes.InvalidArgument)
+		}},
+		{"10 million ids", func(t *testing.T, s *stack) {
+			ids := protowire.AppendBytes(protowire.AppendTag(nil, 4, protowire.BytesType), bytes.Repeat([]byte{1}, 10_000_000))
+			sendRaw(t, s, futurisysv1.PredictionService_PredictEmployees_FullMethodName, ids, codes.ResourceExhausted)
+		}},
+		{"70 MB of no message", func(t *testing.T, s *stack) {
+			sendRaw(t, s, futurisysv1.PredictionService_BatchPredict_FullMethodName, make([]byte, 70<<20), codes.ResourceExhausted)
+		}},
+		{"16 MiB of empty objects", func(t *testing.T, s *stack) {
+			postJSON(t, s, batch, `{"profiles": [{}`+strings.Repeat(",{}", 5_500_000)+`]}`, http.StatusBadRequest)
+		}},
+		{"100,000 levels of JSON", func(t *testing.T, s *stack) {
+			postJSON(t, s, predict, `{"profile": `+strings.Repeat("[", 100_000)+strings.Repeat("]", 100_000)+`}`, http.StatusBadRequest)
+		}},
+		{"a compressed bomb", func(t *testing.T, s *stack) {
+			var small bytes.Buffer
+			packed := gzip.NewWriter(&small)
+			_, _ = io.Copy(packed, io.LimitReader(zeros{}, 1<<30))
+			_ = packed.Close()
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.web+predict, &small)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Content-Type", "application/json")
+			request.Header.Set("Content-Encoding", "gzip")
+			if got := s.do(request); got.code < 400 || got.code >= 500 {
+				t.Errorf("got %d %.300s", got.code, got.body)
+			}
+		}},
+		{"headers of 1 MiB", func(t *testing.T, s *stack) {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.web+"/v1/models", http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("X-Large", strings.Repeat("x", 1<<20))
+			answer, err := http.DefaultClient.Do(request)
+			if err != nil {
+				return // cut off while it was still sending
+			}
+			_ = answer.Body.Close()
+			if answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+				t.Errorf("got %d", answer.StatusCode)
+			}
+		}},
+		{"1,000 halves of headers", func(t *testing.T, s *stack) { connections(t, web(s), "GET / HTTP/1.1\r\nHost: x\r\nX-", 1_000) }},
+		{"1,000 beginnings of bodies", func(t *testing.T, s *stack) {
+			connections(t, web(s), "POST "+predict+" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{", 1_000)
+		}},
+		{"3,000 idle connections", func(t *testing.T, s *stack) {
+			connections(t, web(s), "", 1_000)
+			connections(t, s.grpc, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 1_000)
+			connections(t, s.setting("PERSISTENCE_GRPC_ADDR"), "", 1_000)
+		}},
+		{"streams without an end", func(t *testing.T, s *stack) {
+			client := futurisysv1.NewPredictionServiceClient(dial(t, s.grpc))
+			for range 900 { // beyond it the connection itself lets none begin
+				if _, err := client.StreamPredict(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Second)
+		}},
+		{"imports without an end", func(t *testing.T, s *stack) {
+			client := futurisysv1.NewEmployeeServiceClient(dial(t, s.setting("PERSISTENCE_GRPC_ADDR")))
+			chunk := &futurisysv1.ImportEmployeesRequest{Content: &futurisysv1.ImportEmployeesRequest_Chunk{Chunk: &futurisysv1.ImportChunk{
+				Kind: futurisysv1.ImportFileKind_IMPORT_FILE_KIND_JOINED, Data: make([]byte, 1<<20),
+			}}}
+			for range 15 {
+				stream, err := client.ImportEmployees(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range 60 {
+					if err := stream.Send(chunk); err != nil {
+						break // refused
+					}
+				}
+			}
+		}},
+		{"40 explained batches of 10,000 at once", func(t *testing.T, s *stack) {
+			body := `{"explain": {}, "profiles": [` + strings.Repeat(exampleJSON(t, s)+",", 9_999) + exampleJSON(t, s) + `]}`
+			var callers sync.WaitGroup
+			counts := make(chan int, 40)
+			for range cap(counts) {
+				callers.Go(func() { counts <- s.call(http.MethodPost, batch, body).code })
+			}
+			callers.Wait()
+			close(counts)
+			byCode := map[int]int{}
+			for code := range counts {
+				byCode[code]++
+			}
+			if byCode[http.StatusOK] == 0 || byCode[http.StatusOK]+byCode[http.StatusServiceUnavailable] != cap(counts) {
+				t.Errorf("got %v", byCode)
+			}
+			t.Logf("answered by code: %v", byCode)
+		}},
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// Nothing that one caller sends takes the programs down, or keeps another caller from his
+// answers.
+func TestFaultHostileCallers(t *testing.T) {
+	s := start(t, options{database: sqliteURL(t)})
+	s.upload("", extracts(), nil).into(t, &futurisysv1.ImportReport{})
+	programs := []*program{s.gateway, s.inference, s.persistence}
+	idle := map[string]int64{}
+	for _, p := range programs {
+		idle[p.name] = peakMemory(t, p, false)
+	}
+	for _, a := range attacks() {
+		t.Run(a.name, func(t *testing.T) {
+			for _, p := range programs {
+				peakMemory(t, p, true)
+			}
+			h := s.honestCaller(t)
+			time.Sleep(500 * time.Millisecond)
+			start := time.Now()
+			a.run(t, s)
+			took := time.Since(start)
+			time.Sleep(500 * time.Millisecond)
+			h.stop()
+			var grown []string
+			for _, p := range programs {
+				growth := peakMemory(t, p, false) - idle[p.name]
+				grown = append(grown, fmt.Sprintf("%s %d+%d MB", p.name, idle[p.name]>>20, growth>>20))
+				if growth > maxGrowth {
+					t.Errorf("%s grows from %d by %d MB", p.name, idle[p.name]>>20, growth>>20)
+				}
+			}
+			if len(h.failures) > 0 {
+				t.Errorf("%d of %d honest calls failed, the first with %s", len(h.failures), len(h.latencies), h.failures[0])
+			}
+			t.Logf("%s; %s; %d honest calls, p50 %s, p99 %s", took.Round(time.Millisecond), strings.Join(grown, ", "), len(h.latencies),
+				h.latencies[len(h.latencies)/2].Round(100*time.Microsecond), h.latencies[len(h.latencies)*99/100].Round(100*time.Microsecond))
+		})
+	}
+}

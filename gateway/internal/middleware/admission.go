@@ -10,10 +10,15 @@ import (
 	"github.com/futurisys/futurisys/services/platform/inflight"
 )
 
-// bodyBytes is how much the bodies of requests may be together.
-const bodyBytes = 256 << 20
+const (
+	// bodyBytes is how much large bodies may be together; one that is larger comes alone. Of
+	// each several times as much is made.
+	bodyBytes = 32 << 20
+	// smallBody is the body that does not count: a large one must not shut out single rows.
+	smallBody = 64 << 10
+)
 
-// Admission refuses requests beyond so many at once, and bodies beyond bodyBytes: each
+// Admission refuses requests beyond so many at once, and large bodies beyond bodyBytes: each
 // counts with its length, or where that is not known with what its route takes. Probes are
 // answered also at the limit.
 func Admission(registry prometheus.Registerer, limit int, fail Fail) Middleware {
@@ -32,7 +37,7 @@ func Admission(registry prometheus.Registerer, limit int, fail Fail) Middleware 
 				return
 			}
 			defer release()
-			if r.ContentLength != 0 {
+			if r.ContentLength < 0 || r.ContentLength > smallBody {
 				size := policy.MaxRequestBytes(route.Policy)
 				if r.ContentLength > 0 {
 					size = min(size, r.ContentLength)

@@ -198,17 +198,22 @@ func TestBodiesAreBoundedTogether(t *testing.T) {
 		return recorder
 	}
 	var held sync.WaitGroup
-	for _, length := range []int64{100 << 20, -1, 50 << 20} { // one does not say its length: it counts as what it may be
+	for _, length := range []int64{20 << 20, 1000, 10 << 20} {
 		held.Go(func() { send(length) })
 		<-began
 	}
-	if got := send(10 << 20); got.Code != http.StatusTeapot {
-		t.Errorf("260 MiB at once: got %d", got.Code)
+	for _, length := range []int64{5 << 20, -1} { // one that does not say its length counts as what it may be
+		if got := send(length); got.Code != http.StatusTeapot {
+			t.Errorf("%d bytes more: got %d", length, got.Code)
+		}
 	}
-	held.Go(func() { send(1000) })
+	held.Go(func() { send(1000) }) // a single row passes
 	<-began
 	close(end)
 	held.Wait()
+	if got := func() *httptest.ResponseRecorder { go func() { <-began }(); return send(60 << 20) }(); got.Code != http.StatusOK {
+		t.Errorf("one that is larger than all may be, alone: got %d", got.Code)
+	}
 }
 
 func TestFirstMiddlewareSeesARequestFirst(t *testing.T) {

@@ -11,13 +11,16 @@ import (
 
 	"github.com/futurisys/futurisys/proto/policy"
 	"github.com/futurisys/futurisys/services/platform/inflight"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // Limits are how much a server has in flight at once.
 type Limits struct {
 	// Calls is how many calls with one row, or none, there may be.
 	Calls int
-	// Rows is how many rows the calls with more may have together.
+	// Rows is how many rows the calls with more may have together; one whose reasons are
+	// asked for counts as two.
 	Rows int
 }
 
@@ -73,18 +76,28 @@ func exempt(method string) bool {
 	return !strings.HasPrefix(method, "/futurisys.v1.") || strings.HasPrefix(method, "/futurisys.v1.StatusService/")
 }
 
-// rowsOf is how many rows a request has: the items of its longest list.
+// explainedWeight is how many rows one counts as whose reasons are asked for: its answer is
+// several times as large.
+const explainedWeight = 2
+
+var explainOptions = (&futurisysv1.ExplainOptions{}).ProtoReflect().Descriptor()
+
+// rowsOf is how many rows a request has: the items of its longest list. Rows that are to be
+// explained count more.
 func rowsOf(request any) int64 {
 	message, ok := request.(proto.Message)
 	if !ok {
 		return 0
 	}
-	longest := 0
+	longest, weight := 0, 1
 	message.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		if field.IsList() {
+		switch {
+		case field.IsList():
 			longest = max(longest, value.List().Len())
+		case field.Message() == explainOptions:
+			weight = explainedWeight
 		}
 		return true
 	})
-	return int64(longest)
+	return int64(longest * weight)
 }

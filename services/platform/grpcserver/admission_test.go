@@ -114,12 +114,25 @@ func TestCallsBeyondTheLimitAreRefused(t *testing.T) {
 	_, err = client.BatchPredict(t.Context(), profiles(2))
 	overloaded(t, "rows 101 and 102", err)
 
+	// An explained row counts as two.
+	other, elsewhere := serveHeld(t, grpcserver.Limits{Calls: 2, Rows: 100})
+	explained := profiles(40)
+	explained.Explain = &futurisysv1.ExplainOptions{}
+	go func() {
+		_, err := futurisysv1.NewPredictionServiceClient(elsewhere).BatchPredict(t.Context(), explained)
+		ended <- err
+	}()
+	<-other.began
+	_, err = futurisysv1.NewPredictionServiceClient(elsewhere).BatchPredict(t.Context(), profiles(21))
+	overloaded(t, "40 explained rows and 21", err)
+	close(other.end)
+
 	// Whoever watches the process is answered.
 	if got, err := grpc_health_v1.NewHealthClient(connection).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}); err != nil || got.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
 		t.Errorf("a probe: got %v, %v", got, err)
 	}
 	close(service.end)
-	for range 4 {
+	for range 5 {
 		if err := <-ended; err != nil {
 			t.Errorf("a call that was let in: got %v", err)
 		}

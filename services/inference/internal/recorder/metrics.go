@@ -48,8 +48,8 @@ func newMetrics(options Options) *metrics {
 func (r *Recorder) registerState() {
 	r.options.Registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "futurisys_recording_queue_length", Help: "Calls that wait for their predictions to be recorded.",
-		}, func() float64 { return float64(r.calls.Waiting()) }),
+			Name: "futurisys_recording_queue_length", Help: "Calls, and parts of large ones, that wait to be recorded.",
+		}, func() float64 { return float64(r.singles.Waiting() + r.parts.Waiting()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "futurisys_recording_persistence_up", Help: "1 while persistence takes predictions, 0 when it did not take the last ones.",
 		}, func() float64 {

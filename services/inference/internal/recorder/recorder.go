@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -56,11 +58,13 @@ type Options struct {
 	Registry   prometheus.Registerer
 }
 
-// How rows are gathered.
+// How rows are gathered. Single predictions have senders of their own, and calls with more
+// are sent in parts: a database with one writer lets a single one pass between two parts.
 const (
 	senders    = 2
-	maxRows    = 1_000
-	maxWaiting = 4_096 // calls
+	maxRows    = 1_000 // of single predictions
+	partRows   = 250   // of a call with more
+	maxWaiting = 4_096 // calls, or parts of them
 )
 
 // ErrUnavailable says that predictions can be put neither on record nor into the outbox.
@@ -69,8 +73,9 @@ var ErrUnavailable = errors.New("the record of predictions is unavailable")
 // Recorder records predictions. It may be used by many goroutines at once.
 type Recorder struct {
 	options Options
-	calls   *batch.Batcher[*call] // nil when the mode is Off
-	forward *forwarder            // nil without an outbox
+	// singles and parts are nil when the mode is Off.
+	singles, parts *batch.Batcher[*call]
+	forward        *forwarder // nil without an outbox
 	// unavailable says that persistence did not take the last rows: the next ones go to the
 	// outbox at once, until the forwarder gets through. Never set without an outbox.
 	unavailable atomic.Bool
@@ -100,10 +105,13 @@ func New(options Options) *Recorder {
 	if options.Mode == Off {
 		return r
 	}
-	r.calls = batch.New(batch.Options[*call]{
-		Send: r.send, Senders: senders, Max: maxRows, Queue: maxWaiting,
-		Weigh: func(c *call) int { return len(c.predictions) },
-	})
+	lane := func(rows int) *batch.Batcher[*call] {
+		return batch.New(batch.Options[*call]{
+			Send: r.send, Senders: senders, Max: rows, Queue: maxWaiting,
+			Weigh: func(c *call) int { return len(c.predictions) },
+		})
+	}
+	r.singles, r.parts = lane(maxRows), lane(partRows)
 	r.registerState()
 	if options.Outbox != nil {
 		r.forward = startForwarder(r)
@@ -138,22 +146,56 @@ func (r *Recorder) Record(ctx context.Context, predictions []*futurisysv1.Predic
 		mark(predictions, futurisysv1.Recording_RECORDING_OFF)
 		return nil, nil
 	}
-	// The sender works on a list of its own: a caller that goes away keeps its.
-	mine := &call{request: requestid.From(ctx), predictions: append([]*futurisysv1.Prediction{}, predictions...)}
-	if err := r.calls.Do(ctx, mine); err != nil {
+	// The senders work on a list of their own: a caller that goes away keeps its.
+	mine := slices.Clone(predictions)
+	if len(mine) == 1 {
+		reused, err = r.recordPart(ctx, r.singles, mine)
+	} else {
+		reused, err = r.recordParts(ctx, mine)
+	}
+	if err != nil {
+		return nil, err
+	}
+	copy(predictions, mine)
+	return reused, nil
+}
+
+// recordParts records the parts of a call side by side, so that all are let in even if the
+// caller goes away.
+func (r *Recorder) recordParts(ctx context.Context, predictions []*futurisysv1.Prediction) (reused []int, err error) {
+	parts := slices.Collect(slices.Chunk(predictions, partRows))
+	found, failed := make([][]int, len(parts)), make([]error, len(parts))
+	var all sync.WaitGroup
+	for i, part := range parts {
+		all.Go(func() { found[i], failed[i] = r.recordPart(ctx, r.parts, part) })
+	}
+	all.Wait()
+	for i := range parts {
+		if failed[i] != nil {
+			return nil, failed[i]
+		}
+		for _, at := range found[i] {
+			reused = append(reused, i*partRows+at)
+		}
+	}
+	return reused, nil
+}
+
+// recordPart puts predictions on record by way of a lane; an earlier answer takes the place
+// of a new one.
+func (r *Recorder) recordPart(ctx context.Context, lane *batch.Batcher[*call], predictions []*futurisysv1.Prediction) (reused []int, err error) {
+	mine := &call{request: requestid.From(ctx), predictions: predictions}
+	if err := lane.Do(ctx, mine); err != nil {
 		return nil, fmt.Errorf("record %d predictions: %w", len(predictions), err)
 	}
-	if mine.err != nil {
-		return nil, mine.err
-	}
-	copy(predictions, mine.predictions)
-	return mine.reused, nil
+	return mine.reused, mine.err
 }
 
 // Close sends what waits, and leaves in the outbox what cannot be.
 func (r *Recorder) Close() error {
-	if r.calls != nil {
-		r.calls.Close()
+	if r.singles != nil {
+		r.singles.Close()
+		r.parts.Close()
 	}
 	if r.forward != nil {
 		r.forward.stop()

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
+	"runtime/debug"
 
 	"google.golang.org/grpc"
 
@@ -51,10 +53,22 @@ func (serveCommand) Run(s *settings) error {
 		return err //nolint:wrapcheck // it names the key
 	}
 	group := lifecycle.New(log)
+	keepSmall()
 	group.AddSignals(s.ShutdownDelay, watch.Stop)
 	group.AddHTTP(handler, httpListener)
 	group.AddAdmin(telemetry.AdminHandler(watch.Check, metrics), adminListener)
 	group.AddLoop(func(ctx context.Context) { watch.Follow(ctx, func(bool) {}) })
 	log.Info("serving", "http", s.GatewayHTTPAddr, "admin", s.GatewayAdminAddr, "version", buildinfo.Version())
 	return group.Run() //nolint:wrapcheck // it says what it was doing
+}
+
+// softMemory is what Go tries to keep within: an answer of 10,000 explained rows is 150 MB
+// for a moment, and would leave as much behind before it is collected.
+const softMemory = 224 << 20
+
+// keepSmall sets softMemory, unless the operator or the cgroup says how much there is.
+func keepSmall() {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(softMemory)
+	}
 }

@@ -13,7 +13,7 @@ import (
 const (
 	// bodyBytes is how much large bodies may be together; one that is larger comes alone. Of
 	// each several times as much is made.
-	bodyBytes = 32 << 20
+	bodyBytes = 16 << 20
 	// smallBody is the body that does not count: a large one must not shut out single rows.
 	smallBody = 64 << 10
 )

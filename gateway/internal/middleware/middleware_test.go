@@ -198,11 +198,11 @@ func TestBodiesAreBoundedTogether(t *testing.T) {
 		return recorder
 	}
 	var held sync.WaitGroup
-	for _, length := range []int64{20 << 20, 1000, 10 << 20} {
+	for _, length := range []int64{10 << 20, 1000, 5 << 20} {
 		held.Go(func() { send(length) })
 		<-began
 	}
-	for _, length := range []int64{5 << 20, -1} { // one that does not say its length counts as what it may be
+	for _, length := range []int64{2 << 20, -1} { // one that does not say its length counts as what it may be
 		if got := send(length); got.Code != http.StatusTeapot {
 			t.Errorf("%d bytes more: got %d", length, got.Code)
 		}

@@ -43,9 +43,9 @@ func (m *marshaler) NewDecoder(body io.Reader) runtime.Decoder {
 }
 
 func (m *marshaler) read(body io.Reader, into any) error {
-	data, err := io.ReadAll(body)
+	data, err := readAll(body)
 	if err != nil {
-		return readError(err)
+		return err
 	}
 	return m.Unmarshal(data, into)
 }

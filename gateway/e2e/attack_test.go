@@ -30,6 +30,9 @@ import (
 // not, over what it takes when idle.
 const maxGrowth = 200 << 20
 
+// maxKept is how much of it may be left a minute later.
+const maxKept = 50 << 20
+
 // honest is a caller who asks for a prediction every 50 ms, whatever others do.
 type honest struct {
 	latencies []time.Duration
@@ -340,5 +343,15 @@ func TestFaultHostileCallers(t *testing.T) {
 			t.Logf("%s; %s; %d honest calls, p50 %s, p99 %s", took.Round(time.Millisecond), strings.Join(grown, ", "), len(h.latencies),
 				h.latencies[len(h.latencies)/2].Round(100*time.Microsecond), h.latencies[len(h.latencies)*99/100].Round(100*time.Microsecond))
 		})
+	}
+	// What was taken is given back.
+	time.Sleep(time.Minute)
+	for _, p := range programs {
+		peakMemory(t, p, true)
+		now := peakMemory(t, p, false)
+		t.Logf("a minute later: %s %d MB", p.name, now>>20)
+		if now > idle[p.name]+maxKept {
+			t.Errorf("%s keeps %d MB, and had %d MB when it was idle", p.name, now>>20, idle[p.name]>>20)
+		}
 	}
 }

@@ -39,11 +39,9 @@ func (r *Registry) refresh(ctx context.Context) error {
 			failed[name] = r.follow(ctx, name, listing.Aliases[name])
 		}
 	}
-	if err := errors.Join(slices.Collect(maps.Values(failed))...); err != nil {
-		return err
-	}
-	r.locked(func(next *state) { next.refreshed = true })
-	return nil
+	err = errors.Join(slices.Collect(maps.Values(failed))...)
+	r.locked(func(next *state) { next.refreshed, next.failed = next.refreshed || err == nil, err })
+	return err
 }
 
 // loadListed loads what the repository has and is to be loaded. failed says by model what

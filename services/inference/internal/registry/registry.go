@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -109,6 +110,9 @@ func (r *Registry) close() {
 func (r *Registry) Ready() error {
 	now := r.current.Load()
 	if !now.refreshed {
+		if now.failed != nil {
+			return fmt.Errorf("the models could not be loaded: %w", now.failed)
+		}
 		return errors.Join(ErrLoading, now.source.problem())
 	}
 	if len(now.models) == 0 {

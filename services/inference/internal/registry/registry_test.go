@@ -123,6 +123,24 @@ func TestVersionThatTakesTooMuchMemoryIsRefused(t *testing.T) {
 	}
 }
 
+// A folder of state that cannot be used is said, and not that models are being loaded.
+func TestWhatKeepsModelsFromBeingLoadedIsSaid(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	if err := os.WriteFile(state, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	options := registrytest.Options(t, enginetest.Repository(), hub.Settings{})
+	options.Journal = registry.NewFileJournal(state, options.Repository.Name())
+	models := registry.New(options)
+	t.Cleanup(models.Close)
+	if err := models.Refresh(t.Context()); err == nil {
+		t.Error("a file is taken for the folder of the state")
+	}
+	if err := models.Ready(); err == nil || !strings.Contains(err.Error(), state) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestNothingToServeIsNotReady(t *testing.T) {
 	if err := registry.New(registrytest.Options(t, enginetest.Repository(), hub.Settings{})).Ready(); !errors.Is(err, registry.ErrLoading) {
 		t.Errorf("before the first look: got %v", err)

@@ -13,6 +13,7 @@ type state struct {
 	source Source
 	// refreshed says that the repository was read once, and what it had was tried.
 	refreshed bool
+	failed    error // of the last look at the repository, or at the journal of aliases
 }
 
 func (s *state) model(name string) (*Model, error) {
@@ -36,7 +37,7 @@ func (r *Registry) locked(edit func(next *state)) {
 // whose models and their versions and aliases are copies as well.
 func (r *Registry) update(edit func(next *state)) {
 	now := r.current.Load()
-	next := &state{models: make(map[string]*Model, len(now.models)), source: now.source, refreshed: now.refreshed}
+	next := &state{models: make(map[string]*Model, len(now.models)), source: now.source, refreshed: now.refreshed, failed: now.failed}
 	for name, model := range now.models {
 		next.models[name] = &Model{
 			Name: name, Versions: slices.Clone(model.Versions), Aliases: maps.Clone(model.Aliases), Changes: slices.Clone(model.Changes),

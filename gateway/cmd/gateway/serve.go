@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"os"
-	"runtime/debug"
 
 	"google.golang.org/grpc"
 
@@ -53,7 +51,7 @@ func (serveCommand) Run(s *settings) error {
 		return err //nolint:wrapcheck // it names the key
 	}
 	group := lifecycle.New(log)
-	keepSmall()
+	lifecycle.LimitMemory(softMemory)
 	group.AddSignals(s.ShutdownDelay, watch.Stop)
 	group.AddHTTP(handler, httpListener)
 	group.AddAdmin(telemetry.AdminHandler(watch.Check, metrics), adminListener)
@@ -65,10 +63,3 @@ func (serveCommand) Run(s *settings) error {
 // softMemory is what Go tries to keep within: an answer of 10,000 explained rows is 150 MB
 // for a moment, and would leave as much behind before it is collected.
 const softMemory = 224 << 20
-
-// keepSmall sets softMemory, unless the operator or the cgroup says how much there is.
-func keepSmall() {
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(softMemory)
-	}
-}

@@ -17,7 +17,6 @@ import (
 
 	"github.com/futurisys/futurisys/services/platform/guarded"
 
-	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/oklog/run"
 	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
@@ -48,17 +47,12 @@ type Group struct {
 	began   atomic.Pointer[time.Time] // the stop
 }
 
-// memoryRatio is how much of the memory that the process may have Go uses before it collects
-// harder: the rest is ONNX Runtime's, and of what is not on the heap.
-const memoryRatio = 0.8
-
-// New returns an empty group. The process keeps within its cgroup's memory from now on,
-// unless GOMEMLIMIT says how much it may have.
+// New returns an empty group. From now on the process keeps within the memory that it has.
 func New(log *slog.Logger) *Group {
-	if _, err := memlimit.Set(memlimit.WithRatio(memoryRatio), memlimit.WithLogger(slog.New(slog.DiscardHandler))); err != nil {
-		log.Warn("the memory limit of the cgroup was not found", "error", err)
-	}
-	return &Group{log: log}
+	limitMemory(log)
+	g := &Group{log: log}
+	g.AddLoop(giveBack)
+	return g
 }
 
 // AddSignals ends the group on SIGINT and SIGTERM; a second one ends the process at once.

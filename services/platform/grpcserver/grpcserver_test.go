@@ -266,6 +266,17 @@ func TestHealthIsByService(t *testing.T) {
 	}
 }
 
+func TestHealthOfAnUnknownServiceIsNotFound(t *testing.T) {
+	_, connection, _, lines := start(t)
+	_, err := grpc_health_v1.NewHealthClient(connection).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: "nobody"})
+	if status.Code(err) != codes.NotFound {
+		t.Errorf("got %v", err)
+	}
+	if strings.Contains(lines.String(), "level=ERROR") {
+		t.Errorf("the caller's mistake counts as ours: %s", lines)
+	}
+}
+
 // raw sends bytes as they are, and takes any answer.
 type raw struct{}
 

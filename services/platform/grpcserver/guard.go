@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,6 +63,10 @@ func (g *guard) finish(ctx context.Context, method string, start time.Time, pani
 		}
 		return nil
 	}
+	if !ours(method) && panicked == nil { // health and reflection have answers of their own
+		g.log.LogAttrs(ctx, slog.LevelDebug, "call refused", slog.String("method", method), slog.String("code", status.Code(err).String()), took(start))
+		return err
+	}
 	if g.mapError != nil {
 		err = g.mapError(err)
 	}
@@ -79,6 +84,9 @@ func (g *guard) finish(ctx context.Context, method string, start time.Time, pani
 	}
 	return apierr.WithRequestID(seen, requestid.From(ctx))
 }
+
+// ours says whether a method is of our API, within it or for other services.
+func ours(method string) bool { return strings.HasPrefix(method, "/futurisys.") }
 
 // failureLevel is how much of an operator's business a failure is: a fault of ours, or
 // something that is unavailable or slow, or the caller's own.

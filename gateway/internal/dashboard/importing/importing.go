@@ -5,6 +5,8 @@ import (
 	"errors"
 	"mime/multipart"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -107,4 +109,29 @@ func (h *handlers) run(ctx context.Context, p *ui.Progress, files map[futurisysv
 	return importstream.Run(ctx, h.Employees, only, send, func(done, total int) { //nolint:wrapcheck // a status
 		p.Of(done, total)
 	})
+}
+
+// linesOf are the lines of a problem: the first few, and how many there are.
+func linesOf(v *ui.View, problem *futurisysv1.ImportProblem) string {
+	if problem.GetLine() == 0 {
+		return ""
+	}
+	const named = 3
+	lines := make([]string, 0, named)
+	for _, line := range problem.GetLines()[:min(len(problem.GetLines()), named)] {
+		lines = append(lines, strconv.Itoa(int(line)))
+	}
+	if int(problem.GetLineCount()) <= len(lines) {
+		return strings.Join(lines, ", ")
+	}
+	return v.T("import_lines", "Lines", strings.Join(lines, ", ")+"…", "Count", v.Integer(int(problem.GetLineCount())))
+}
+
+// ignoredColumns are the columns that an import does not use.
+func ignoredColumns(v *ui.View, report *futurisysv1.ImportReport) string {
+	names := make([]string, 0, len(report.GetIgnoredColumns()))
+	for _, column := range report.GetIgnoredColumns() {
+		names = append(names, column.GetName()+" ("+v.T("kind_"+column.GetKind().String())+")")
+	}
+	return strings.Join(names, ", ")
 }

@@ -98,7 +98,7 @@ func batchPart(v *ui.View, s *batchData) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "</label> <input id=\"file\" type=\"file\" name=\"file\" accept=\".csv,text/csv\" required></div></div><div class=\"actions\"><button formaction=\"/ui/batch/check\" hx-post=\"/ui/batch/check\" hx-encoding=\"multipart/form-data\" hx-target=\"#checked\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "</label> <input id=\"file\" type=\"file\" name=\"file\" accept=\".csv,.txt,.tsv,.xlsx\" required></div></div><div class=\"actions\"><button formaction=\"/ui/batch/check\" hx-post=\"/ui/batch/check\" hx-encoding=\"multipart/form-data\" hx-target=\"#checked\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -1,19 +1,19 @@
 package scoring
 
 import (
-	"bytes"
-	"encoding/csv"
 	"errors"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/form"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/outcome"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/ui"
+	"github.com/futurisys/futurisys/proto/catalogue"
+	"github.com/futurisys/futurisys/services/platform/sheet"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -59,65 +59,55 @@ type boundColumn struct {
 	at      int
 }
 
-// readUpload reads a file of profiles: UTF-8, with a header of the API's field names or
-// of the extracts' columns, separated by comma, semicolon or tab.
+// readUpload reads a file of profiles as spreadsheets save them, with a header of the API's
+// field names or of the extracts' columns.
 func readUpload(v *ui.View, data []byte, version *futurisysv1.ModelVersion) *upload {
-	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
-	switch {
-	case len(bytes.TrimSpace(data)) == 0:
-		return &upload{Problem: v.T("upload_empty")}
-	case !utf8.Valid(data):
-		return &upload{Problem: v.T("upload_encoding")}
-	case bytes.IndexByte(data, 0) >= 0:
-		return &upload{Problem: v.T("upload_binary")}
-	}
-	reader := csv.NewReader(bytes.NewReader(data))
-	reader.Comma = separatorOf(data)
-	reader.FieldsPerRecord = -1 // counted here, so that every bad line is named
-	header, err := reader.Read()
+	table, err := sheet.Open(sheet.File{data})
 	if err != nil {
-		return &upload{Problem: csvProblem(v, err)}
+		return &upload{Problem: tableProblem(v, err)}
 	}
-	columns, name, u := bindColumns(v, header, version)
+	defer table.Close()
+	columns, name, u := bindColumns(v, table.Header(), version)
 	for u.Problem == "" {
-		record, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			u.Problem = csvProblem(v, err)
-			break
-		}
-		if len(u.Rows) == outcome.Max {
+		row, err := table.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			if len(u.Rows) == 0 {
+				u.Problem = v.T("upload_no_rows")
+			}
+			return u
+		case err != nil && row.Line == 0:
+			u.Problem = tableProblem(v, err)
+		case len(u.Rows) == outcome.Max:
 			u.Problem = v.T("upload_too_many", "Most", v.Integer(outcome.Max))
-			break
+		case err != nil:
+			u.Rows = append(u.Rows, uploadedRow{
+				Line: row.Line, Profile: &futurisysv1.EmployeeProfile{},
+				Problems: []ui.Problem{{Label: v.T("line", "Line", row.Line), Text: sentence(v, err)}},
+			})
+		default:
+			u.Rows = append(u.Rows, readRow(v, row, columns, name))
 		}
-		line, _ := reader.FieldPos(0)
-		u.Rows = append(u.Rows, readRow(v, line, record, len(header), columns, name))
-	}
-	if u.Problem == "" && len(u.Rows) == 0 {
-		u.Problem = v.T("upload_no_rows")
 	}
 	return u
 }
 
-// separatorOf is what stands between the header's columns.
-func separatorOf(data []byte) rune {
-	header, _, _ := bytes.Cut(data, []byte("\n"))
-	best, highest := ',', 0
-	for _, candidate := range []rune{',', ';', '\t'} {
-		if count := bytes.Count(header, []byte(string(candidate))); count > highest {
-			best, highest = candidate, count
-		}
+// tableProblem says why a file does not read, and where.
+func tableProblem(v *ui.View, err error) string {
+	said := sentence(v, err)
+	if wrong, ok := errors.AsType[*sheet.Error](err); ok && wrong.Line > 0 {
+		return v.T("line", "Line", wrong.Line) + " : " + said
 	}
-	return best
+	return said
 }
 
-func csvProblem(v *ui.View, err error) string {
-	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		return v.T("upload_csv", "Line", parse.Line)
+// sentence is what is wrong with a table, in the reader's language.
+func sentence(v *ui.View, err error) string {
+	wrong, ok := errors.AsType[*sheet.Error](err)
+	if !ok {
+		return v.T("error_form")
 	}
-	return v.T("upload_empty")
+	return v.Violation(catalogue.Violation(wrong.Reason, "", wrong.Parameters...))
 }
 
 // idColumns are those that may name the employee of a line.
@@ -129,8 +119,8 @@ func bindColumns(v *ui.View, header []string, version *futurisysv1.ModelVersion)
 	u, name = &upload{}, -1
 	seen := map[string]bool{}
 	for at, cell := range header {
-		cell = strings.TrimSpace(cell)
-		i := slices.IndexFunc(form.Fields(), func(f form.Field) bool { return f.Name == cell || f.Column == cell })
+		key := sheet.Key(cell)
+		i := slices.IndexFunc(form.Fields(), func(f form.Field) bool { return sheet.Key(f.Name) == key || sheet.Key(f.Column) == key })
 		switch {
 		case i >= 0 && seen[form.Fields()[i].Name]:
 			u.Problem = v.T("upload_twice", "Column", cell)
@@ -138,9 +128,9 @@ func bindColumns(v *ui.View, header []string, version *futurisysv1.ModelVersion)
 		case i >= 0:
 			seen[form.Fields()[i].Name] = true
 			columns = append(columns, boundColumn{&form.Fields()[i], ui.FeatureOf(version, form.Fields()[i].Name), at})
-		case slices.Contains(idColumns(), cell):
+		case slices.Contains(idColumns(), key):
 			name = at
-		default:
+		case cell != "":
 			u.Ignored = append(u.Ignored, cell)
 		}
 	}
@@ -165,19 +155,15 @@ func columnNames(name string) string {
 	return name + " (" + form.Fields()[i].Column + ")"
 }
 
-func readRow(v *ui.View, line int, record []string, width int, columns []boundColumn, name int) uploadedRow {
-	row := uploadedRow{Line: line, Profile: &futurisysv1.EmployeeProfile{}}
-	if len(record) != width {
-		row.Problems = []ui.Problem{{Label: v.T("line", "Line", line), Text: v.T("upload_width", "Found", len(record), "Wanted", width)}}
-		return row
-	}
+func readRow(v *ui.View, read sheet.Row, columns []boundColumn, name int) uploadedRow {
+	row := uploadedRow{Line: read.Line, Profile: &futurisysv1.EmployeeProfile{}}
 	if name >= 0 {
 		const longest = 200 // that of the API's row_id
-		runes := []rune(strings.TrimSpace(record[name]))
+		runes := []rune(strings.TrimSpace(read.Cells[name]))
 		row.Name = string(runes[:min(len(runes), longest)])
 	}
 	for _, c := range columns {
-		text := plainText(c.field, strings.TrimSpace(record[c.at]))
+		text := plainText(c.field, read.Cells[c.at])
 		if problem := c.field.Read(v, row.Profile, text, c.feature, true); problem != "" {
 			row.Problems = append(row.Problems, ui.Problem{Field: c.field.Name, Label: v.FieldName(c.field.Name, c.feature), Text: problem})
 		}
@@ -185,20 +171,21 @@ func readRow(v *ui.View, line int, record []string, width int, columns []boundCo
 	return row
 }
 
-// plainText is a cell as a form would have it: the extracts write "11 %" and Oui.
+// plainText is a cell as a form would have it.
 func plainText(field *form.Field, cell string) string {
 	switch field.Kind {
 	case protoreflect.Int32Kind:
-		if number, isPercent := strings.CutSuffix(cell, "%"); isPercent {
-			return strings.TrimRight(number, " \u00a0\u202f")
+		read := sheet.Integer
+		if strings.HasSuffix(field.Name, "_percent") {
+			read = sheet.Percent
+		}
+		if number, ok := read(cell); ok {
+			return strconv.FormatInt(number, 10)
 		}
 	case protoreflect.BoolKind:
-		switch strings.ToLower(cell) {
-		case "oui", "yes", "true":
-			return "true"
-		case "non", "no", "false":
-			return "false"
+		if value, ok := sheet.Boolean(cell); ok {
+			return strconv.FormatBool(value)
 		}
 	}
-	return cell
+	return sheet.Text(cell)
 }

@@ -914,15 +914,17 @@ type ImportReport struct {
 	UnchangedCount int32 `protobuf:"varint,4,opt,name=unchanged_count,json=unchangedCount,proto3" json:"unchanged_count,omitempty"`
 	// Whether this is only what would be done.
 	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// What is wrong with the files, the first 100. Only with validate_only; an
+	// What is wrong with the files, the first 100 different problems. Only with validate_only; an
 	// import with a problem is refused.
 	Problems []*ImportProblem `protobuf:"bytes,6,rep,name=problems,proto3" json:"problems,omitempty"`
-	// How many problems were found.
+	// In how many lines something is wrong, each problem for itself.
 	ProblemCount int32 `protobuf:"varint,7,opt,name=problem_count,json=problemCount,proto3" json:"problem_count,omitempty"`
-	// Whether there may be more: reading ends at the hundredth.
+	// Whether there may be more: reading ends at the hundredth different problem.
 	ProblemCountIsMinimum bool `protobuf:"varint,8,opt,name=problem_count_is_minimum,json=problemCountIsMinimum,proto3" json:"problem_count_is_minimum,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// The columns that are not used, because none of ours has such a name.
+	IgnoredColumns []*IgnoredColumn `protobuf:"bytes,9,rep,name=ignored_columns,json=ignoredColumns,proto3" json:"ignored_columns,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ImportReport) Reset() {
@@ -1011,23 +1013,89 @@ func (x *ImportReport) GetProblemCountIsMinimum() bool {
 	return false
 }
 
+func (x *ImportReport) GetIgnoredColumns() []*IgnoredColumn {
+	if x != nil {
+		return x.IgnoredColumns
+	}
+	return nil
+}
+
+// A column of a file that is not used.
+type IgnoredColumn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which file.
+	Kind ImportFileKind `protobuf:"varint,1,opt,name=kind,proto3,enum=futurisys.v1.ImportFileKind" json:"kind,omitempty"`
+	// Its name, as the header spells it.
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IgnoredColumn) Reset() {
+	*x = IgnoredColumn{}
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IgnoredColumn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IgnoredColumn) ProtoMessage() {}
+
+func (x *IgnoredColumn) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IgnoredColumn.ProtoReflect.Descriptor instead.
+func (*IgnoredColumn) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *IgnoredColumn) GetKind() ImportFileKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ImportFileKind_IMPORT_FILE_KIND_UNSPECIFIED
+}
+
+func (x *IgnoredColumn) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 // Something wrong with a file of an import.
 type ImportProblem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Which file.
 	Kind ImportFileKind `protobuf:"varint,1,opt,name=kind,proto3,enum=futurisys.v1.ImportFileKind" json:"kind,omitempty"`
-	// Its line, from 1 (the header); 0: the file as a whole.
+	// The first line that has it, from 1 (the header); 0: the file as a whole.
 	Line int32 `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
 	// What is wrong. Its field is the column, as the header spells it; empty: the line as a
 	// whole.
-	Violation     *Violation `protobuf:"bytes,5,opt,name=violation,proto3" json:"violation,omitempty"`
+	Violation *Violation `protobuf:"bytes,5,opt,name=violation,proto3" json:"violation,omitempty"`
+	// The lines that have it, the first ten.
+	Lines []int32 `protobuf:"varint,6,rep,packed,name=lines,proto3" json:"lines,omitempty"`
+	// How many lines have it.
+	LineCount     int32 `protobuf:"varint,7,opt,name=line_count,json=lineCount,proto3" json:"line_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportProblem) Reset() {
 	*x = ImportProblem{}
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[14]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1039,7 +1107,7 @@ func (x *ImportProblem) String() string {
 func (*ImportProblem) ProtoMessage() {}
 
 func (x *ImportProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[14]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1052,7 +1120,7 @@ func (x *ImportProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportProblem.ProtoReflect.Descriptor instead.
 func (*ImportProblem) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{14}
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ImportProblem) GetKind() ImportFileKind {
@@ -1074,6 +1142,20 @@ func (x *ImportProblem) GetViolation() *Violation {
 		return x.Violation
 	}
 	return nil
+}
+
+func (x *ImportProblem) GetLines() []int32 {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *ImportProblem) GetLineCount() int32 {
+	if x != nil {
+		return x.LineCount
+	}
+	return 0
 }
 
 var File_futurisys_v1_employee_service_proto protoreflect.FileDescriptor
@@ -1131,7 +1213,7 @@ const file_futurisys_v1_employee_service_proto_rawDesc = "" +
 	"\acontent\":\n" +
 	"\x0eImportProgress\x12\x12\n" +
 	"\x04done\x18\x01 \x01(\x05R\x04done\x12\x14\n" +
-	"\x05total\x18\x02 \x01(\x05R\x05total\"\xe4\x02\n" +
+	"\x05total\x18\x02 \x01(\x05R\x05total\"\xaa\x03\n" +
 	"\fImportReport\x12%\n" +
 	"\x0eemployee_count\x18\x01 \x01(\x05R\remployeeCount\x12#\n" +
 	"\rcreated_count\x18\x02 \x01(\x05R\fcreatedCount\x12#\n" +
@@ -1140,11 +1222,18 @@ const file_futurisys_v1_employee_service_proto_rawDesc = "" +
 	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x127\n" +
 	"\bproblems\x18\x06 \x03(\v2\x1b.futurisys.v1.ImportProblemR\bproblems\x12#\n" +
 	"\rproblem_count\x18\a \x01(\x05R\fproblemCount\x127\n" +
-	"\x18problem_count_is_minimum\x18\b \x01(\bR\x15problemCountIsMinimum\"\x98\x01\n" +
+	"\x18problem_count_is_minimum\x18\b \x01(\bR\x15problemCountIsMinimum\x12D\n" +
+	"\x0fignored_columns\x18\t \x03(\v2\x1b.futurisys.v1.IgnoredColumnR\x0eignoredColumns\"U\n" +
+	"\rIgnoredColumn\x120\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1c.futurisys.v1.ImportFileKindR\x04kind\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"\xcd\x01\n" +
 	"\rImportProblem\x120\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1c.futurisys.v1.ImportFileKindR\x04kind\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\x05R\x04line\x125\n" +
-	"\tviolation\x18\x05 \x01(\v2\x17.futurisys.v1.ViolationR\tviolationJ\x04\b\x03\x10\x04J\x04\b\x04\x10\x05*\xa3\x01\n" +
+	"\tviolation\x18\x05 \x01(\v2\x17.futurisys.v1.ViolationR\tviolation\x12\x14\n" +
+	"\x05lines\x18\x06 \x03(\x05R\x05lines\x12\x1d\n" +
+	"\n" +
+	"line_count\x18\a \x01(\x05R\tlineCountJ\x04\b\x03\x10\x04J\x04\b\x04\x10\x05*\xa3\x01\n" +
 	"\x0eImportFileKind\x12 \n" +
 	"\x1cIMPORT_FILE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17IMPORT_FILE_KIND_JOINED\x10\x01\x12\x19\n" +
@@ -1176,7 +1265,7 @@ func file_futurisys_v1_employee_service_proto_rawDescGZIP() []byte {
 }
 
 var file_futurisys_v1_employee_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_futurisys_v1_employee_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_futurisys_v1_employee_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_futurisys_v1_employee_service_proto_goTypes = []any{
 	(ImportFileKind)(0),               // 0: futurisys.v1.ImportFileKind
 	(*GetEmployeeRequest)(nil),        // 1: futurisys.v1.GetEmployeeRequest
@@ -1193,45 +1282,48 @@ var file_futurisys_v1_employee_service_proto_goTypes = []any{
 	(*ImportEmployeesResponse)(nil),   // 12: futurisys.v1.ImportEmployeesResponse
 	(*ImportProgress)(nil),            // 13: futurisys.v1.ImportProgress
 	(*ImportReport)(nil),              // 14: futurisys.v1.ImportReport
-	(*ImportProblem)(nil),             // 15: futurisys.v1.ImportProblem
-	(*Employee)(nil),                  // 16: futurisys.v1.Employee
-	(*fieldmaskpb.FieldMask)(nil),     // 17: google.protobuf.FieldMask
-	(*Violation)(nil),                 // 18: futurisys.v1.Violation
-	(*emptypb.Empty)(nil),             // 19: google.protobuf.Empty
+	(*IgnoredColumn)(nil),             // 15: futurisys.v1.IgnoredColumn
+	(*ImportProblem)(nil),             // 16: futurisys.v1.ImportProblem
+	(*Employee)(nil),                  // 17: futurisys.v1.Employee
+	(*fieldmaskpb.FieldMask)(nil),     // 18: google.protobuf.FieldMask
+	(*Violation)(nil),                 // 19: futurisys.v1.Violation
+	(*emptypb.Empty)(nil),             // 20: google.protobuf.Empty
 }
 var file_futurisys_v1_employee_service_proto_depIdxs = []int32{
-	16, // 0: futurisys.v1.ListEmployeesResponse.employees:type_name -> futurisys.v1.Employee
-	16, // 1: futurisys.v1.CreateEmployeeRequest.employee:type_name -> futurisys.v1.Employee
-	16, // 2: futurisys.v1.UpdateEmployeeRequest.employee:type_name -> futurisys.v1.Employee
-	17, // 3: futurisys.v1.UpdateEmployeeRequest.update_mask:type_name -> google.protobuf.FieldMask
-	16, // 4: futurisys.v1.BatchGetEmployeesResponse.employees:type_name -> futurisys.v1.Employee
+	17, // 0: futurisys.v1.ListEmployeesResponse.employees:type_name -> futurisys.v1.Employee
+	17, // 1: futurisys.v1.CreateEmployeeRequest.employee:type_name -> futurisys.v1.Employee
+	17, // 2: futurisys.v1.UpdateEmployeeRequest.employee:type_name -> futurisys.v1.Employee
+	18, // 3: futurisys.v1.UpdateEmployeeRequest.update_mask:type_name -> google.protobuf.FieldMask
+	17, // 4: futurisys.v1.BatchGetEmployeesResponse.employees:type_name -> futurisys.v1.Employee
 	10, // 5: futurisys.v1.ImportEmployeesRequest.options:type_name -> futurisys.v1.ImportOptions
 	11, // 6: futurisys.v1.ImportEmployeesRequest.chunk:type_name -> futurisys.v1.ImportChunk
 	0,  // 7: futurisys.v1.ImportChunk.kind:type_name -> futurisys.v1.ImportFileKind
 	13, // 8: futurisys.v1.ImportEmployeesResponse.progress:type_name -> futurisys.v1.ImportProgress
 	14, // 9: futurisys.v1.ImportEmployeesResponse.report:type_name -> futurisys.v1.ImportReport
-	15, // 10: futurisys.v1.ImportReport.problems:type_name -> futurisys.v1.ImportProblem
-	0,  // 11: futurisys.v1.ImportProblem.kind:type_name -> futurisys.v1.ImportFileKind
-	18, // 12: futurisys.v1.ImportProblem.violation:type_name -> futurisys.v1.Violation
-	1,  // 13: futurisys.v1.EmployeeService.GetEmployee:input_type -> futurisys.v1.GetEmployeeRequest
-	2,  // 14: futurisys.v1.EmployeeService.ListEmployees:input_type -> futurisys.v1.ListEmployeesRequest
-	4,  // 15: futurisys.v1.EmployeeService.CreateEmployee:input_type -> futurisys.v1.CreateEmployeeRequest
-	5,  // 16: futurisys.v1.EmployeeService.UpdateEmployee:input_type -> futurisys.v1.UpdateEmployeeRequest
-	6,  // 17: futurisys.v1.EmployeeService.DeleteEmployee:input_type -> futurisys.v1.DeleteEmployeeRequest
-	7,  // 18: futurisys.v1.EmployeeService.BatchGetEmployees:input_type -> futurisys.v1.BatchGetEmployeesRequest
-	9,  // 19: futurisys.v1.EmployeeService.ImportEmployees:input_type -> futurisys.v1.ImportEmployeesRequest
-	16, // 20: futurisys.v1.EmployeeService.GetEmployee:output_type -> futurisys.v1.Employee
-	3,  // 21: futurisys.v1.EmployeeService.ListEmployees:output_type -> futurisys.v1.ListEmployeesResponse
-	16, // 22: futurisys.v1.EmployeeService.CreateEmployee:output_type -> futurisys.v1.Employee
-	16, // 23: futurisys.v1.EmployeeService.UpdateEmployee:output_type -> futurisys.v1.Employee
-	19, // 24: futurisys.v1.EmployeeService.DeleteEmployee:output_type -> google.protobuf.Empty
-	8,  // 25: futurisys.v1.EmployeeService.BatchGetEmployees:output_type -> futurisys.v1.BatchGetEmployeesResponse
-	12, // 26: futurisys.v1.EmployeeService.ImportEmployees:output_type -> futurisys.v1.ImportEmployeesResponse
-	20, // [20:27] is the sub-list for method output_type
-	13, // [13:20] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	16, // 10: futurisys.v1.ImportReport.problems:type_name -> futurisys.v1.ImportProblem
+	15, // 11: futurisys.v1.ImportReport.ignored_columns:type_name -> futurisys.v1.IgnoredColumn
+	0,  // 12: futurisys.v1.IgnoredColumn.kind:type_name -> futurisys.v1.ImportFileKind
+	0,  // 13: futurisys.v1.ImportProblem.kind:type_name -> futurisys.v1.ImportFileKind
+	19, // 14: futurisys.v1.ImportProblem.violation:type_name -> futurisys.v1.Violation
+	1,  // 15: futurisys.v1.EmployeeService.GetEmployee:input_type -> futurisys.v1.GetEmployeeRequest
+	2,  // 16: futurisys.v1.EmployeeService.ListEmployees:input_type -> futurisys.v1.ListEmployeesRequest
+	4,  // 17: futurisys.v1.EmployeeService.CreateEmployee:input_type -> futurisys.v1.CreateEmployeeRequest
+	5,  // 18: futurisys.v1.EmployeeService.UpdateEmployee:input_type -> futurisys.v1.UpdateEmployeeRequest
+	6,  // 19: futurisys.v1.EmployeeService.DeleteEmployee:input_type -> futurisys.v1.DeleteEmployeeRequest
+	7,  // 20: futurisys.v1.EmployeeService.BatchGetEmployees:input_type -> futurisys.v1.BatchGetEmployeesRequest
+	9,  // 21: futurisys.v1.EmployeeService.ImportEmployees:input_type -> futurisys.v1.ImportEmployeesRequest
+	17, // 22: futurisys.v1.EmployeeService.GetEmployee:output_type -> futurisys.v1.Employee
+	3,  // 23: futurisys.v1.EmployeeService.ListEmployees:output_type -> futurisys.v1.ListEmployeesResponse
+	17, // 24: futurisys.v1.EmployeeService.CreateEmployee:output_type -> futurisys.v1.Employee
+	17, // 25: futurisys.v1.EmployeeService.UpdateEmployee:output_type -> futurisys.v1.Employee
+	20, // 26: futurisys.v1.EmployeeService.DeleteEmployee:output_type -> google.protobuf.Empty
+	8,  // 27: futurisys.v1.EmployeeService.BatchGetEmployees:output_type -> futurisys.v1.BatchGetEmployeesResponse
+	12, // 28: futurisys.v1.EmployeeService.ImportEmployees:output_type -> futurisys.v1.ImportEmployeesResponse
+	22, // [22:29] is the sub-list for method output_type
+	15, // [15:22] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_employee_service_proto_init() }
@@ -1256,7 +1348,7 @@ func file_futurisys_v1_employee_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_employee_service_proto_rawDesc), len(file_futurisys_v1_employee_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

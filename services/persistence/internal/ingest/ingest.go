@@ -4,12 +4,16 @@
 package ingest
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
+	"github.com/futurisys/futurisys/services/platform/sheet"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -66,43 +70,74 @@ type Problem struct {
 	// Violation has the column as its field, as the header spells it; "": the line as a
 	// whole.
 	Violation *futurisysv1.Violation
+	// Lines are the first lines that have it, Count is how many do.
+	Lines []int
+	Count int
 }
+
+// Column is a column of a file, as its header spells it.
+type Column struct {
+	Kind Kind
+	Name string
+}
+
+// File is a file in the pieces that it came in.
+type File = sheet.File
 
 // What is read of files at most: a file of nothing but commas would cost a hundred times its
 // size.
 const (
-	// MaxProblems is how many problems are looked for: reading ends with the last.
+	// MaxProblems is how many different problems are looked for: reading ends with the last.
 	MaxProblems = 100
-	// MaxColumns is how many columns a line may have.
-	MaxColumns = 1_000
+	// maxLines is how many lines of a problem are named.
+	maxLines = 10
 	// MaxRows is how many lines a file may have, besides its header.
 	MaxRows = 100_000
 )
 
-// Report is what is wrong with the files.
+// Report is what is wrong with the files, and what of them is not used.
 type Report struct {
 	Problems []Problem
+	Ignored  []Column
+}
+
+// Total is in how many lines something is wrong, each problem for itself.
+func (r *Report) Total() int {
+	total := 0
+	for _, problem := range r.Problems {
+		total += problem.Count
+	}
+	return total
 }
 
 // Full says that no more problems are looked for: there may be more.
 func (r *Report) Full() bool { return len(r.Problems) >= MaxProblems }
 
-// Count is how many problems there are: 100+ where there may be more.
+// Count is how many problems there are, with a + where there may be more.
 func (r *Report) Count() string {
 	if r.Full() {
-		return strconv.Itoa(MaxProblems) + "+"
+		return strconv.Itoa(r.Total()) + "+"
 	}
-	return strconv.Itoa(len(r.Problems))
+	return strconv.Itoa(r.Total())
 }
 
 // add notes a problem of a column, with the parameters of its reason's sentence.
 func (r *Report) add(kind Kind, line int, column string, reason futurisysv1.ViolationReason, parameters ...any) {
-	r.put(Problem{kind, line, catalogue.Violation(reason, column, parameters...)})
+	r.put(kind, line, catalogue.Violation(reason, column, parameters...))
 }
 
-func (r *Report) put(problem Problem) {
+// put notes a problem, or that another line has one like it.
+func (r *Report) put(kind Kind, line int, wrong *futurisysv1.Violation) {
+	for i := range r.Problems {
+		if known := &r.Problems[i]; known.Kind == kind && proto.Equal(known.Violation, wrong) {
+			if known.Count++; len(known.Lines) < maxLines {
+				known.Lines = append(known.Lines, line)
+			}
+			return
+		}
+	}
 	if !r.Full() {
-		r.Problems = append(r.Problems, problem)
+		r.Problems = append(r.Problems, Problem{kind, line, wrong, []int{line}, 1})
 	}
 }
 
@@ -197,20 +232,20 @@ func (r *Report) addField(tables []*table, id int32, wrong *futurisysv1.Violatio
 		}
 	}
 	wrong.Field = column
-	r.put(Problem{kind, line, wrong})
+	r.put(kind, line, wrong)
 }
 
 // parseID reads an employee's id from the key column of a kind of file.
 func parseID(kind Kind, text string) (int32, *cellError) {
-	digits := text
+	digits := sheet.Text(text)
 	if kind == Evaluation {
 		var ok bool
-		if digits, ok = strings.CutPrefix(text, "E_"); !ok {
+		if digits, ok = strings.CutPrefix(digits, "E_"); !ok {
 			return 0, &cellError{futurisysv1.ViolationReason_VIOLATION_REASON_NOT_REVIEW_NUMBER, text}
 		}
 	}
-	id, err := strconv.ParseUint(digits, 10, 31)
-	if err != nil || id == 0 {
+	id, ok := sheet.Integer(digits)
+	if !ok || id < 1 || id > math.MaxInt32 {
 		return 0, &cellError{futurisysv1.ViolationReason_VIOLATION_REASON_NOT_EMPLOYEE_NUMBER, text}
 	}
 	return int32(id), nil

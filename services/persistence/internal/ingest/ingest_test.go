@@ -12,6 +12,7 @@ import (
 
 	"github.com/futurisys/futurisys/services/persistence/internal/ingest"
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
+	"github.com/futurisys/futurisys/services/platform/sheet"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -108,7 +109,6 @@ func TestEveryProblemIsNamedByFileLineAndColumn(t *testing.T) {
 	}{
 		"duplicate id":            {ingest.SIRH, "\n2,49,M", "\n1,49,M", "extrait_sirh:3:id_employee: employee 1 is in line 2 already"},
 		"missing column":          {ingest.Survey, "distance_domicile_travail,", "x,", "extrait_sondage:1:distance_domicile_travail: the column is missing"},
-		"unknown column":          {ingest.Survey, "distance_domicile_travail,", "x,", "extrait_sondage:1:x: unknown column"},
 		"column twice":            {ingest.SIRH, "age,genre", "age,age", "extrait_sirh:1:age: the column appears more than once"},
 		"no key":                  {ingest.Evaluation, "eval_number", "numero", "extrait_eval:1:eval_number: the column is missing"},
 		"unreadable percentage":   {ingest.Evaluation, "11 %", "onze %", `extrait_eval:2:augementation_salaire_precedente: must be a whole percentage such as "11 %", not "onze %"`},
@@ -155,7 +155,7 @@ func TestFilesThatDoNotGoTogether(t *testing.T) {
 		"empty":              {map[ingest.Kind][]byte{ingest.Joined: {}}, "joined:0:: the file is empty"},
 		"half a character":   {map[ingest.Kind][]byte{ingest.Joined: []byte("id_employee\n1\n\xc3")}, "joined:3:: not UTF-8, perhaps Windows-1252: save the file as UTF-8"},
 		"only a header":      {map[ingest.Kind][]byte{ingest.Joined: header(t)}, "joined:0:: the file has no employee"},
-		"not a CSV file":     {map[ingest.Kind][]byte{ingest.Joined: []byte("PK\x03\x04")}, "joined:1:id_employee: the column is missing"},
+		"no table":           {map[ingest.Kind][]byte{ingest.Joined: []byte("%PDF-1.7")}, "joined:0:: a file of kind PDF: save it as xlsx or CSV"},
 	} {
 		_, report := parse(test.files, anything)
 		if got := text(report); !strings.Contains(got, test.want) {
@@ -177,12 +177,78 @@ func TestRuleIsToldWhereItIsBroken(t *testing.T) {
 	}
 }
 
-func TestProblemsAreCountedBeyondThoseKept(t *testing.T) {
+// A fault that stands in each line is said once, with its lines.
+func TestEqualProblemsAreSaidOnce(t *testing.T) {
 	files := extracts(t)
 	files[ingest.Evaluation] = []byte(strings.ReplaceAll(string(files[ingest.Evaluation]), " %", " pour cent"))
 	_, report := parse(files, anything)
+	if len(report.Problems) > 15 || report.Total() != 1470 || report.Full() || report.Count() != "1470" {
+		t.Errorf("%d problems, %s in all", len(report.Problems), report.Count())
+	}
+	if first := report.Problems[0]; first.Line != first.Lines[0] || len(first.Lines) != 10 || first.Count <= 10 {
+		t.Errorf("got %+v", first)
+	}
+	files = extracts(t)
+	files[ingest.SIRH] = []byte(strings.ReplaceAll(string(files[ingest.SIRH]), ",M,", ",M"+strings.Repeat("x", 200)+","))
+	if _, report = parse(files, anything); len(report.Problems) != 1 {
+		t.Errorf("got %s", text(report))
+	}
+}
+
+func TestReadingEndsWithSoManyDifferentProblems(t *testing.T) {
+	var file strings.Builder
+	file.Write(header(t))
+	columns := strings.Count(string(header(t)), ",")
+	for i := range 1_000 {
+		fmt.Fprintf(&file, "x%d%s\n", i, strings.Repeat(",", columns))
+	}
+	_, report := parse(map[ingest.Kind][]byte{ingest.Joined: []byte(file.String())}, anything)
 	if len(report.Problems) != ingest.MaxProblems || !report.Full() || report.Count() != "100+" {
 		t.Errorf("%d problems, %s", len(report.Problems), report.Count())
+	}
+}
+
+// What spreadsheets make of the extracts is the same people.
+func TestExtractsAsPeopleSaveThem(t *testing.T) {
+	want, _ := parse(extracts(t), anything)
+	change := func(edit func(kind ingest.Kind, text string) string) map[ingest.Kind][]byte {
+		files := extracts(t)
+		for kind, content := range files {
+			files[kind] = []byte(edit(kind, string(content)))
+		}
+		return files
+	}
+	replace := func(old, with string) map[ingest.Kind][]byte {
+		return change(func(_ ingest.Kind, text string) string { return strings.ReplaceAll(text, old, with) })
+	}
+	for name, files := range map[string]map[ingest.Kind][]byte{
+		"another case of names": change(func(_ ingest.Kind, text string) string {
+			header, rest, _ := strings.Cut(text, "\n")
+			return " " + strings.ToUpper(header) + " \n" + rest
+		}),
+		"a column of theirs": change(func(_ ingest.Kind, text string) string {
+			header, rest, _ := strings.Cut(text, "\n")
+			return header + ",Remarques\n" + strings.ReplaceAll(rest, "\n", ",rien\n")
+		}),
+		"percentages with decimals": replace(" %", ",00 %"),
+		"accents in two":            replace("é", "e\u0301"),
+		"hard blanks":               replace(" ", "\u00a0"),
+	} {
+		if name == "percentages with decimals" { // the comma would be another column
+			files[ingest.Evaluation] = []byte(strings.ReplaceAll(strings.ReplaceAll(string(extracts(t)[ingest.Evaluation]), ",", ";"), " %", ",00 %"))
+			files[ingest.SIRH], files[ingest.Survey] = extracts(t)[ingest.SIRH], extracts(t)[ingest.Survey]
+		}
+		got, report := parse(files, anything)
+		if len(report.Problems) > 0 {
+			t.Errorf("%s: %s", name, text(report))
+			continue
+		}
+		if difference := cmp.Diff(want, got); difference != "" {
+			t.Errorf("%s: %.500s", name, difference)
+		}
+		if ignored := len(report.Ignored); (name == "a column of theirs") != (ignored == 3) {
+			t.Errorf("%s: %v are not used", name, report.Ignored)
+		}
 	}
 }
 
@@ -247,10 +313,10 @@ func TestFilesAreBounded(t *testing.T) {
 	}{
 		"nothing but commas":           {strings.Repeat(",", 1<<20), futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, 1},
 		"semicolons":                   {strings.Repeat(";", 1<<20), futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, 1},
-		"a wide line":                  {header + "1,40\n2," + strings.Repeat(",", ingest.MaxColumns) + "\n", futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, 3},
-		"wide over a line break":       {header + `1,"a` + "\n" + `"` + strings.Repeat(",", ingest.MaxColumns) + "\n", futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, 3},
+		"a wide line":                  {header + "1,40\n2," + strings.Repeat(",", sheet.MaxColumns) + "\n", futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, 3},
+		"wide over a line break":       {header + `1,"a` + "\n" + `"` + strings.Repeat(",", sheet.MaxColumns) + "\n", futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, 3},
 		"many lines":                   {header + strings.Repeat("1,40\n", 1<<20), futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN, 1},
-		"commas that are text stay so": {header + `1,"` + strings.Repeat(",", 2*ingest.MaxColumns) + "\"\n", futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN, 1},
+		"commas that are text stay so": {header + `1,"` + strings.Repeat(",", 2*sheet.MaxColumns) + "\"\n", futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN, 1},
 	} {
 		_, report := parse(map[ingest.Kind][]byte{ingest.Joined: []byte(test.file)}, anything)
 		if len(report.Problems) == 0 || len(report.Problems) > ingest.MaxProblems {

@@ -1,13 +1,12 @@
 package ingest
 
 import (
-	"encoding/csv"
 	"errors"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
+	"github.com/futurisys/futurisys/services/platform/sheet"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -44,76 +43,66 @@ func (t *table) fill(profile *store.Profile, l line) {
 }
 
 // readTable reads a file and reports every problem of it.
-func readTable(kind Kind, f File, report *Report) *table {
+func readTable(kind Kind, file File, report *Report) *table {
 	t := &table{kind: kind, lines: map[int32]line{}}
-	if !checkText(kind, f, report) {
-		return t
-	}
-	comma := separator(f)
-	if line, wide := tooWide(f, comma); wide {
-		report.add(kind, line, "", futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, "max", MaxColumns)
-		return t
-	}
-	reader := csv.NewReader(f.reader())
-	reader.Comma = comma
-	reader.FieldsPerRecord = -1 // counted here, to report every line that is off
-	reader.ReuseRecord = false
-	header, err := reader.Read()
+	read, err := sheet.Open(file)
 	if err != nil {
-		reportCSV(kind, err, report)
+		report.addError(kind, err)
 		return t
 	}
-	key := t.bindHeader(header, report)
+	defer read.Close()
+	key := t.bindHeader(read.Header(), report)
 	if len(report.Problems) > 0 {
 		return t
 	}
 	for !report.Full() {
-		record, err := reader.Read()
+		row, err := read.Next()
 		if errors.Is(err, io.EOF) {
 			return t
 		}
-		if err != nil {
-			reportCSV(kind, err, report)
-			return t
-		}
-		number, _ := reader.FieldPos(0)
 		if t.rows++; t.rows > MaxRows {
-			report.add(kind, number, "", futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_ROWS, "max", MaxRows)
+			report.add(kind, row.Line, "", futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_ROWS, "max", MaxRows)
 			return t
 		}
-		t.addLine(number, record, len(header), key, report)
+		if err != nil {
+			if report.addError(kind, err); row.Line == 0 { // nothing can be read behind it
+				return t
+			}
+			continue
+		}
+		t.addLine(row.Line, row.Cells, key, report)
 	}
 	return t
 }
 
-func reportCSV(kind Kind, err error, report *Report) {
-	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		report.add(kind, parse.Line, "", futurisysv1.ViolationReason_VIOLATION_REASON_NOT_CSV, "cause", parse.Err)
+// addError notes what a file, or a line of it, does not read for.
+func (r *Report) addError(kind Kind, err error) {
+	if wrong, ok := errors.AsType[*sheet.Error](err); ok {
+		r.add(kind, wrong.Line, "", wrong.Reason, wrong.Parameters...)
 		return
 	}
-	report.add(kind, 0, "", futurisysv1.ViolationReason_VIOLATION_REASON_NOT_CSV, "cause", err)
+	r.add(kind, 0, "", futurisysv1.ViolationReason_VIOLATION_REASON_NOT_CSV, "cause", err)
 }
 
 // bindHeader finds the stored columns in the header and returns where the key is.
 func (t *table) bindHeader(header []string, report *Report) int {
 	known := t.known()
 	key, seen := -1, map[string]bool{}
-	for at, cell := range header {
-		name := strings.TrimSpace(cell)
-		c, stored := known[name]
-		identity := name
+	for at, name := range header {
+		c, stored := known[sheet.Key(name)]
+		identity := sheet.Key(name)
 		if stored {
 			identity = c.field
 		}
 		switch {
-		case seen[identity]:
+		case identity != "" && seen[identity]:
 			report.add(t.kind, 1, name, futurisysv1.ViolationReason_VIOLATION_REASON_REPEATED_COLUMN)
-		case name == t.kind.key():
+		case identity == t.kind.key():
 			key = at
 		case stored:
 			t.columns = append(t.columns, bound{c, name, at})
-		case !slices.Contains(ignored(), name):
-			report.add(t.kind, 1, name, futurisysv1.ViolationReason_VIOLATION_REASON_UNKNOWN_COLUMN)
+		case name != "" && !slices.Contains(ignored(), identity):
+			report.Ignored = append(report.Ignored, Column{t.kind, name})
 		}
 		seen[identity] = true
 	}
@@ -121,37 +110,30 @@ func (t *table) bindHeader(header []string, report *Report) int {
 		report.add(t.kind, 1, t.kind.key(), futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN)
 	}
 	for _, c := range columns() {
-		if _, wanted := known[c.source]; wanted && !seen[c.field] && !c.optional {
+		if _, wanted := known[sheet.Key(c.source)]; wanted && !seen[c.field] && !c.optional {
 			report.add(t.kind, 1, c.source, futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN)
 		}
 	}
 	return key
 }
 
-// known are the stored columns that this kind of file has, by each name that it
+// known are the stored columns that this kind of file has, by the key of each name that it
 // may give them.
 func (t *table) known() map[string]column {
 	known := map[string]column{}
 	for _, c := range columns() {
 		if t.kind == Joined {
-			known[c.field] = c // a joined file may have the API's names
+			known[sheet.Key(c.field)] = c // a joined file may have the API's names
 		}
 		if t.kind == Joined || c.kind == t.kind {
-			known[c.source] = c
+			known[sheet.Key(c.source)] = c
 		}
 	}
 	return known
 }
 
 // addLine checks a line and keeps it under its employee.
-func (t *table) addLine(number int, record []string, width, key int, report *Report) {
-	if len(record) != width {
-		report.add(t.kind, number, "", futurisysv1.ViolationReason_VIOLATION_REASON_WRONG_FIELD_COUNT, "found", len(record), "expected", width)
-		return
-	}
-	for i := range record {
-		record[i] = strings.TrimSpace(record[i])
-	}
+func (t *table) addLine(number int, record []string, key int, report *Report) {
 	id, wrong := parseID(t.kind, record[key])
 	if wrong != nil {
 		report.add(t.kind, number, t.kind.key(), wrong.reason, wrong.parameters()...)

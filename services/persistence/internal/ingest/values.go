@@ -1,11 +1,10 @@
 package ingest
 
 import (
-	"fmt"
-	"strconv"
-	"strings"
+	"math"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
+	"github.com/futurisys/futurisys/services/platform/sheet"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -33,25 +32,24 @@ const longestText = 100
 
 func number(of func(*store.Profile) **int32) setter {
 	return func(p *store.Profile, cell string) *cellError {
-		return setNumber(of(p), cell, cell, futurisysv1.ViolationReason_VIOLATION_REASON_NOT_INTEGER)
+		return setNumber(of(p), cell, sheet.Integer, futurisysv1.ViolationReason_VIOLATION_REASON_NOT_INTEGER)
 	}
 }
 
 // percentage reads "11 %", as the extracts have it, or "11".
 func percentage(of func(*store.Profile) **int32) setter {
 	return func(p *store.Profile, cell string) *cellError {
-		digits := strings.TrimRight(strings.TrimSuffix(cell, "%"), " \u00a0\u202f")
-		return setNumber(of(p), digits, cell, futurisysv1.ViolationReason_VIOLATION_REASON_NOT_PERCENTAGE)
+		return setNumber(of(p), cell, sheet.Percent, futurisysv1.ViolationReason_VIOLATION_REASON_NOT_PERCENTAGE)
 	}
 }
 
-func setNumber(to **int32, digits, cell string, otherwise futurisysv1.ViolationReason) *cellError {
-	if cell == "" {
+func setNumber(to **int32, cell string, read func(string) (int64, bool), otherwise futurisysv1.ViolationReason) *cellError {
+	if sheet.Text(cell) == "" {
 		*to = nil
 		return nil
 	}
-	value, err := strconv.ParseInt(digits, 10, 32)
-	if err != nil {
+	value, ok := read(cell)
+	if !ok || value < math.MinInt32 || value > math.MaxInt32 {
 		return &cellError{otherwise, cell}
 	}
 	small := int32(value)
@@ -61,6 +59,7 @@ func setNumber(to **int32, digits, cell string, otherwise futurisysv1.ViolationR
 
 func text(of func(*store.Profile) **string) setter {
 	return func(p *store.Profile, cell string) *cellError {
+		cell = sheet.Text(cell)
 		if cell == "" {
 			*of(p) = nil
 			return nil
@@ -73,18 +72,15 @@ func text(of func(*store.Profile) **string) setter {
 	}
 }
 
-// yesNo reads Oui and Non, as the extracts have it, or true and false.
+// yesNo reads Oui and Non, as the extracts have it, and what else sheet.Boolean takes.
 func yesNo(of func(*store.Profile) **bool) setter {
 	return func(p *store.Profile, cell string) *cellError {
-		var value bool
-		switch strings.ToLower(cell) {
-		case "":
+		if sheet.Text(cell) == "" {
 			*of(p) = nil
 			return nil
-		case "oui", "true":
-			value = true
-		case "non", "false":
-		default:
+		}
+		value, ok := sheet.Boolean(cell)
+		if !ok {
 			return &cellError{futurisysv1.ViolationReason_VIOLATION_REASON_NOT_YES_OR_NO, cell}
 		}
 		*of(p) = &value
@@ -92,12 +88,12 @@ func yesNo(of func(*store.Profile) **bool) setter {
 	}
 }
 
-// quote shows a cell in a message, cut to a length that fits one.
+// quote shows a cell in a message as it stands, cut to a length that fits one.
 func quote(cell string) string {
 	const longest = 40
 	runes := []rune(cell)
 	if len(runes) > longest {
-		return fmt.Sprintf("%q...", string(runes[:longest]))
+		return `"` + string(runes[:longest]) + `..."`
 	}
-	return fmt.Sprintf("%q", cell)
+	return `"` + cell + `"`
 }

@@ -45,13 +45,21 @@ func (s *Employee) ImportEmployees(stream importStream) error {
 // importReport is a report as the API has it.
 func importReport(r *importing.Report) *futurisysv1.ImportReport {
 	out := &futurisysv1.ImportReport{
-		EmployeeCount: int32(r.Employees), ValidateOnly: r.ValidateOnly, ProblemCount: int32(len(r.Problems.Problems)), ProblemCountIsMinimum: r.Problems.Full(),
+		EmployeeCount: int32(r.Employees), ValidateOnly: r.ValidateOnly, ProblemCount: int32(r.Problems.Total()), ProblemCountIsMinimum: r.Problems.Full(),
 		CreatedCount: int32(r.Changes.Created), UpdatedCount: int32(r.Changes.Updated), UnchangedCount: int32(r.Changes.Unchanged),
 	}
 	for _, problem := range r.Problems.Problems {
+		lines := make([]int32, len(problem.Lines))
+		for i, line := range problem.Lines {
+			lines[i] = int32(line)
+		}
 		out.Problems = append(out.Problems, &futurisysv1.ImportProblem{
 			Kind: futurisysv1.ImportFileKind(problem.Kind), Line: int32(problem.Line), Violation: problem.Violation,
+			Lines: lines, LineCount: int32(problem.Count),
 		})
+	}
+	for _, column := range r.Problems.Ignored {
+		out.IgnoredColumns = append(out.IgnoredColumns, &futurisysv1.IgnoredColumn{Kind: futurisysv1.ImportFileKind(column.Kind), Name: column.Name})
 	}
 	return out
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-faster/jx"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -154,8 +155,11 @@ func Text(field protoreflect.FieldDescriptor, text string) (futurisysv1.Violatio
 	case protoreflect.MessageKind:
 		switch field.Message().FullName() {
 		case "google.protobuf.Timestamp":
-			_, err := time.Parse(time.RFC3339Nano, text)
-			return expected("a timestamp such as 2026-01-31T12:00:00Z", err)
+			at, err := time.Parse(time.RFC3339Nano, text)
+			if err == nil {
+				err = timestamppb.New(at).CheckValid() // its years are 1 to 9999
+			}
+			return expected("a time of RFC 3339 such as 2026-01-31T12:00:00Z, in an address with %2B for +", err)
 		case "google.protobuf.FieldMask":
 		default:
 			return futurisysv1.ViolationReason_VIOLATION_REASON_UNKNOWN_PARAMETER, nil

@@ -35,9 +35,14 @@ func newMarshaler(decoder *jsoncodec.Decoder) *marshaler {
 func (m *marshaler) NewDecoder(body io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(into any) error {
 		err := m.read(body, into)
-		if noted, ok := body.(*requestBody); ok {
-			noted.err = err
+		noted, ok := body.(*requestBody)
+		if !ok {
+			return err
 		}
+		if message, is := into.(proto.Message); err == nil && is && noted.route.Method != nil {
+			err = noted.contradicts(message.ProtoReflect())
+		}
+		noted.err = err
 		return err
 	})
 }

@@ -40,7 +40,7 @@ func (m routing) checkRequest(next http.Handler) http.Handler {
 			return
 		}
 		if route.Body != "" {
-			r.Body = &requestBody{ReadCloser: r.Body, length: r.ContentLength}
+			r.Body = &requestBody{ReadCloser: r.Body, length: r.ContentLength, route: route, path: r.URL.Path}
 		}
 		if route.Body != "" && route.Body != "*" {
 			// grpc-gateway reads such a body twice, from a copy.
@@ -59,7 +59,35 @@ type requestBody struct {
 	io.ReadCloser
 
 	length int64 // -1: it is not known
+	route  routes.Route
+	path   string
 	err    error
+}
+
+// contradicts says where a body that was read has another value than the path, which
+// grpc-gateway would put in its place without a word.
+func (b *requestBody) contradicts(message protoreflect.Message) error {
+	var violations []*futurisysv1.Violation
+	for name, inPath := range b.route.Parameters(b.path) {
+		field := name
+		if b.route.Body != "*" {
+			var within bool
+			if field, within = strings.CutPrefix(name, b.route.Body+"."); !within {
+				continue
+			}
+		}
+		descriptor := message.Descriptor().Fields().ByName(protoreflect.Name(field))
+		if descriptor == nil || !message.Has(descriptor) {
+			continue
+		}
+		if inBody := message.Get(descriptor).String(); inBody != inPath {
+			violations = append(violations, catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_CONTRADICTS_PATH, name, "body", inBody, "path", inPath))
+		}
+	}
+	if len(violations) > 0 {
+		return apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, violations...)
+	}
+	return nil
 }
 
 // readAll reads a body to its end.
@@ -89,8 +117,14 @@ func (m routing) readBody(r *http.Request, route routes.Route) error {
 		return err
 	}
 	field := route.Method.Input().Fields().ByName(protoreflect.Name(route.Body))
-	if err := decodeBody(m.decoder, data, dynamicpb.NewMessage(field.Message())); err != nil {
+	message := dynamicpb.NewMessage(field.Message())
+	if err := decodeBody(m.decoder, data, message); err != nil {
 		return err
+	}
+	if noted, ok := r.Body.(*requestBody); ok {
+		if err := noted.contradicts(message); err != nil {
+			return err
+		}
 	}
 	r.Body = &requestBody{ReadCloser: io.NopCloser(bytes.NewReader(data)), length: int64(len(data))}
 	return nil
@@ -126,12 +160,17 @@ func queryViolations(route routes.Route, values url.Values) []*futurisysv1.Viola
 	wrong := func(reason futurisysv1.ViolationReason, name string, parameters ...any) {
 		violations = append(violations, catalogue.Violation(reason, name, parameters...))
 	}
+	given := map[protoreflect.FullName]bool{} // pageSize and page_size are one
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		field := fieldOf(route.Method.Input(), name)
+		twice := field != nil && given[field.FullName()]
+		if field != nil {
+			given[field.FullName()] = true
+		}
 		switch {
 		case route.Body == "*" || field == nil || route.Binds(string(field.Name())):
 			wrong(futurisysv1.ViolationReason_VIOLATION_REASON_UNKNOWN_PARAMETER, name)
-		case len(values[name]) > 1 && !field.IsList():
+		case (twice || len(values[name]) > 1) && !field.IsList():
 			wrong(futurisysv1.ViolationReason_VIOLATION_REASON_REPEATED, name)
 		default:
 			for _, value := range values[name] {

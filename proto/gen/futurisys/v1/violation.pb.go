@@ -150,6 +150,8 @@ const (
 	ViolationReason_VIOLATION_REASON_UNKNOWN_SEPARATOR ViolationReason = 60
 	// The file is a workbook that does not read.
 	ViolationReason_VIOLATION_REASON_NOT_XLSX ViolationReason = 61
+	// The body has another value than the path.
+	ViolationReason_VIOLATION_REASON_CONTRADICTS_PATH ViolationReason = 62
 )
 
 // Enum value maps for ViolationReason.
@@ -217,6 +219,7 @@ var (
 		59: "VIOLATION_REASON_FILE_KIND",
 		60: "VIOLATION_REASON_UNKNOWN_SEPARATOR",
 		61: "VIOLATION_REASON_NOT_XLSX",
+		62: "VIOLATION_REASON_CONTRADICTS_PATH",
 	}
 	ViolationReason_value = map[string]int32{
 		"VIOLATION_REASON_UNSPECIFIED":            0,
@@ -281,6 +284,7 @@ var (
 		"VIOLATION_REASON_FILE_KIND":              59,
 		"VIOLATION_REASON_UNKNOWN_SEPARATOR":      60,
 		"VIOLATION_REASON_NOT_XLSX":               61,
+		"VIOLATION_REASON_CONTRADICTS_PATH":       62,
 	}
 )
 
@@ -452,7 +456,7 @@ const file_futurisys_v1_violation_proto_rawDesc = "" +
 	"Violations\x127\n" +
 	"\n" +
 	"violations\x18\x01 \x03(\v2\x17.futurisys.v1.ViolationR\n" +
-	"violations*\xaa9\n" +
+	"violations*\xba:\n" +
 	"\x0fViolationReason\x12 \n" +
 	"\x1cVIOLATION_REASON_UNSPECIFIED\x10\x00\x12D\n" +
 	"\x19VIOLATION_REASON_REQUIRED\x10\x01\x1a%\xca\xf3\x18!\n" +
@@ -577,7 +581,9 @@ const file_futurisys_v1_violation_proto_rawDesc = "" +
 	"\"VIOLATION_REASON_UNKNOWN_SEPARATOR\x10<\x1a\xab\x01\xca\xf3\x18\xa6\x01\n" +
 	"Athe columns are separated by {found}: use comma, semicolon or tab\x12ales colonnes sont séparées par {found} : utilisez la virgule, le point-virgule ou la tabulation\x12r\n" +
 	"\x19VIOLATION_REASON_NOT_XLSX\x10=\x1aS\xca\xf3\x18O\n" +
-	"\x1enot a valid xlsx file: {cause}\x12-ce n'est pas un fichier xlsx valide : {cause}BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\x1enot a valid xlsx file: {cause}\x12-ce n'est pas un fichier xlsx valide : {cause}\x12\x8d\x01\n" +
+	"!VIOLATION_REASON_CONTRADICTS_PATH\x10>\x1af\xca\xf3\x18b\n" +
+	",is {body} in the body and {path} in the path\x122vaut {body} dans le corps et {path} dans l'adresseBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_violation_proto_rawDescOnce sync.Once

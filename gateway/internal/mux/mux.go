@@ -37,6 +37,7 @@ func New(ctx context.Context, services Services, table *routes.Table) (http.Hand
 	served := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler(known.decoder)),
 		runtime.WithErrorHandler(errorHandler),
+		runtime.WithForwardResponseOption(writeETag),
 		runtime.WithRoutingErrorHandler(known.routingErrorHandler),
 		runtime.WithIncomingHeaderMatcher(forwardHeader),
 		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }), // gRPC's own are nobody's business
@@ -62,9 +63,9 @@ func New(ctx context.Context, services Services, table *routes.Table) (http.Hand
 		}
 	}
 	if services.Persistence == nil {
-		return known.withoutDatabase(known.guardVerbs(known.checkRequest(served))), nil
+		return known.withoutDatabase(known.guardVerbs(known.ifMatch(known.checkRequest(served)))), nil
 	}
-	return withImport(known.guardVerbs(known.checkRequest(served)), importHandler{employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), routing: known}), nil
+	return withImport(known.guardVerbs(known.ifMatch(known.checkRequest(served))), importHandler{employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), routing: known}), nil
 }
 
 // forwardHeader says which headers reach the services: a closed list. A cookie, or

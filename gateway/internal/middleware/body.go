@@ -1,9 +1,12 @@
 package middleware
 
 import (
+	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/futurisys/futurisys/gateway/internal/routes"
 	"github.com/futurisys/futurisys/proto/policy"
@@ -21,10 +24,23 @@ func Body(fail Fail) Middleware {
 			route, served := routes.From(r.Context())
 			limit := policy.MaxRequestBytes(route.Policy)
 			if r.ContentLength > limit {
+				w.Header().Set("Connection", "close")
 				fail(w, r, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", limit))
+				drain(w, r.Body)
 				return
 			}
-			r.Body = http.MaxBytesReader(w, r.Body, limit)
+			if encoding := r.Header.Get("Content-Encoding"); served && encoding != "" && encoding != "identity" {
+				fail(w, r, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNSUPPORTED_MEDIA_TYPE, "expected", "a body without Content-Encoding"))
+				return
+			}
+			whole := r.Body
+			bounded := &boundedBody{ReadCloser: http.MaxBytesReader(w, r.Body, limit)}
+			r.Body = bounded
+			defer func() {
+				if bounded.exceeded {
+					drain(w, whole)
+				}
+			}()
 			if served && !route.Form && r.ContentLength != 0 && !isJSON(r.Header.Get("Content-Type")) {
 				fail(w, r, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNSUPPORTED_MEDIA_TYPE, "expected", "application/json"))
 				return
@@ -34,11 +50,42 @@ func Body(fail Fail) Middleware {
 	}
 }
 
+// boundedBody is a body that knows whether there was more than may be.
+type boundedBody struct {
+	io.ReadCloser
+
+	exceeded bool
+}
+
+// Read reads on.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if _, is := errors.AsType[*http.MaxBytesError](err); is {
+		b.exceeded = true
+	}
+	return n, err //nolint:wrapcheck // net/http's own
+}
+
+// How much of a body that was refused is still taken, and for how long.
+const (
+	drainBytes = 128 << 20
+	drainTime  = 10 * time.Second
+)
+
+// drain takes the rest of a body that was refused: a caller who is still sending would find
+// the connection reset, and never see why.
+func drain(w http.ResponseWriter, body io.Reader) {
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(drainTime)) // a writer without deadlines is one of a test
+	_ = connection.Flush()
+	_, _ = io.CopyN(io.Discard, body, drainBytes)
+}
+
 func isJSON(contentType string) bool {
 	if contentType == "" {
 		return true // curl users forget it; the body is read as JSON in any case
 	}
 	kind, parameters, err := mime.ParseMediaType(contentType)
 	charset := strings.ToLower(parameters["charset"])
-	return err == nil && kind == "application/json" && (charset == "" || charset == "utf-8")
+	return err == nil && kind == "application/json" && (charset == "" || charset == "utf-8" || charset == "utf8")
 }

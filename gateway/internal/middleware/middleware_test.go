@@ -156,6 +156,48 @@ func TestSlowBodyIsCutOff(t *testing.T) {
 	}
 }
 
+// A caller who is still sending gets his answer, and no reset.
+func TestTooLargeIsSaidToWhoIsStillSending(t *testing.T) {
+	server := httptest.NewServer(middleware.Chain(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err != nil {
+			fail(w, r, err)
+		}
+	}), byPath(t), middleware.Body(fail), middleware.Deadline(time.Minute)))
+	defer server.Close()
+	for name, body := range map[string]io.Reader{
+		"of known length":   strings.NewReader(strings.Repeat("x", 8<<20)),
+		"of unknown length": io.LimitReader(strings.NewReader(strings.Repeat("x", 8<<20)), 8<<20),
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/v1/batch", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusTeapot {
+			t.Errorf("%s: got %d", name, answer.StatusCode)
+		}
+	}
+}
+
+func TestEncodedBodiesAreRefused(t *testing.T) {
+	handler := middleware.Chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), byPath(t), middleware.Body(fail))
+	for encoding, want := range map[string]int{"": http.StatusOK, "identity": http.StatusOK, "gzip": http.StatusTeapot, "br": http.StatusTeapot} {
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/batch", strings.NewReader("{}"))
+		request.Header.Set("Content-Encoding", encoding)
+		request.Header.Set("Content-Type", "application/json; charset=utf8")
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		if recorder.Code != want {
+			t.Errorf("%q: got %d %s", encoding, recorder.Code, recorder.Body)
+		}
+	}
+}
+
 func TestRequestsBeyondTheLimitAreRefused(t *testing.T) {
 	began, end := make(chan struct{}), make(chan struct{})
 	handler := middleware.Chain(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -17,6 +17,7 @@ import (
 // importHandler passes the files of a form on to persistence, piece by piece.
 type importHandler struct {
 	employees futurisysv1.EmployeeServiceClient
+	models    futurisysv1.ModelServiceClient
 	routing   routing
 }
 
@@ -64,7 +65,11 @@ func (h importHandler) run(r *http.Request) (*futurisysv1.ImportReport, error) {
 	if unread, ok := errors.AsType[importstream.ReadError](err); ok {
 		return nil, formError(unread.Err)
 	}
-	return report, err //nolint:wrapcheck // a status
+	if err != nil {
+		return nil, err //nolint:wrapcheck // a status
+	}
+	importstream.Warn(r.Context(), h.models, report)
+	return report, nil
 }
 
 // validateOnly reads the only parameter of the route.

@@ -65,7 +65,9 @@ func New(ctx context.Context, services Services, table *routes.Table) (http.Hand
 	if services.Persistence == nil {
 		return known.withoutDatabase(known.guardVerbs(known.ifMatch(known.checkRequest(served)))), nil
 	}
-	return withImport(known.guardVerbs(known.ifMatch(known.checkRequest(served))), importHandler{employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), routing: known}), nil
+	return withImport(known.guardVerbs(known.ifMatch(known.checkRequest(served))), importHandler{
+		employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), models: futurisysv1.NewModelServiceClient(services.Inference), routing: known,
+	}), nil
 }
 
 // forwardHeader says which headers reach the services: a closed list. A cookie, or

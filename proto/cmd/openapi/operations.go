@@ -148,7 +148,7 @@ func addImport(document object) {
 		"additionalProperties": false,
 	}
 	schemas := child(child(document, "components"), "schemas")
-	schemas["futurisys.v1.ImportReport"], schemas["futurisys.v1.ImportProblem"], schemas["futurisys.v1.IgnoredColumn"] = importSchemas()
+	schemas["futurisys.v1.ImportReport"], schemas["futurisys.v1.ImportProblem"], schemas["futurisys.v1.IgnoredColumn"], schemas["futurisys.v1.CategoryCount"] = importSchemas()
 	child(document, "paths")["/v1/employees:import"] = object{"post": object{
 		"tags":        []any{"EmployeeService"},
 		"operationId": "EmployeeService_ImportEmployees",
@@ -168,9 +168,12 @@ func addImport(document object) {
 
 // importSchemas are the report, its problems and its columns, as ImportEmployees answers them
 // over gRPC.
-func importSchemas() (report, problem, column object) {
+func importSchemas() (report, problem, column, category object) {
 	count := func(what string) object {
 		return object{"type": "integer", "format": "int32", "minimum": 0, "description": what}
+	}
+	list := func(of, what string) object {
+		return object{"type": "array", "items": object{"$ref": "#/components/schemas/futurisys.v1." + of}, "description": what}
 	}
 	kinds := make([]any, 0, 5)
 	for _, kind := range []string{"UNSPECIFIED", "JOINED", "SIRH", "EVAL", "SONDAGE"} {
@@ -193,25 +196,29 @@ func importSchemas() (report, problem, column object) {
 			"name": object{"type": "string", "description": "Its name, as the header spells it."},
 		},
 	}
+	category = object{
+		"type": "object", "description": "How often a value stands in the files of an import.", "additionalProperties": false,
+		"properties": object{
+			"field": object{"type": "string", "description": "A field of EmployeeProfile."},
+			"value": object{"type": "string", "description": "Its value."},
+			"count": count("How many employees have it."),
+		},
+	}
 	report = object{
 		"type": "object", "description": "What came of an import.", "additionalProperties": false,
 		"properties": object{
-			"employeeCount":  count("Employees in the files."),
-			"createdCount":   count("How many are added."),
-			"updatedCount":   count("How many are changed."),
-			"unchangedCount": count("How many are on record just so already."),
-			"validateOnly":   object{"type": "boolean", "description": "Whether this is only what would be done."},
-			"problems": object{
-				"type": "array", "items": object{"$ref": "#/components/schemas/futurisys.v1.ImportProblem"},
-				"description": "What is wrong with the files, the first 100 different problems. Only with validateOnly.",
-			},
+			"employeeCount":         count("Employees in the files."),
+			"createdCount":          count("How many are added."),
+			"updatedCount":          count("How many are changed."),
+			"unchangedCount":        count("How many are on record just so already."),
+			"validateOnly":          object{"type": "boolean", "description": "Whether this is only what would be done."},
+			"problems":              list("ImportProblem", "What is wrong with the files, the first 100 different problems. Only with validateOnly."),
 			"problemCount":          count("In how many lines something is wrong, each problem for itself."),
 			"problemCountIsMinimum": object{"type": "boolean", "description": "Whether there may be more: reading ends at the hundredth different problem."},
-			"ignoredColumns": object{
-				"type": "array", "items": object{"$ref": "#/components/schemas/futurisys.v1.IgnoredColumn"},
-				"description": "The columns that are not used, because none of ours has such a name.",
-			},
+			"ignoredColumns":        list("IgnoredColumn", "The columns that are not used, because none of ours has such a name."),
+			"categories":            list("CategoryCount", "The values that the fields of categories have in the files, at most 100 of each field, the most frequent first."),
+			"warnings":              list("Violation", "What is no problem of the files, and will be one of scoring: values that a version which serves does not know."),
 		},
 	}
-	return report, problem, column
+	return report, problem, column, category
 }

@@ -70,6 +70,7 @@ func (h *handlers) importFiles(v *ui.View, w http.ResponseWriter, r *http.Reques
 		report, err := h.run(ctx, p, files, only)
 		switch {
 		case err == nil:
+			importstream.Warn(ctx, h.Models.Client, report)
 			p.End(reportPart(v, report))
 		case p.Gone():
 			return err
@@ -125,6 +126,11 @@ func linesOf(v *ui.View, problem *futurisysv1.ImportProblem) string {
 		return strings.Join(lines, ", ")
 	}
 	return v.T("import_lines", "Lines", strings.Join(lines, ", ")+"…", "Count", v.Integer(int(problem.GetLineCount())))
+}
+
+// warningOf is a value that the model does not know, by the name of its field.
+func warningOf(v *ui.View, warning *futurisysv1.Violation) string {
+	return v.FieldName(warning.GetField(), nil) + " " + warning.GetParameters()["value"] + " : " + v.Violation(warning)
 }
 
 // ignoredColumns are the columns that an import does not use.

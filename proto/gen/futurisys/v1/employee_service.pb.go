@@ -923,8 +923,14 @@ type ImportReport struct {
 	ProblemCountIsMinimum bool `protobuf:"varint,8,opt,name=problem_count_is_minimum,json=problemCountIsMinimum,proto3" json:"problem_count_is_minimum,omitempty"`
 	// The columns that are not used, because none of ours has such a name.
 	IgnoredColumns []*IgnoredColumn `protobuf:"bytes,9,rep,name=ignored_columns,json=ignoredColumns,proto3" json:"ignored_columns,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The values that the fields of categories have in the files, at most 100 of each field,
+	// the most frequent first.
+	Categories []*CategoryCount `protobuf:"bytes,10,rep,name=categories,proto3" json:"categories,omitempty"`
+	// What is no problem of the files, and will be one of scoring: values that a version which
+	// serves does not know.
+	Warnings      []*Violation `protobuf:"bytes,11,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportReport) Reset() {
@@ -1020,6 +1026,84 @@ func (x *ImportReport) GetIgnoredColumns() []*IgnoredColumn {
 	return nil
 }
 
+func (x *ImportReport) GetCategories() []*CategoryCount {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+func (x *ImportReport) GetWarnings() []*Violation {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+// How often a value stands in the files of an import.
+type CategoryCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A field of EmployeeProfile.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// Its value.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// How many employees have it.
+	Count         int32 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CategoryCount) Reset() {
+	*x = CategoryCount{}
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CategoryCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CategoryCount) ProtoMessage() {}
+
+func (x *CategoryCount) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CategoryCount.ProtoReflect.Descriptor instead.
+func (*CategoryCount) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CategoryCount) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *CategoryCount) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *CategoryCount) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // A column of a file that is not used.
 type IgnoredColumn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1033,7 +1117,7 @@ type IgnoredColumn struct {
 
 func (x *IgnoredColumn) Reset() {
 	*x = IgnoredColumn{}
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[14]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1045,7 +1129,7 @@ func (x *IgnoredColumn) String() string {
 func (*IgnoredColumn) ProtoMessage() {}
 
 func (x *IgnoredColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[14]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1058,7 +1142,7 @@ func (x *IgnoredColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IgnoredColumn.ProtoReflect.Descriptor instead.
 func (*IgnoredColumn) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{14}
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *IgnoredColumn) GetKind() ImportFileKind {
@@ -1095,7 +1179,7 @@ type ImportProblem struct {
 
 func (x *ImportProblem) Reset() {
 	*x = ImportProblem{}
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[15]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1191,7 @@ func (x *ImportProblem) String() string {
 func (*ImportProblem) ProtoMessage() {}
 
 func (x *ImportProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[15]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1204,7 @@ func (x *ImportProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportProblem.ProtoReflect.Descriptor instead.
 func (*ImportProblem) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{15}
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ImportProblem) GetKind() ImportFileKind {
@@ -1213,7 +1297,7 @@ const file_futurisys_v1_employee_service_proto_rawDesc = "" +
 	"\acontent\":\n" +
 	"\x0eImportProgress\x12\x12\n" +
 	"\x04done\x18\x01 \x01(\x05R\x04done\x12\x14\n" +
-	"\x05total\x18\x02 \x01(\x05R\x05total\"\xaa\x03\n" +
+	"\x05total\x18\x02 \x01(\x05R\x05total\"\x9c\x04\n" +
 	"\fImportReport\x12%\n" +
 	"\x0eemployee_count\x18\x01 \x01(\x05R\remployeeCount\x12#\n" +
 	"\rcreated_count\x18\x02 \x01(\x05R\fcreatedCount\x12#\n" +
@@ -1223,7 +1307,16 @@ const file_futurisys_v1_employee_service_proto_rawDesc = "" +
 	"\bproblems\x18\x06 \x03(\v2\x1b.futurisys.v1.ImportProblemR\bproblems\x12#\n" +
 	"\rproblem_count\x18\a \x01(\x05R\fproblemCount\x127\n" +
 	"\x18problem_count_is_minimum\x18\b \x01(\bR\x15problemCountIsMinimum\x12D\n" +
-	"\x0fignored_columns\x18\t \x03(\v2\x1b.futurisys.v1.IgnoredColumnR\x0eignoredColumns\"U\n" +
+	"\x0fignored_columns\x18\t \x03(\v2\x1b.futurisys.v1.IgnoredColumnR\x0eignoredColumns\x12;\n" +
+	"\n" +
+	"categories\x18\n" +
+	" \x03(\v2\x1b.futurisys.v1.CategoryCountR\n" +
+	"categories\x123\n" +
+	"\bwarnings\x18\v \x03(\v2\x17.futurisys.v1.ViolationR\bwarnings\"Q\n" +
+	"\rCategoryCount\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\x05R\x05count\"U\n" +
 	"\rIgnoredColumn\x120\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1c.futurisys.v1.ImportFileKindR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"\xcd\x01\n" +
@@ -1265,7 +1358,7 @@ func file_futurisys_v1_employee_service_proto_rawDescGZIP() []byte {
 }
 
 var file_futurisys_v1_employee_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_futurisys_v1_employee_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_futurisys_v1_employee_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_futurisys_v1_employee_service_proto_goTypes = []any{
 	(ImportFileKind)(0),               // 0: futurisys.v1.ImportFileKind
 	(*GetEmployeeRequest)(nil),        // 1: futurisys.v1.GetEmployeeRequest
@@ -1282,48 +1375,51 @@ var file_futurisys_v1_employee_service_proto_goTypes = []any{
 	(*ImportEmployeesResponse)(nil),   // 12: futurisys.v1.ImportEmployeesResponse
 	(*ImportProgress)(nil),            // 13: futurisys.v1.ImportProgress
 	(*ImportReport)(nil),              // 14: futurisys.v1.ImportReport
-	(*IgnoredColumn)(nil),             // 15: futurisys.v1.IgnoredColumn
-	(*ImportProblem)(nil),             // 16: futurisys.v1.ImportProblem
-	(*Employee)(nil),                  // 17: futurisys.v1.Employee
-	(*fieldmaskpb.FieldMask)(nil),     // 18: google.protobuf.FieldMask
-	(*Violation)(nil),                 // 19: futurisys.v1.Violation
-	(*emptypb.Empty)(nil),             // 20: google.protobuf.Empty
+	(*CategoryCount)(nil),             // 15: futurisys.v1.CategoryCount
+	(*IgnoredColumn)(nil),             // 16: futurisys.v1.IgnoredColumn
+	(*ImportProblem)(nil),             // 17: futurisys.v1.ImportProblem
+	(*Employee)(nil),                  // 18: futurisys.v1.Employee
+	(*fieldmaskpb.FieldMask)(nil),     // 19: google.protobuf.FieldMask
+	(*Violation)(nil),                 // 20: futurisys.v1.Violation
+	(*emptypb.Empty)(nil),             // 21: google.protobuf.Empty
 }
 var file_futurisys_v1_employee_service_proto_depIdxs = []int32{
-	17, // 0: futurisys.v1.ListEmployeesResponse.employees:type_name -> futurisys.v1.Employee
-	17, // 1: futurisys.v1.CreateEmployeeRequest.employee:type_name -> futurisys.v1.Employee
-	17, // 2: futurisys.v1.UpdateEmployeeRequest.employee:type_name -> futurisys.v1.Employee
-	18, // 3: futurisys.v1.UpdateEmployeeRequest.update_mask:type_name -> google.protobuf.FieldMask
-	17, // 4: futurisys.v1.BatchGetEmployeesResponse.employees:type_name -> futurisys.v1.Employee
+	18, // 0: futurisys.v1.ListEmployeesResponse.employees:type_name -> futurisys.v1.Employee
+	18, // 1: futurisys.v1.CreateEmployeeRequest.employee:type_name -> futurisys.v1.Employee
+	18, // 2: futurisys.v1.UpdateEmployeeRequest.employee:type_name -> futurisys.v1.Employee
+	19, // 3: futurisys.v1.UpdateEmployeeRequest.update_mask:type_name -> google.protobuf.FieldMask
+	18, // 4: futurisys.v1.BatchGetEmployeesResponse.employees:type_name -> futurisys.v1.Employee
 	10, // 5: futurisys.v1.ImportEmployeesRequest.options:type_name -> futurisys.v1.ImportOptions
 	11, // 6: futurisys.v1.ImportEmployeesRequest.chunk:type_name -> futurisys.v1.ImportChunk
 	0,  // 7: futurisys.v1.ImportChunk.kind:type_name -> futurisys.v1.ImportFileKind
 	13, // 8: futurisys.v1.ImportEmployeesResponse.progress:type_name -> futurisys.v1.ImportProgress
 	14, // 9: futurisys.v1.ImportEmployeesResponse.report:type_name -> futurisys.v1.ImportReport
-	16, // 10: futurisys.v1.ImportReport.problems:type_name -> futurisys.v1.ImportProblem
-	15, // 11: futurisys.v1.ImportReport.ignored_columns:type_name -> futurisys.v1.IgnoredColumn
-	0,  // 12: futurisys.v1.IgnoredColumn.kind:type_name -> futurisys.v1.ImportFileKind
-	0,  // 13: futurisys.v1.ImportProblem.kind:type_name -> futurisys.v1.ImportFileKind
-	19, // 14: futurisys.v1.ImportProblem.violation:type_name -> futurisys.v1.Violation
-	1,  // 15: futurisys.v1.EmployeeService.GetEmployee:input_type -> futurisys.v1.GetEmployeeRequest
-	2,  // 16: futurisys.v1.EmployeeService.ListEmployees:input_type -> futurisys.v1.ListEmployeesRequest
-	4,  // 17: futurisys.v1.EmployeeService.CreateEmployee:input_type -> futurisys.v1.CreateEmployeeRequest
-	5,  // 18: futurisys.v1.EmployeeService.UpdateEmployee:input_type -> futurisys.v1.UpdateEmployeeRequest
-	6,  // 19: futurisys.v1.EmployeeService.DeleteEmployee:input_type -> futurisys.v1.DeleteEmployeeRequest
-	7,  // 20: futurisys.v1.EmployeeService.BatchGetEmployees:input_type -> futurisys.v1.BatchGetEmployeesRequest
-	9,  // 21: futurisys.v1.EmployeeService.ImportEmployees:input_type -> futurisys.v1.ImportEmployeesRequest
-	17, // 22: futurisys.v1.EmployeeService.GetEmployee:output_type -> futurisys.v1.Employee
-	3,  // 23: futurisys.v1.EmployeeService.ListEmployees:output_type -> futurisys.v1.ListEmployeesResponse
-	17, // 24: futurisys.v1.EmployeeService.CreateEmployee:output_type -> futurisys.v1.Employee
-	17, // 25: futurisys.v1.EmployeeService.UpdateEmployee:output_type -> futurisys.v1.Employee
-	20, // 26: futurisys.v1.EmployeeService.DeleteEmployee:output_type -> google.protobuf.Empty
-	8,  // 27: futurisys.v1.EmployeeService.BatchGetEmployees:output_type -> futurisys.v1.BatchGetEmployeesResponse
-	12, // 28: futurisys.v1.EmployeeService.ImportEmployees:output_type -> futurisys.v1.ImportEmployeesResponse
-	22, // [22:29] is the sub-list for method output_type
-	15, // [15:22] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	17, // 10: futurisys.v1.ImportReport.problems:type_name -> futurisys.v1.ImportProblem
+	16, // 11: futurisys.v1.ImportReport.ignored_columns:type_name -> futurisys.v1.IgnoredColumn
+	15, // 12: futurisys.v1.ImportReport.categories:type_name -> futurisys.v1.CategoryCount
+	20, // 13: futurisys.v1.ImportReport.warnings:type_name -> futurisys.v1.Violation
+	0,  // 14: futurisys.v1.IgnoredColumn.kind:type_name -> futurisys.v1.ImportFileKind
+	0,  // 15: futurisys.v1.ImportProblem.kind:type_name -> futurisys.v1.ImportFileKind
+	20, // 16: futurisys.v1.ImportProblem.violation:type_name -> futurisys.v1.Violation
+	1,  // 17: futurisys.v1.EmployeeService.GetEmployee:input_type -> futurisys.v1.GetEmployeeRequest
+	2,  // 18: futurisys.v1.EmployeeService.ListEmployees:input_type -> futurisys.v1.ListEmployeesRequest
+	4,  // 19: futurisys.v1.EmployeeService.CreateEmployee:input_type -> futurisys.v1.CreateEmployeeRequest
+	5,  // 20: futurisys.v1.EmployeeService.UpdateEmployee:input_type -> futurisys.v1.UpdateEmployeeRequest
+	6,  // 21: futurisys.v1.EmployeeService.DeleteEmployee:input_type -> futurisys.v1.DeleteEmployeeRequest
+	7,  // 22: futurisys.v1.EmployeeService.BatchGetEmployees:input_type -> futurisys.v1.BatchGetEmployeesRequest
+	9,  // 23: futurisys.v1.EmployeeService.ImportEmployees:input_type -> futurisys.v1.ImportEmployeesRequest
+	18, // 24: futurisys.v1.EmployeeService.GetEmployee:output_type -> futurisys.v1.Employee
+	3,  // 25: futurisys.v1.EmployeeService.ListEmployees:output_type -> futurisys.v1.ListEmployeesResponse
+	18, // 26: futurisys.v1.EmployeeService.CreateEmployee:output_type -> futurisys.v1.Employee
+	18, // 27: futurisys.v1.EmployeeService.UpdateEmployee:output_type -> futurisys.v1.Employee
+	21, // 28: futurisys.v1.EmployeeService.DeleteEmployee:output_type -> google.protobuf.Empty
+	8,  // 29: futurisys.v1.EmployeeService.BatchGetEmployees:output_type -> futurisys.v1.BatchGetEmployeesResponse
+	12, // 30: futurisys.v1.EmployeeService.ImportEmployees:output_type -> futurisys.v1.ImportEmployeesResponse
+	24, // [24:31] is the sub-list for method output_type
+	17, // [17:24] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_employee_service_proto_init() }
@@ -1348,7 +1444,7 @@ func file_futurisys_v1_employee_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_employee_service_proto_rawDesc), len(file_futurisys_v1_employee_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -20,6 +20,7 @@ type Report struct {
 	Employees    int
 	Changes      store.ImportCounts
 	Problems     ingest.Report
+	Categories   []Category
 	ValidateOnly bool
 }
 
@@ -51,7 +52,7 @@ func New(employees store.Employees) (*Importer, error) {
 // changed in the meantime.
 func (i *Importer) Import(ctx context.Context, files Files, validateOnly bool, progress func(done, total int)) (*Report, error) {
 	employees, problems := ingest.Parse(files, i.check)
-	report := &Report{Employees: len(employees), Problems: *problems, ValidateOnly: validateOnly}
+	report := &Report{Employees: len(employees), Problems: *problems, Categories: countCategories(employees), ValidateOnly: validateOnly}
 	if len(problems.Problems) > 0 {
 		if !validateOnly {
 			return nil, &RefusedError{problems}

@@ -58,6 +58,9 @@ func importReport(r *importing.Report) *futurisysv1.ImportReport {
 			Lines: lines, LineCount: int32(problem.Count),
 		})
 	}
+	for _, c := range r.Categories {
+		out.Categories = append(out.Categories, &futurisysv1.CategoryCount{Field: c.Field, Value: c.Value, Count: int32(c.Count)})
+	}
 	for _, column := range r.Problems.Ignored {
 		out.IgnoredColumns = append(out.IgnoredColumns, &futurisysv1.IgnoredColumn{Kind: futurisysv1.ImportFileKind(column.Kind), Name: column.Name})
 	}

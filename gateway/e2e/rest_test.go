@@ -14,6 +14,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // answer is what REST answered.
@@ -202,5 +204,39 @@ func TestOneWordLeadsThroughTheLogs(t *testing.T) {
 		if !names() {
 			t.Errorf("%s does not name the request: %s", p.name, p.log)
 		}
+	}
+}
+
+// What Swagger UI begins with is answered, not refused.
+func TestDocumentedBodiesSucceed(t *testing.T) {
+	s := start(t, options{database: sqliteURL(t)})
+	s.upload("", heldOut(), nil).into(t, &futurisysv1.ImportReport{})
+	var document struct {
+		Paths map[string]map[string]struct {
+			RequestBody struct {
+				Content map[string]struct {
+					Example json.RawMessage `json:"example"`
+				} `json:"content"`
+			} `json:"requestBody"`
+		} `json:"paths"`
+	}
+	if err := json.Unmarshal(s.call(http.MethodGet, "/openapi.json", nil).body, &document); err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for path, operations := range document.Paths {
+		for method, operation := range operations {
+			example := operation.RequestBody.Content["application/json"].Example
+			if example == nil {
+				continue
+			}
+			tried++
+			if got := s.call(strings.ToUpper(method), strings.ReplaceAll(path, "{model}", "attrition"), string(example)); got.code != http.StatusOK {
+				t.Errorf("%s %s: got %d %.500s", method, path, got.code, got.body)
+			}
+		}
+	}
+	if tried != 4 {
+		t.Errorf("%d bodies are documented", tried)
 	}
 }

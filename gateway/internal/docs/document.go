@@ -103,6 +103,31 @@ func addChampion(document object, champion *futurisysv1.ModelVersion) {
 		}
 	}
 	addModelName(document, champion.GetModel())
+	addBodies(document, asJSON(champion.GetExampleProfile()))
+}
+
+// addBodies gives the routes that score a body that they take, for Swagger UI to begin with.
+// What it would make up itself is refused.
+func addBodies(document, profile object) {
+	explained := func(body object) object {
+		body["explain"] = object{"top": 3}
+		return body
+	}
+	for route, body := range map[string]object{
+		"predict":          explained(object{"profile": profile}),
+		"batchPredict":     explained(object{"profiles": []any{profile, profile}}),
+		"predictEmployees": explained(object{"employeeIds": []any{4, 5}}),
+		"explain":          {"profile": profile, "counterfactual": true},
+	} {
+		paths, _ := document["paths"].(object)
+		item, _ := paths["/v1/models/{model}:"+route].(object)
+		operation, _ := item["post"].(object)
+		request, _ := operation["requestBody"].(object)
+		content, _ := request["content"].(object)
+		if media, ok := content["application/json"].(object); ok {
+			media["example"] = body
+		}
+	}
 }
 
 // addModelName fills the path parameter that names a model.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -29,6 +30,7 @@ func addRules(document object) error {
 			return fmt.Errorf("describe %s: %w", name, err)
 		}
 		if message, ok := found.(protoreflect.MessageDescriptor); ok {
+			joinOneof(schema.(object))
 			constrain(schema.(object), message)
 		}
 	}
@@ -40,6 +42,26 @@ func addRules(document object) error {
 		}
 	}
 	return nil
+}
+
+// joinOneof writes the members of a oneof as fields of which one is there: of "oneOf" with
+// "not" generators of clients make types that match several times, or lose the other fields.
+func joinOneof(schema object) {
+	var names []string
+	for _, member := range list(schema, "oneOf") {
+		for name, property := range child(member.(object), "properties") {
+			if properties := child(schema, "properties"); properties[name] == nil {
+				properties[name] = property
+			}
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	delete(schema, "oneOf")
+	slices.Sort(names)
+	schema["description"] = fmt.Sprint(schema["description"], " It has one of ", strings.Join(names, ", "), ", or none.")
 }
 
 // constrainOperation finds the request of an operation by its id, Service_Method.
@@ -86,7 +108,7 @@ func constrain(schema object, message protoreflect.MessageDescriptor) {
 		}
 		rules := ruleOf(field)
 		merge(property.(object), rules)
-		if field.IsList() && rules["minItems"] != nil {
+		if isInput(message) && refusesEmpty(field, rules) {
 			required = append(required, name)
 		}
 		if string(message.Name()) == "PredictRequest" && name == "profile" {
@@ -100,6 +122,19 @@ func constrain(schema object, message protoreflect.MessageDescriptor) {
 		slices.Sort(required)
 		schema["required"] = required
 	}
+}
+
+// refusesEmpty says whether a field's rules do not allow that it is left out.
+func refusesEmpty(field protoreflect.FieldDescriptor, rules object) bool {
+	declared, _ := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
+	if field.HasPresence() && field.Message() == nil || declared.GetIgnore() == validate.Ignore_IGNORE_IF_ZERO_VALUE {
+		return false
+	}
+	if text := declared.GetString(); text != nil && text.Pattern != nil && !regexp.MustCompile(text.GetPattern()).MatchString("") {
+		return true
+	}
+	minimum, bounded := rules["minimum"].(int32)
+	return declared.GetRequired() || rules["minItems"] != nil || rules["minLength"] != nil || bounded && minimum > 0
 }
 
 // isInput says whether callers send the message.
@@ -176,7 +211,10 @@ func addText(out object, text *validate.StringRules) {
 	if text.MaxLen != nil {
 		out["maxLength"] = text.GetMaxLen()
 	}
-	if text.GetNotContains() == "\x00" {
+	if text.Pattern != nil {
+		out["pattern"] = text.GetPattern()
+	}
+	if text.GetNotContains() == "\x00" && text.Pattern == nil {
 		out["pattern"] = `^[^\u0000]*$`
 	}
 	if text.GetUuid() {

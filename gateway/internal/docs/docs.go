@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/klauspost/compress/gzhttp"
+
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
@@ -23,12 +25,12 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'uns
 // Register adds /openapi.json and /docs/.
 func Register(mux *http.ServeMux, models futurisysv1.ModelServiceClient, log *slog.Logger) error {
 	document := &document{models: models, log: log}
-	mux.Handle("GET /openapi.json", document)
+	mux.Handle("GET /openapi.json", gzhttp.GzipHandler(document))
 	files, err := fs.Sub(swaggerUI, "swagger-ui")
 	if err != nil {
 		return err //nolint:wrapcheck // the folder is embedded above
 	}
-	serve := http.StripPrefix("/docs/", http.FileServerFS(files))
+	serve := gzhttp.GzipHandler(http.StripPrefix("/docs/", http.FileServerFS(files))) // a megabyte and a half of script
 	mux.HandleFunc("GET /docs/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", pagePolicy)
 		w.Header().Set("Cache-Control", "max-age=3600")

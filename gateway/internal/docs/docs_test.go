@@ -94,3 +94,20 @@ func TestSwaggerUIHasAPolicyOfItsOwn(t *testing.T) {
 		t.Error("a file from elsewhere is served")
 	}
 }
+
+// Swagger UI is a megabyte and a half, and a quarter of it compressed.
+func TestTheBundleIsCompressed(t *testing.T) {
+	pages := http.NewServeMux()
+	if err := docs.Register(pages, &models{champion: champion()}, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/docs/swagger-ui-bundle.js", "/openapi.json"} {
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
+		request.Header.Set("Accept-Encoding", "gzip")
+		recorder := httptest.NewRecorder()
+		pages.ServeHTTP(recorder, request)
+		if recorder.Code != http.StatusOK || recorder.Header().Get("Content-Encoding") != "gzip" {
+			t.Errorf("%s: got %d, %v, %d bytes", path, recorder.Code, recorder.Header(), recorder.Body.Len())
+		}
+	}
+}

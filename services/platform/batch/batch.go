@@ -21,8 +21,9 @@ type Options[T any] struct {
 	Send func(items []T) error
 	// Senders is how many batches may be on their way at once, at least 1.
 	Senders int
-	// Max is the greatest weight of a batch; one item that weighs more goes alone.
-	Max int
+	// Max is the greatest weight of a batch, asked for before each; one item that weighs more
+	// goes alone.
+	Max func() int
 	// Weigh is the weight of an item.
 	Weigh func(item T) int
 	// Queue is how many items may wait; beyond it callers wait to be let in.
@@ -126,14 +127,14 @@ func (b *Batcher[T]) loop() {
 // gather takes what waits behind the first, as far as it fits.
 func (b *Batcher[T]) gather(first *entry[T]) (batch []*entry[T], held *entry[T]) {
 	batch = []*entry[T]{first}
-	weight := b.options.Weigh(first.item)
-	for weight < b.options.Max {
+	weight, most := b.options.Weigh(first.item), b.options.Max()
+	for weight < most {
 		select {
 		case next, open := <-b.queue:
 			if !open {
 				return batch, nil
 			}
-			if weight += b.options.Weigh(next.item); weight > b.options.Max {
+			if weight += b.options.Weigh(next.item); weight > most {
 				return batch, next
 			}
 			batch = append(batch, next)

@@ -29,7 +29,7 @@ func (s *sink) send(items []int) error {
 
 func start(t *testing.T, send func([]int) error, change func(*batch.Options[int])) *batch.Batcher[int] {
 	t.Helper()
-	options := batch.Options[int]{Send: send, Senders: 1, Max: 100, Queue: 100, Weigh: func(int) int { return 1 }}
+	options := batch.Options[int]{Send: send, Senders: 1, Max: func() int { return 100 }, Queue: 100, Weigh: func(int) int { return 1 }}
 	if change != nil {
 		change(&options)
 	}
@@ -89,7 +89,7 @@ func TestLoneItemLeavesAtOnceAndTheNextGather(t *testing.T) {
 func TestBatchesAreBoundedByWeight(t *testing.T) {
 	s := newSink()
 	b := start(t, s.send, func(o *batch.Options[int]) {
-		o.Max = 10
+		o.Max = func() int { return 10 }
 		o.Weigh = func(item int) int { return item }
 	})
 	do(t, b, 1)

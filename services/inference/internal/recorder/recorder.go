@@ -61,10 +61,12 @@ type Options struct {
 // How rows are gathered. Single predictions have senders of their own, and calls with more
 // are sent in parts: a database with one writer lets a single one pass between two parts.
 const (
-	senders    = 2
-	maxRows    = 1_000 // of single predictions
-	partRows   = 250   // of a call with more
-	maxWaiting = 4_096 // calls, or parts of them
+	senders     = 2
+	maxRows     = 1_000 // of single predictions
+	partSenders = 1
+	partRows    = 64    // of a call with more, sent alone while single predictions come
+	maxParts    = 512   // rows of parts that are sent together otherwise
+	maxWaiting  = 4_096 // calls, or parts of them
 )
 
 // ErrUnavailable says that predictions can be put neither on record nor into the outbox.
@@ -79,7 +81,8 @@ type Recorder struct {
 	// unavailable says that persistence did not take the last rows: the next ones go to the
 	// outbox at once, until the forwarder gets through. Never set without an outbox.
 	unavailable atomic.Bool
-	down        atomic.Bool // the last commit failed
+	down        atomic.Bool  // the last commit failed
+	lastSingle  atomic.Int64 // when a single prediction came last, in nanoseconds
 	metrics     *metrics
 	// What is logged of an outage, which may last for days; waiting is the forwarder's.
 	refused, full, waiting *telemetry.Repeated
@@ -105,13 +108,13 @@ func New(options Options) *Recorder {
 	if options.Mode == Off {
 		return r
 	}
-	lane := func(rows int) *batch.Batcher[*call] {
+	lane := func(senders int, rows func() int) *batch.Batcher[*call] {
 		return batch.New(batch.Options[*call]{
 			Send: r.send, Senders: senders, Max: rows, Queue: maxWaiting,
 			Weigh: func(c *call) int { return len(c.predictions) },
 		})
 	}
-	r.singles, r.parts = lane(maxRows), lane(partRows)
+	r.singles, r.parts = lane(senders, func() int { return maxRows }), lane(partSenders, r.rowsOfParts)
 	r.registerState()
 	if options.Outbox != nil {
 		r.forward = startForwarder(r)
@@ -149,6 +152,7 @@ func (r *Recorder) Record(ctx context.Context, predictions []*futurisysv1.Predic
 	// The senders work on a list of their own: a caller that goes away keeps its.
 	mine := slices.Clone(predictions)
 	if len(mine) == 1 {
+		r.lastSingle.Store(time.Now().UnixNano())
 		reused, err = r.recordPart(ctx, r.singles, mine)
 	} else {
 		reused, err = r.recordParts(ctx, mine)
@@ -158,6 +162,17 @@ func (r *Recorder) Record(ctx context.Context, predictions []*futurisysv1.Predic
 	}
 	copy(predictions, mine)
 	return reused, nil
+}
+
+// quietTime is how long no single prediction must have come for large commits of parts.
+const quietTime = 100 * time.Millisecond
+
+// rowsOfParts is how many rows of parts are committed together now.
+func (r *Recorder) rowsOfParts() int {
+	if time.Since(time.Unix(0, r.lastSingle.Load())) < quietTime {
+		return partRows
+	}
+	return maxParts
 }
 
 // recordParts records the parts of a call side by side, so that all are let in even if the

@@ -31,6 +31,8 @@ func (s *settings) Validate() error {
 	}
 	return errors.Join(
 		target,
+		config.CheckTarget("INFERENCE_TARGET", s.InferenceTarget),
+		config.CheckTarget("PERSISTENCE_TARGET", s.PersistenceTarget),
 		s.CheckCommon(),
 		config.Bound("GATEWAY_REQUEST_TIMEOUT", s.GatewayRequestTimeout, time.Second, 10*time.Minute),
 		s.CheckBind("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr),

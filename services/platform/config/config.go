@@ -7,10 +7,12 @@ import (
 	_ "embed" // keys.txt
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -119,6 +121,20 @@ func (c *Common) CheckBind(key, addr string) error {
 	}
 	return fmt.Errorf("%s: %q is reachable from outside while authentication is off; "+
 		"set ALLOW_INSECURE_BIND=true if that is what you want", key, addr)
+}
+
+// CheckTarget refuses what is no address of a service of ours: host:port, or a name of
+// gRPC's, such as dns:///host:port. "": there is no such service.
+func CheckTarget(key, target string) error {
+	scheme, _, named := strings.Cut(target, ":")
+	if target == "" || named && slices.Contains([]string{"dns", "unix", "passthrough", "ipv4", "ipv6", "xds"}, scheme) {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(target)
+	if number, wrong := strconv.Atoi(port); err != nil || wrong != nil || host == "" || number < 1 || number > math.MaxUint16 {
+		return fmt.Errorf("%s: %q is not host:port", key, target)
+	}
+	return nil
 }
 
 // IsLoopback says whether only this machine reaches an address, host:port.

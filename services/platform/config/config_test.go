@@ -83,6 +83,8 @@ func TestMistakesNameTheKey(t *testing.T) {
 		"letters left out":     {"ENVIRNMENT=demo\n", nil, "did you mean ENVIRONMENT?"},
 		"looks like ours":      {"GATEWAY_COLOUR=x\n", nil, "unknown key GATEWAY_COLOUR"},
 		"a = is missing":       {"HF_TOKEN hf_geheim\nLOG_LEVEL=info\n", nil, "not of lines KEY=value"},
+		"in small letters":     {"database_url=x\n", nil, "unknown key database_url: did you mean DATABASE_URL?"},
+		"set twice":            {"LOG_LEVEL=info\nexport LOG_LEVEL=debug\n", nil, "LOG_LEVEL appears more than once"},
 		"bad value":            {"LOG_LEVEL=loud\n", nil, "LOG_LEVEL"},
 		"bad environment":      {"", []string{"--environment=test"}, "ENVIRONMENT"},
 		"unknown flag":         {"", []string{"--nothing"}, "--nothing"},
@@ -111,6 +113,25 @@ func TestKeysOfOthersAreLeftAlone(t *testing.T) {
 	for _, key := range []string{"POSTGRES_PASSWORD", "GATEWAY_PORT", "HF_HUB_DISABLE_XET"} {
 		if _, set := os.LookupEnv(key); set {
 			t.Errorf("%s was set", key)
+		}
+	}
+}
+
+// Editors of Windows begin a file with a mark.
+func TestAFileMayBeginWithAMark(t *testing.T) {
+	inFolder(t, "\uFEFFDATABASE_URL=from-file\n")
+	if s, err := parse(); err != nil || s.DatabaseURL != "from-file" {
+		t.Errorf("got %q, %v", s.DatabaseURL, err)
+	}
+}
+
+func TestCheckTarget(t *testing.T) {
+	for target, want := range map[string]bool{
+		"": true, "127.0.0.1:9001": true, "inference:9001": true, "[::1]:9001": true, "dns:///inference:9001": true, "unix:/run/x": true,
+		"http://inference:9001": false, "inference": false, "inference:": false, ":9001": false, "inference:0": false, "inference:99999": false, "inference:x": false,
+	} {
+		if err := config.CheckTarget("SOME_TARGET", target); (err == nil) != want || err != nil && !strings.Contains(err.Error(), "SOME_TARGET") {
+			t.Errorf("%q: got %v", target, err)
 		}
 	}
 }

@@ -1,11 +1,11 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -32,14 +32,36 @@ func loadFile(args []string) error {
 		}
 		path = DotEnv
 	}
-	values, err := godotenv.Read(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	content, err := os.ReadFile(path) //nolint:gosec // an operator's own path
+	if err != nil {
 		return fmt.Errorf("CONFIG_FILE: %w", err)
 	}
+	content = bytes.TrimPrefix(content, []byte("\uFEFF")) // editors of Windows write it
+	if key := repeated(content); key != "" {
+		return fmt.Errorf("%s: %s appears more than once", path, key)
+	}
+	values, err := godotenv.UnmarshalBytes(content)
 	if err != nil { // what is wrong would show what stands there, a token perhaps
 		return fmt.Errorf("CONFIG_FILE: %s is not of lines KEY=value: a = or a quote is missing", path)
 	}
 	return setUnset(path, values)
+}
+
+// assignment is a line that sets a key.
+var assignment = regexp.MustCompile(`(?m)^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=`)
+
+// repeated is a key of ours that a file sets twice: of two values one would be taken in
+// silence.
+func repeated(content []byte) string {
+	seen := map[string]bool{}
+	for _, match := range assignment.FindAllSubmatch(content, -1) {
+		key := string(match[1])
+		if seen[key] && slices.Contains(keys, key) {
+			return key
+		}
+		seen[key] = true
+	}
+	return ""
 }
 
 // setUnset puts values of a file into the environment, where they are not set yet.
@@ -74,14 +96,15 @@ func misspelt(key string) (meant string, ours bool) {
 	if slices.Contains(keys, key) || slices.Contains(others, key) {
 		return "", false
 	}
+	upper := strings.ToUpper(key)
 	meant = slices.MinFunc(keys, func(a, b string) int {
-		return cmp.Compare(levenshtein.ComputeDistance(key, a), levenshtein.ComputeDistance(key, b))
+		return cmp.Compare(levenshtein.ComputeDistance(upper, a), levenshtein.ComputeDistance(upper, b))
 	})
-	if levenshtein.ComputeDistance(key, meant) <= slips {
+	if levenshtein.ComputeDistance(upper, meant) <= slips {
 		return meant, true
 	}
 	for _, prefix := range []string{"GATEWAY_", "INFERENCE_", "PERSISTENCE_", "MODEL_", "RECORDING_", "OUTBOX_", "DATABASE_", "ONNXRUNTIME_"} {
-		if strings.HasPrefix(key, prefix) {
+		if strings.HasPrefix(upper, prefix) {
 			return meant, true
 		}
 	}

@@ -54,6 +54,7 @@ func (s *settings) Validate() error {
 	return errors.Join(
 		config.Bound("MAX_ROWS_IN_FLIGHT", s.MaxRowsInFlight, 1, maxLimit),
 		s.CheckCommon(),
+		config.CheckTarget("PERSISTENCE_TARGET", s.PersistenceTarget),
 		config.Bound("MODEL_MAX_LOADED", s.ModelMaxLoaded, 1, 1000),
 		config.Bound("MODEL_MEMORY_BUDGET_MIB", s.ModelMemoryBudget, 1, maxMiB),
 		config.Bound("RECORDING_TIMEOUT", s.RecordingTimeout, 10*time.Millisecond, time.Minute),

@@ -42,6 +42,7 @@ func New(ctx context.Context, services Services, table *routes.Table) (http.Hand
 		runtime.WithIncomingHeaderMatcher(forwardHeader),
 		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }), // gRPC's own are nobody's business
 		runtime.WithDisablePathLengthFallback(),
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash), // a slash within a name parts nothing
 		runtime.WithDisableHTTPMethodOverride(),
 	)
 	register := []func() error{

@@ -34,13 +34,13 @@ func (m routing) checkRequest(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		violations := append(pathViolations(route, r.URL.Path), queryViolations(route, r.URL.Query())...)
+		violations := append(pathViolations(route, r.URL.EscapedPath()), queryViolations(route, r.URL.Query())...)
 		if len(violations) > 0 {
 			WriteError(w, apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, violations...))
 			return
 		}
 		if route.Body != "" {
-			r.Body = &requestBody{ReadCloser: r.Body, length: r.ContentLength, route: route, path: r.URL.Path}
+			r.Body = &requestBody{ReadCloser: r.Body, length: r.ContentLength, route: route, path: r.URL.EscapedPath()}
 		}
 		if route.Body != "" && route.Body != "*" {
 			// grpc-gateway reads such a body twice, from a copy.

@@ -169,6 +169,14 @@ func TestRequestsReachTheServiceAsTheyAreMeant(t *testing.T) {
 			http.MethodPost, "/v1/models/a%20b:predict", `{}`,
 			&futurisysv1.PredictRequest{Model: "a b"},
 		},
+		"a name with a slash": {
+			http.MethodPost, "/v1/models/a%2Fb:predict", `{}`,
+			&futurisysv1.PredictRequest{Model: "a/b"},
+		},
+		"a name with a colon": {
+			http.MethodPost, "/v1/models/a%3Ab:predict", `{}`,
+			&futurisysv1.PredictRequest{Model: "a:b"},
+		},
 		"a query": {
 			http.MethodGet, "/v1/employees?pageSize=7&orderBy=id&search=a%26b", "",
 			&futurisysv1.ListEmployeesRequest{PageSize: 7, OrderBy: "id", Search: "a&b"},
@@ -230,6 +238,8 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		"another method of a verb":  {http.MethodGet, "/v1/models/a:predict", "", 405, nil, "METHOD_NOT_ALLOWED"},
 		"another method of import":  {http.MethodGet, "/v1/employees:import", "", 405, nil, "METHOD_NOT_ALLOWED"},
 		"a path that there is not":  {http.MethodGet, "/v1/nothing", "", 404, nil, "ROUTE_NOT_FOUND"},
+		"a slash that is none":      {http.MethodPost, "/v1%2Fmodels/a:predict", "{}", 404, nil, "ROUTE_NOT_FOUND"},
+		"an escaped verb":           {http.MethodPost, "/v1/models/a%3Apredict", "{}", 405, nil, "METHOD_NOT_ALLOWED"},
 		"a verb that there is not":  {http.MethodPost, "/v1/models/a:guess", "{}", 404, nil, "ROUTE_NOT_FOUND"},
 	} {
 		s.last = nil

@@ -26,8 +26,8 @@ type routing struct {
 // method has a route without it.
 func (m routing) guardVerbs(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:], ":") {
-			if _, served := m.table.Find(r); !served && m.table.Allow(r.URL.Path) != "" {
+		if strings.Contains(r.URL.EscapedPath()[strings.LastIndex(r.URL.EscapedPath(), "/")+1:], ":") {
+			if _, served := m.table.Find(r); !served && m.table.Allow(r.URL.EscapedPath()) != "" {
 				m.refuseMethod(w, r)
 				return
 			}
@@ -39,7 +39,7 @@ func (m routing) guardVerbs(next http.Handler) http.Handler {
 // withoutDatabase says on the routes that need a database that there is none.
 func (m routing) withoutDatabase(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if m.table.NeedsDatabase(r.URL.Path) {
+		if m.table.NeedsDatabase(r.URL.EscapedPath()) {
 			WriteError(w, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_NO_DATABASE))
 			return
 		}
@@ -62,7 +62,7 @@ func (m routing) routingErrorHandler(_ context.Context, _ *runtime.ServeMux, _ r
 // refuseMethod says which methods the path takes. To grpc-gateway an unknown custom verb is
 // a part of the last parameter; such a path takes none.
 func (m routing) refuseMethod(w http.ResponseWriter, r *http.Request) {
-	allowed := m.table.Allow(r.URL.Path)
+	allowed := m.table.Allow(r.URL.EscapedPath())
 	if allowed == "" {
 		WriteError(w, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_ROUTE_NOT_FOUND))
 		return

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -36,6 +37,7 @@ type Route struct {
 }
 
 // Parameters yields the names and values of a path's parameters, such as employee.id and 7.
+// The path is escaped, as Find reads it.
 func (r Route) Parameters(path string) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		path, pattern := strings.TrimPrefix(path, "/"), strings.TrimPrefix(r.Pattern, "/")
@@ -46,6 +48,9 @@ func (r Route) Parameters(path string) iter.Seq2[string, string] {
 			name, verb, hasVerb := strings.Cut(name, ":")
 			if hasVerb {
 				value = strings.TrimSuffix(value, ":"+verb)
+			}
+			if plain, err := url.PathUnescape(value); err == nil {
+				value = plain
 			}
 			if strings.HasPrefix(name, "{") && !yield(strings.Trim(name, "{}"), value) {
 				return
@@ -158,13 +163,14 @@ func (t *Table) Add(at, fullMethod string, route Route) error {
 	return nil
 }
 
-// Find returns the route of a request. HEAD has that of GET.
+// Find returns the route of a request. HEAD has that of GET. Paths are taken as they are
+// escaped: a slash within a name parts nothing.
 func (t *Table) Find(r *http.Request) (Route, bool) {
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	route, ok := t.root.find(strings.TrimPrefix(r.URL.Path, "/"))[method]
+	route, ok := t.root.find(strings.TrimPrefix(r.URL.EscapedPath(), "/"))[method]
 	return route, ok
 }
 
@@ -199,10 +205,11 @@ func (n *node) find(path string) map[string]Route {
 			segment, verb = segment[:at], segment[at+1:]
 		}
 	}
-	if segment == "" || strings.Contains(segment, ":") {
+	plain, err := url.PathUnescape(segment)
+	if err != nil || segment == "" || strings.Contains(segment, ":") {
 		return nil
 	}
-	for _, next := range []*node{n.literals[segment], n.parameter} {
+	for _, next := range []*node{n.literals[plain], n.parameter} {
 		if next == nil {
 			continue
 		}

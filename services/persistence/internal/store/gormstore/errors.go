@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"slices"
 	"strings"
@@ -125,6 +126,9 @@ func classOf(err error) class {
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return classConnection
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok { // whose numbers say of themselves that they are a network's
+		return classOther
 	}
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return classConnection

@@ -67,6 +67,7 @@ func TestPathsThatAreNoDatabaseAreSaid(t *testing.T) {
 		"a folder":                  {folder, "is a directory"},
 		"two folders that are none": {filepath.Join(folder, "a", "b", "x.db"), "no such file or directory"},
 		"a URL's slashes":           {"//x.db", "sqlite:PATH"},
+		"options":                   {filepath.Join(folder, "x.db?mode=ro"), "without options"},
 		"a file as a folder":        {filepath.Join(text, "x.db"), "not a directory"},
 		"another file":              {text, "not a database"},
 	} {
@@ -77,6 +78,9 @@ func TestPathsThatAreNoDatabaseAreSaid(t *testing.T) {
 		}
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v", name, err)
+		}
+		if errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s: it is waited for: %v", name, err)
 		}
 	}
 	path := filepath.Join(folder, "new", "x.db")

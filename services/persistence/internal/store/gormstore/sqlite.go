@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 
@@ -47,12 +48,17 @@ type file struct {
 	lock   *flock.Flock
 }
 
+// options are what other programs take behind a path: here they would be a part of its name.
+var options = regexp.MustCompile(`\?\w+=`)
+
 // openFile makes the file, for nobody but its owner to read, if there is none. Of folders it
 // makes the last: a path that is mistyped further up is no place for data.
 func openFile(path string) (*file, error) {
 	switch {
 	case path == "":
 		return nil, errors.New("sqlite: needs a path")
+	case options.MatchString(path):
+		return nil, fmt.Errorf("sqlite:%s: a path is taken, without options", path)
 	case strings.HasPrefix(path, "//"):
 		return nil, fmt.Errorf("sqlite:%s: write sqlite:PATH, with a path that begins with one / or none", path)
 	}

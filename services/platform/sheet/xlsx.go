@@ -3,6 +3,7 @@ package sheet
 import (
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/xuri/excelize/v2"
 
@@ -13,6 +14,8 @@ import (
 // kilobytes may hold gigabytes of zeros.
 const maxUnzipped = 128 << 20
 
+var errTooLarge = errors.New("too large when it is unpacked; save it as CSV")
+
 // xlsxSource are the lines of the first sheet of a workbook.
 type xlsxSource struct {
 	workbook *excelize.File
@@ -22,6 +25,9 @@ type xlsxSource struct {
 
 func openXLSX(file File) (source, error) {
 	refused := func(cause error) error {
+		if strings.Contains(cause.Error(), "unzip size exceeds") { // excelize has no error of its own for it
+			cause = errTooLarge
+		}
 		return wrong(0, futurisysv1.ViolationReason_VIOLATION_REASON_NOT_XLSX, "cause", cause)
 	}
 	// Both limits are the same, so that nothing about people goes to a temporary file.

@@ -11,8 +11,8 @@ import (
 )
 
 // maxUnzipped is how large the parts of an xlsx may be when they are unpacked: a few
-// kilobytes may hold gigabytes of zeros.
-const maxUnzipped = 128 << 20
+// kilobytes may hold gigabytes of zeros, and of what is unpacked twice as much is made.
+const maxUnzipped = 64 << 20
 
 var errTooLarge = errors.New("too large when it is unpacked; save it as CSV")
 

@@ -93,6 +93,7 @@ setup: ## Fetch what tests need: ONNX Runtime, and PostgreSQL where it may be in
 bench: build $(VENV)/bench.done ## Measure, beside a no-op and an echo in the same run; prints a table of ratios
 	@ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) && export ONNXRUNTIME_LIB && \
 		cd scripts/bench && GOWORK=off go run .
+	@go test -run '^$$' -bench Read -benchtime 1x ./services/platform/sheet | grep rows/s
 
 .PHONY: bench-scale
 bench-scale: setup ## Fill 100,000 employees and 1,000,000 predictions, and time every list, fresh and analysed; SCALE_ROWS for fewer

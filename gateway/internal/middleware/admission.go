@@ -24,6 +24,10 @@ const (
 func Admission(registry prometheus.Registerer, limit int, fail Fail) Middleware {
 	requests, bodies := inflight.New(int64(limit)), inflight.New(bodyBytes)
 	inflight.Register(registry, map[string]*inflight.Limit{"requests": requests, "body_bytes": bodies})
+	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
+		fail(w, r, err)
+		drain(w, r.Body) // or who is still sending finds the connection reset, and not when to come again
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			route, served := routes.From(r.Context())
@@ -33,7 +37,7 @@ func Admission(registry prometheus.Registerer, limit int, fail Fail) Middleware 
 			}
 			release, err := requests.Acquire(1)
 			if err != nil {
-				fail(w, r, err)
+				refuse(w, r, err)
 				return
 			}
 			defer release()
@@ -44,7 +48,7 @@ func Admission(registry prometheus.Registerer, limit int, fail Fail) Middleware 
 				}
 				free, err := bodies.Acquire(size)
 				if err != nil {
-					fail(w, r, err)
+					refuse(w, r, err)
 					return
 				}
 				defer free()

@@ -31,6 +31,9 @@ def test_persistence_away_is_said_and_the_page_recovers(open_page, programs):
     expect(page.locator("tbody tr")).to_have_count(50, timeout=15_000)
     expect(page.get_by_role("alert")).to_have_count(0)
     expect(health.get_by_text("indisponible")).to_have_count(0, timeout=15_000)
+    # The outbox is forwarded at its next try, which may be a moment after the page is back.
+    waiting = re.compile(r"En attente d'enregistrement\s*0(?!\d)")
+    expect(health.locator("main")).to_contain_text(waiting, timeout=15_000)
     page.goto("/ui/history")
     expect(page.locator("tbody tr").first).to_contain_text("profil sans fiche")
 

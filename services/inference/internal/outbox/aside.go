@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -20,25 +21,60 @@ const (
 	importedMark = ".imported"
 )
 
-// countAside finds what is set aside in the folder.
-func (o *Outbox) countAside() error {
+// Aside is what was set aside, by predecessors too, and not taken in since.
+type Aside struct {
+	Rows, Files int64
+}
+
+// asideCount keeps how many rows the file of rows has, until the file changes.
+type asideCount struct {
+	mutex sync.Mutex
+	of    os.FileInfo
+	rows  int64
+}
+
+// Aside finds what is set aside in the folder.
+func (o *Outbox) Aside() (Aside, error) {
+	var out Aside
 	damaged, err := filepath.Glob(filepath.Join(o.folder, file+damagedMark+"*"))
 	if err != nil {
-		return fmt.Errorf("look for what is set aside: %w", err)
+		return Aside{}, fmt.Errorf("look for what is set aside: %w", err)
 	}
 	for _, path := range damaged {
 		if !strings.Contains(filepath.Base(path), importedMark) {
-			o.damaged++
+			out.Files++
 		}
 	}
-	err = eachLine(filepath.Join(o.folder, asideFile), func([]byte) error {
-		o.aside.Add(1)
+	if out.Rows, err = o.aside.count(filepath.Join(o.folder, asideFile)); err != nil {
+		return Aside{}, fmt.Errorf("look for what is set aside: %w", err)
+	}
+	return out, nil
+}
+
+// count is the number of lines of a file, 0 if there is none.
+func (c *asideCount) count(path string) (int64, error) {
+	now, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err //nolint:wrapcheck // it names the file
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.of != nil && os.SameFile(now, c.of) && now.Size() == c.of.Size() && now.ModTime().Equal(c.of.ModTime()) {
+		return c.rows, nil
+	}
+	rows := int64(0)
+	err = eachLine(path, func([]byte) error {
+		rows++
 		return nil
 	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("look for what is set aside: %w", err)
+	if err != nil {
+		return 0, err
 	}
-	return nil
+	c.of, c.rows = now, rows
+	return rows, nil
 }
 
 // ReadAside reads a file that was set aside: each value of an outbox that was taken for
@@ -100,7 +136,7 @@ func eachValue(path string, use func(value []byte) error) (err error) {
 	defer database.Close()
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			err = fmt.Errorf("the rest of %s does not read: %v", filepath.Base(path), panicked)
+			err = fmt.Errorf("the rest of %s does not read (%v): move it out of the folder to settle it", filepath.Base(path), panicked)
 		}
 	}()
 	err = database.View(func(tx *bbolt.Tx) error {

@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 
 // child puts rows for ever and prints each when it is kept, so that the test can
 // kill it at any moment; with OUTBOX_TEST_FILE_BYTES files cannot grow beyond that,
-// which is what a full disk looks like to a program.
+// which is what a full disk looks like to a program. With OUTBOX_TEST_EMPTY it then
+// deletes them all.
 func child(folder string) {
 	if limit, err := strconv.ParseUint(os.Getenv("OUTBOX_TEST_FILE_BYTES"), 10, 64); err == nil {
 		signal.Ignore(syscall.SIGXFSZ)
@@ -41,6 +42,10 @@ func child(folder string) {
 		fmt.Println(err)
 		return
 	}
+	if os.Getenv("OUTBOX_TEST_EMPTY") != "" {
+		fillAndEmpty(box)
+		return
+	}
 	for n := 0; ; n++ {
 		e := entry(n)
 		e.Value = append(e.Value, bytes.Repeat([]byte(" "), 600)...)
@@ -49,6 +54,31 @@ func child(folder string) {
 			return
 		}
 		fmt.Println("kept", n)
+	}
+}
+
+// fillAndEmpty puts short rows until there is no more room and then deletes them all.
+func fillAndEmpty(box *outbox.Outbox) {
+	for n, err := 0, error(nil); err == nil; {
+		var entries []outbox.Entry
+		for range 20 {
+			e := entry(n)
+			e.Retried = true
+			entries = append(entries, e)
+			n++
+		}
+		_, err = box.Put(entries)
+	}
+	fmt.Println("full:", box.Stats().Rows)
+	for {
+		entries, err := box.Oldest(1_000)
+		if err == nil {
+			err = box.Delete(entries)
+		}
+		if err != nil || len(entries) == 0 {
+			fmt.Println(box.Stats().Rows, "left", err)
+			return
+		}
 	}
 }
 

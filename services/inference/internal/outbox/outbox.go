@@ -23,6 +23,9 @@ var (
 	ErrFull = errors.New("the outbox is full")
 	// ErrInUse says that another process has the folder.
 	ErrInUse = errors.New("another process has the outbox")
+	// ErrGone says that the file is not the one that was opened: what is put into that one
+	// would be gone with the process.
+	ErrGone = errors.New("its file was removed or replaced while it is in use: restart")
 )
 
 const (
@@ -63,12 +66,12 @@ func (e *Entry) key() []byte {
 // Outbox is an open outbox. It may be used by many goroutines at once.
 type Outbox struct {
 	folder   string
+	opened   os.FileInfo
 	database *bbolt.DB
 	maxBytes int64 // bytes of values
 	rows     atomic.Int64
 	bytes    atomic.Int64
-	aside    atomic.Int64 // rows of the file of rows
-	damaged  int64        // files
+	aside    asideCount
 }
 
 // Open opens the outbox of a folder, whose values may take so many bytes, with what
@@ -96,10 +99,19 @@ func Open(folder string, maxBytes int64, log *slog.Logger) (*Outbox, error) {
 		return nil, fmt.Errorf("OUTBOX_DIR: %w", err)
 	}
 	box := &Outbox{folder: folder, database: database, maxBytes: maxBytes}
-	if err := errors.Join(box.count(), box.countAside()); err != nil {
+	box.opened, err = os.Stat(path)
+	if err = errors.Join(err, box.count()); err != nil {
 		return nil, errors.Join(fmt.Errorf("OUTBOX_DIR: %w", err), database.Close())
 	}
 	return box, nil
+}
+
+// Check returns ErrGone when the path leads to another file by now, or to none.
+func (o *Outbox) Check() error {
+	if now, err := os.Stat(filepath.Join(o.folder, file)); err != nil || !os.SameFile(now, o.opened) {
+		return fmt.Errorf("%s: %w", filepath.Join(o.folder, file), ErrGone)
+	}
+	return nil
 }
 
 // count finds how much is there.
@@ -117,10 +129,16 @@ func (o *Outbox) count() error {
 	return nil
 }
 
+// errNothingNew ends a transaction that has nothing to write: it needs no room then.
+var errNothingNew = errors.New("nothing new")
+
 // Put keeps entries; when it returns they are on stable storage, all or none. Of an
 // entry whose id is there already (Retried) it keeps nothing and returns the value
-// that is. ErrFull: they would not fit.
+// that is. ErrFull: they would not fit. ErrGone: they would not stay.
 func (o *Outbox) Put(entries []Entry) (earlier map[ID][]byte, err error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
 	earlier = map[ID][]byte{}
 	var rows, bytes int64
 	err = o.database.Update(func(tx *bbolt.Tx) error {
@@ -142,12 +160,15 @@ func (o *Outbox) Put(entries []Entry) (earlier map[ID][]byte, err error) {
 			rows++
 			bytes += int64(len(e.Value))
 		}
-		if o.bytes.Load()+bytes > o.maxBytes {
+		switch {
+		case rows == 0:
+			return errNothingNew
+		case o.bytes.Load()+bytes > o.maxBytes:
 			return ErrFull
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errNothingNew) {
 		return nil, fmt.Errorf("put %d rows into the outbox: %w", len(entries), err)
 	}
 	o.rows.Add(rows)
@@ -202,8 +223,21 @@ func (o *Outbox) Oldest(limit int) ([]Entry, error) {
 	return out, nil
 }
 
-// Delete removes entries that were taken.
+// Delete removes entries that were taken. A full disk may have room for few of them at a
+// time: it takes pages to say that others are free. An error leaves some of them there.
 func (o *Outbox) Delete(entries []Entry) error {
+	err := o.delete(entries)
+	if err == nil || len(entries) == 1 {
+		return err
+	}
+	half := len(entries) / 2 //nolint:mnd // two halves
+	if err := o.Delete(entries[:half]); err != nil {
+		return err
+	}
+	return o.Delete(entries[half:])
+}
+
+func (o *Outbox) delete(entries []Entry) error {
 	var rows, bytes int64
 	err := o.database.Update(func(tx *bbolt.Tx) error {
 		for i := range entries {
@@ -239,7 +273,6 @@ func (o *Outbox) SetAside(entry Entry, line []byte) error {
 	if err = errors.Join(err, aside.Sync(), aside.Close()); err != nil {
 		return fmt.Errorf("set a row aside: %w", err)
 	}
-	o.aside.Add(1)
 	return o.Delete([]Entry{entry})
 }
 
@@ -248,14 +281,11 @@ type Stats struct {
 	Rows, Bytes int64
 	MaxBytes    int64
 	Oldest      time.Time // zero: it is empty
-	// Aside and Damaged are the rows and the files that were set aside, by predecessors
-	// too, and not taken in since.
-	Aside, Damaged int64
 }
 
 // Stats says how much it holds.
 func (o *Outbox) Stats() Stats {
-	out := Stats{Rows: o.rows.Load(), Bytes: o.bytes.Load(), MaxBytes: o.maxBytes, Aside: o.aside.Load(), Damaged: o.damaged}
+	out := Stats{Rows: o.rows.Load(), Bytes: o.bytes.Load(), MaxBytes: o.maxBytes}
 	if out.Rows == 0 {
 		return out
 	}

@@ -191,6 +191,37 @@ func TestFullDiskIsAnErrorAndLosesNothing(t *testing.T) {
 	put(t, box, entry(1_000_000))
 }
 
+// What is on record leaves a full disk too, so that there is room again.
+func TestFullDiskIsEmptied(t *testing.T) {
+	command := exec.Command(os.Args[0])
+	command.Env = []string{childVariable + "=" + t.TempDir(), "OUTBOX_TEST_FILE_BYTES=1000000", "OUTBOX_TEST_EMPTY=1"}
+	out, _ := command.CombinedOutput()
+	if !strings.Contains(string(out), "full: ") || strings.Contains(string(out), "full: 0") || !strings.Contains(string(out), "0 left <nil>") {
+		t.Errorf("got %s", out)
+	}
+}
+
+// Whoever opened the file would go on writing into it, and all of it is gone with them.
+func TestAFileThatIsRemovedIsNoticed(t *testing.T) {
+	folder := t.TempDir()
+	box := open(t, folder, large)
+	put(t, box, entry(1))
+	if err := os.Rename(filepath.Join(folder, "outbox.db"), filepath.Join(folder, "moved.db")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := box.Put([]outbox.Entry{entry(2)}); !errors.Is(err, outbox.ErrGone) {
+		t.Errorf("removed: got %v", err)
+	}
+	open(t, folder, large) // somebody else's
+	if _, err := box.Put([]outbox.Entry{entry(2)}); !errors.Is(err, outbox.ErrGone) {
+		t.Errorf("replaced: got %v", err)
+	}
+	// What is in there is still to be had.
+	if got := values(t, box); got != "row 1" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func BenchmarkPut(b *testing.B) {
 	for _, rows := range []int{1, 32, 256} {
 		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -67,10 +68,12 @@ func (r *Recorder) put(rows []*futurisysv1.Prediction) (map[string]*futurisysv1.
 // says when persistence is back.
 type forwarder struct {
 	recorder *Recorder
-	woken    chan struct{}
-	ctx      context.Context
-	cancel   context.CancelFunc
-	ended    sync.WaitGroup
+	// forwarded are on record, and are still to be deleted.
+	forwarded []outbox.Entry
+	woken     chan struct{}
+	ctx       context.Context
+	cancel    context.CancelFunc
+	ended     sync.WaitGroup
 }
 
 func startForwarder(r *Recorder) *forwarder {
@@ -126,34 +129,47 @@ func (f *forwarder) run() {
 	}
 }
 
-// sayWhatWaits logs what waits in the outbox, and why, as long as an outage lasts.
+// errNotDeleted says that rows stay in the outbox although they are on record.
+var errNotDeleted = errors.New("rows that are on record stay in the outbox")
+
+// sayWhatWaits logs what waits in the outbox, and why, as long as it lasts.
 func (f *forwarder) sayWhatWaits(err error) {
-	stats := f.recorder.options.Outbox.Stats()
-	f.recorder.waiting.Log(f.ctx, f.recorder.options.Logger, slog.LevelWarn, "predictions wait in the outbox",
+	r, stats := f.recorder, f.recorder.options.Outbox.Stats()
+	line, level, message := r.waiting.Load(), slog.LevelWarn, "predictions wait in the outbox"
+	if errors.Is(err, errNotDeleted) {
+		line, level, message = r.undeleted, slog.LevelError, "the outbox does not delete predictions that are on record"
+	}
+	line.Log(f.ctx, r.options.Logger, level, message,
 		slog.Int64("rows", stats.Rows), slog.Int64("bytes", stats.Bytes), slog.Int64("max_bytes", stats.MaxBytes), slog.Time("oldest", stats.Oldest), slog.Any("error", err))
 }
 
-// forwardOnce forwards the oldest rows and says whether there may be more. Once they
-// are on record, persistence counts as back.
+// forwardOnce forwards the oldest rows and says whether there may be more.
 func (f *forwarder) forwardOnce() (more bool, err error) {
-	r := f.recorder
-	entries, err := r.options.Outbox.Oldest(forwardRows)
+	if err := f.deleteForwarded(); err != nil {
+		return true, err
+	}
+	entries, err := f.recorder.options.Outbox.Oldest(forwardRows)
 	if err != nil {
 		return false, err //nolint:wrapcheck // it says what it was doing
 	}
 	if len(entries) == 0 {
 		// Nothing to try it with: the next call shall.
-		r.unavailable.Store(false)
+		f.recorder.unavailable.Store(false)
 		return false, nil
 	}
-	if err := f.forward(entries); err != nil {
-		return true, err
+	return true, f.forward(entries)
+}
+
+// deleteForwarded deletes what is on record, which may take several tries.
+func (f *forwarder) deleteForwarded() error {
+	if len(f.forwarded) == 0 {
+		return nil
 	}
-	if r.unavailable.Swap(false) {
-		r.options.Logger.Info("persistence takes predictions again")
-		r.waiting = newWaiting() // the next outage is another one
+	if err := f.recorder.options.Outbox.Delete(f.forwarded); err != nil {
+		return fmt.Errorf("%w: %w", errNotDeleted, err)
 	}
-	return true, nil
+	f.forwarded = nil
+	return nil
 }
 
 // forward records entries and then deletes them. Those that do not read, or that the
@@ -180,7 +196,9 @@ func (f *forwarder) forward(entries []outbox.Entry) error {
 	case err == nil:
 		r.metrics.rows.WithLabelValues("forwarded").Add(float64(len(rows)))
 		r.metrics.countConflicts(rows, earlier)
-		return r.options.Outbox.Delete(good) //nolint:wrapcheck // it says what it was doing
+		r.unavailable.Store(false)
+		f.forwarded = good
+		return f.deleteForwarded()
 	case status.Code(err) != codes.InvalidArgument:
 		return err
 	case len(good) == 1:

@@ -27,6 +27,7 @@ type ledger struct {
 	fail    error                                  // answers this
 	commit  bool                                   // and has committed all the same
 	refuses func(row *futurisysv1.Prediction) bool // such a row breaks a rule
+	after   func()                                 // is called when rows were taken
 }
 
 func (l *ledger) RecordPredictions(_ context.Context, request *internalv1.RecordPredictionsRequest, _ ...grpc.CallOption) (*internalv1.RecordPredictionsResponse, error) {
@@ -49,6 +50,9 @@ func (l *ledger) RecordPredictions(_ context.Context, request *internalv1.Record
 		} else if !first.GetCreateTime().AsTime().Equal(row.GetCreateTime().AsTime()) {
 			out.Earlier = append(out.Earlier, proto.CloneOf(first))
 		}
+	}
+	if l.after != nil {
+		l.after()
 	}
 	return out, l.fail
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/futurisys/futurisys/services/inference/internal/outbox"
+
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
@@ -62,6 +64,10 @@ func (r *Recorder) registerState() {
 }
 
 func registerOutbox(options Options) {
+	aside := func() outbox.Aside {
+		found, _ := options.Outbox.Aside() // the status says why it cannot be found
+		return found
+	}
 	gauge := func(name, help string, value func() float64) {
 		options.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
@@ -69,8 +75,8 @@ func registerOutbox(options Options) {
 	gauge("futurisys_outbox_bytes", "Bytes that the predictions in the outbox take.", func() float64 { return float64(options.Outbox.Stats().Bytes) })
 	gauge("futurisys_outbox_max_bytes", "Bytes that the predictions in the outbox may take.", func() float64 { return float64(options.Outbox.Stats().MaxBytes) })
 	gauge("futurisys_outbox_max_age_seconds", "Age of its oldest prediction at which the outbox counts as full; 0: any age.", options.MaxAge.Seconds)
-	gauge("futurisys_outbox_set_aside_rows", "Predictions that the record refused, kept in a file.", func() float64 { return float64(options.Outbox.Stats().Aside) })
-	gauge("futurisys_outbox_set_aside_files", "Files of an outbox that could not be read, kept aside.", func() float64 { return float64(options.Outbox.Stats().Damaged) })
+	gauge("futurisys_outbox_set_aside_rows", "Predictions that the record refused, kept in a file.", func() float64 { return float64(aside().Rows) })
+	gauge("futurisys_outbox_set_aside_files", "Files of an outbox that could not be read, kept aside.", func() float64 { return float64(aside().Files) })
 	gauge("futurisys_outbox_oldest_seconds", "Age of the oldest prediction in the outbox.", func() float64 {
 		if oldest := options.Outbox.Stats().Oldest; !oldest.IsZero() {
 			return time.Since(oldest).Seconds()

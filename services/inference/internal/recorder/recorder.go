@@ -84,8 +84,9 @@ type Recorder struct {
 	down        atomic.Bool  // the last commit failed
 	lastSingle  atomic.Int64 // when a single prediction came last, in nanoseconds
 	metrics     *metrics
-	// What is logged of an outage, which may last for days; waiting is the forwarder's.
-	refused, full, waiting *telemetry.Repeated
+	// What is logged of an outage, which may last for days.
+	refused, full, undeleted *telemetry.Repeated
+	waiting                  atomic.Pointer[telemetry.Repeated]
 }
 
 // outageInterval is how often an outage that lasts is logged again.
@@ -103,8 +104,10 @@ type call struct {
 func New(options Options) *Recorder {
 	r := &Recorder{
 		options: options, metrics: newMetrics(options),
-		refused: telemetry.NewRepeated(1, time.Second), full: telemetry.NewRepeated(1, time.Second), waiting: newWaiting(),
+		refused: telemetry.NewRepeated(1, time.Second), full: telemetry.NewRepeated(1, time.Second),
+		undeleted: newOutage(),
 	}
+	r.waiting.Store(newOutage())
 	if options.Mode == Off {
 		return r
 	}
@@ -122,7 +125,7 @@ func New(options Options) *Recorder {
 	return r
 }
 
-func newWaiting() *telemetry.Repeated { return telemetry.NewRepeated(1, outageInterval) }
+func newOutage() *telemetry.Repeated { return telemetry.NewRepeated(1, outageInterval) }
 
 // Admit says, before anything is scored, whether it could be put on record: an
 // error is what the caller gets.
@@ -222,7 +225,7 @@ func (r *Recorder) Close() error {
 // Details are what the status says of the record.
 func (r *Recorder) Details() map[string]string {
 	out := map[string]string{"recording": string(r.options.Mode)}
-	if r.unavailable.Load() {
+	if r.unavailable.Load() || r.down.Load() {
 		out["persistence"] = "unavailable"
 	}
 	if r.options.Outbox == nil {
@@ -234,8 +237,13 @@ func (r *Recorder) Details() map[string]string {
 	if !stats.Oldest.IsZero() {
 		out["outbox_oldest"] = stats.Oldest.Format(time.RFC3339)
 	}
-	if stats.Aside > 0 || stats.Damaged > 0 {
-		out["outbox_set_aside"] = fmt.Sprintf("%d rows that the record refused, %d files that did not read", stats.Aside, stats.Damaged)
+	if err := r.options.Outbox.Check(); err != nil {
+		out["outbox_problem"] = err.Error()
+	}
+	if aside, err := r.options.Outbox.Aside(); err != nil {
+		out["outbox_set_aside"] = err.Error()
+	} else if aside != (outbox.Aside{}) {
+		out["outbox_set_aside"] = fmt.Sprintf("%d rows that the record refused, %d files that did not read", aside.Rows, aside.Files)
 	}
 	return out
 }

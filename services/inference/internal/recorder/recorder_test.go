@@ -165,6 +165,44 @@ func TestCommitThatIsNotKnownIsHarmless(t *testing.T) {
 	}
 }
 
+// An outbox that cannot delete what is on record, on a full disk, is no reason to put more
+// into it.
+func TestAnOutboxThatDoesNotDeleteKeepsNothingFromTheRecord(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	w := start(t, func(o *recorder.Options) { o.Registry = registry })
+	w.down()
+	w.record(t, prediction(1))
+	w.ledger.set(func(l *ledger) { l.fail, l.after = nil, func() { _ = w.box.Close() } })
+	eventually(t, "it is forwarded", func() bool { return w.ledger.ids() != "" })
+	eventually(t, "rows are recorded again", func() bool {
+		list := []*futurisysv1.Prediction{prediction(2)}
+		_, err := w.Record(t.Context(), list)
+		return err == nil && list[0].GetRecording() == recorded
+	})
+	time.Sleep(300 * time.Millisecond) // the forwarder tries again
+	if got := rowsOf(t, registry, "forwarded"); got != 1 {
+		t.Errorf("%v rows count as forwarded", got)
+	}
+}
+
+// rowsOf is how many rows of an outcome are counted.
+func rowsOf(t *testing.T, registry *prometheus.Registry, outcome string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if family.GetName() == "futurisys_recording_rows_total" && metric.GetLabel()[0].GetValue() == outcome {
+				return metric.GetCounter().GetValue()
+			}
+		}
+	}
+	t.Fatalf("no rows of outcome %s are counted", outcome)
+	return 0
+}
+
 func TestSuccessorForwardsWhatWasLeft(t *testing.T) {
 	w := start(t, nil)
 	w.down()

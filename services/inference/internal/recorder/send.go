@@ -111,7 +111,7 @@ func (r *Recorder) commit(ctx context.Context, rows []*futurisysv1.Prediction, a
 	defer cancel()
 	start := time.Now()
 	response, err := r.options.Client.RecordPredictions(ctx, &internalv1.RecordPredictionsRequest{Predictions: rows, Answered: answered})
-	r.down.Store(err != nil && status.Code(err) != codes.InvalidArgument)
+	r.note(ctx, err == nil || status.Code(err) == codes.InvalidArgument)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a status of our own service
 	}
@@ -122,6 +122,14 @@ func (r *Recorder) commit(ctx context.Context, rows []*futurisysv1.Prediction, a
 		earlier[prediction.GetId()] = prediction
 	}
 	return earlier, nil
+}
+
+// note says whether persistence answered the last commit, and logs when it does again.
+func (r *Recorder) note(ctx context.Context, answered bool) {
+	if was := r.down.Swap(!answered); was && answered {
+		r.options.Logger.InfoContext(ctx, "persistence takes predictions again")
+		r.waiting.Store(newOutage()) // the next outage is another one
+	}
 }
 
 // settle says on each prediction what became of it. One whose id had an answer

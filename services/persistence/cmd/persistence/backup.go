@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
 	"github.com/futurisys/futurisys/services/platform/telemetry"
@@ -16,16 +17,18 @@ type backupCommand struct {
 
 // Run backs the database up, while it may be in use.
 func (c backupCommand) Run(s *settings) (err error) {
-	rows, err := s.database(telemetry.NewLogger(os.Stderr, "persistence", s.LogLevel, s.LogFormat), nil)
+	options := s.options("futurisys-backup")
+	options.Existing = true
+	rows, err := s.connect(options, telemetry.NewLogger(os.Stderr, "persistence", s.LogLevel, s.LogFormat))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	predictions, err := rows.Backup(context.Background(), c.File)
+	done, err := rows.Backup(context.Background(), c.File)
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
-	fmt.Printf("%d predictions are in %s\n", predictions, c.File)
+	fmt.Printf("%d predictions are in %s, all that were on record at %s\n", done.Predictions, c.File, done.Time.UTC().Format(time.RFC3339))
 	return nil
 }
 

@@ -19,20 +19,29 @@ func (c copyCommand) Run(s *settings) (err error) {
 	ctx, start := context.Background(), time.Now()
 	log := telemetry.NewLogger(os.Stderr, "persistence", s.LogLevel, s.LogFormat)
 	s.DatabaseStatementTimeout = 0 // it takes as long as there are rows
-	other := *s
-	other.DatabaseURL = c.To
-	from, err := s.open(ctx, log, nil)
+	source, target := s.options("futurisys-copy"), s.options("futurisys-copy")
+	source.Existing, target.URL, target.Key = true, c.To, "--to"
+	from, err := s.open(ctx, source, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	to, err := other.database(log, nil)
+	to, err := s.connect(target, log)
 	if err != nil {
-		return fmt.Errorf("--to: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	if err := errors.Join(from.Own(), to.Own(), to.Migrate(ctx)); err != nil {
-		return err //nolint:wrapcheck // it names the key
+	if source.URL == target.URL || from.SameAs(to) {
+		return errors.New("--to: it is the database of DATABASE_URL")
+	}
+	if err := from.Alone(ctx); err != nil {
+		return fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	if err := to.Alone(ctx); err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	if err := to.Migrate(ctx); err != nil {
+		return fmt.Errorf("--to: %w", err)
 	}
 	said := time.Now()
 	copied, err := from.CopyTo(ctx, to, func(table string, rows int64) {

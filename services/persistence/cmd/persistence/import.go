@@ -37,7 +37,7 @@ func (c importCommand) Run(s *settings) (err error) {
 		files[kind] = ingest.File{content}
 	}
 	ctx := context.Background()
-	rows, err := s.open(ctx, telemetry.NewLogger(os.Stderr, "persistence", s.LogLevel, s.LogFormat), nil)
+	rows, err := s.open(ctx, s.options("futurisys-import"), telemetry.NewLogger(os.Stderr, "persistence", s.LogLevel, s.LogFormat))
 	if err != nil {
 		return err
 	}

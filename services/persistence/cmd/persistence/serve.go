@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/importing"
 	"github.com/futurisys/futurisys/services/persistence/internal/server"
+	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
 	"github.com/futurisys/futurisys/services/platform/config"
 	"github.com/futurisys/futurisys/services/platform/grpcclient"
 	"github.com/futurisys/futurisys/services/platform/grpcserver"
@@ -23,13 +25,15 @@ type serveCommand struct{}
 func (serveCommand) Run(s *settings) error {
 	log := telemetry.NewLogger(os.Stderr, "persistence", s.LogLevel, s.LogFormat)
 	metrics := telemetry.NewRegistry()
-	rows, err := s.open(context.Background(), log, metrics)
+	options := s.options(gormstore.ServerName)
+	options.Registry = metrics
+	rows, err := s.open(context.Background(), options, log)
 	if err != nil {
 		return err
 	}
 	defer lifecycle.Close(log, "database", rows.Close)
 	if err := rows.Own(); err != nil {
-		return err //nolint:wrapcheck // it names the key
+		return fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	importer, err := importing.New(rows)
 	if err != nil {

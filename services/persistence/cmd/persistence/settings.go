@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
 	"github.com/futurisys/futurisys/services/platform/config"
@@ -58,12 +56,16 @@ func (s *settings) Validate() error {
 	)
 }
 
-// database connects to the database, and waits for it where it is still starting.
-func (s *settings) database(log *slog.Logger, registry prometheus.Registerer) (*gormstore.Store, error) {
-	options := gormstore.Options{
-		URL: s.DatabaseURL, MaxConnections: s.DatabaseMaxConnections, Registry: registry,
+// options are those of a database that is connected to under a name.
+func (s *settings) options(name string) gormstore.Options {
+	return gormstore.Options{
+		URL: s.DatabaseURL, Name: name, MaxConnections: s.DatabaseMaxConnections,
 		StatementTimeout: s.DatabaseStatementTimeout, LockTimeout: s.DatabaseLockTimeout,
 	}
+}
+
+// connect connects to a database, and waits for it where it is still starting.
+func (s *settings) connect(options gormstore.Options, log *slog.Logger) (*gormstore.Store, error) {
 	const interval = time.Second
 	for until := time.Now().Add(s.DatabaseConnectWait); ; time.Sleep(interval) {
 		rows, err := gormstore.Open(options)
@@ -74,10 +76,10 @@ func (s *settings) database(log *slog.Logger, registry prometheus.Registerer) (*
 	}
 }
 
-// open connects to the database; outside prod it also brings the schema to the
-// newest version, in prod that is the migrate command's.
-func (s *settings) open(ctx context.Context, log *slog.Logger, registry prometheus.Registerer) (*gormstore.Store, error) {
-	rows, err := s.database(log, registry) //nolint:contextcheck // it has a time of its own
+// open connects to a database; outside prod it also brings the schema to the newest version,
+// in prod that is the migrate command's.
+func (s *settings) open(ctx context.Context, options gormstore.Options, log *slog.Logger) (*gormstore.Store, error) {
+	rows, err := s.connect(options, log) //nolint:contextcheck // it has a time of its own
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func importer(t *testing.T) (importCommand, *settings) {
 
 func onRecord(t *testing.T, s *settings) int {
 	t.Helper()
-	rows, err := s.open(t.Context(), slog.New(slog.DiscardHandler), nil)
+	rows, err := s.open(t.Context(), s.options("test"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,6 +71,31 @@ func onRecord(t *testing.T, s *settings) int {
 		t.Fatal(err)
 	}
 	return found.Total
+}
+
+// Taking the schema back loses nothing that was not said.
+func TestMigrateDownAsks(t *testing.T) {
+	_, s := importer(t)
+	if err := (migrateCommand{}).Run(s); err != nil {
+		t.Fatal(err)
+	}
+	down := func(yes bool) error { return migrateCommand{Down: true, Yes: yes}.Run(s) }
+	for _, to := range []int64{7, 6, 5} {
+		if err := down(false); err != nil {
+			t.Fatalf("to %d: %v", to, err)
+		}
+	}
+	if err := down(false); err == nil || !strings.Contains(err.Error(), "the latest scores") {
+		t.Errorf("got %v", err)
+	}
+	if err := down(true); err != nil {
+		t.Error(err)
+	}
+	missing := *s
+	missing.DatabaseURL += ".missing"
+	if err := (migrateCommand{Down: true}).Run(&missing); err == nil {
+		t.Error("a file is made to be taken back")
+	}
 }
 
 func TestImportCommand(t *testing.T) {
@@ -110,7 +135,7 @@ func TestImportCommand(t *testing.T) {
 func TestMigrateCommand(t *testing.T) {
 	s := &settings{DatabaseURL: "sqlite:" + filepath.Join(t.TempDir(), "x.db")}
 	s.Environment = config.Prod
-	if _, err := s.open(t.Context(), slog.New(slog.DiscardHandler), nil); err == nil || !strings.Contains(err.Error(), "persistence migrate") {
+	if _, err := s.open(t.Context(), s.options("test"), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "persistence migrate") {
 		t.Errorf("in prod a program migrates by itself: %v", err)
 	}
 	for _, command := range []migrateCommand{{}, {}, {Down: true}} {
@@ -118,13 +143,13 @@ func TestMigrateCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.open(t.Context(), slog.New(slog.DiscardHandler), nil); err == nil {
+	if _, err := s.open(t.Context(), s.options("test"), slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("a database of the version before is served")
 	}
 	if err := (migrateCommand{}).Run(s); err != nil {
 		t.Fatal(err)
 	}
-	rows, err := s.open(t.Context(), slog.New(slog.DiscardHandler), nil)
+	rows, err := s.open(t.Context(), s.options("test"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

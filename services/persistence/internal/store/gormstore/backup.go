@@ -19,65 +19,85 @@ var ErrNoBackup = errors.New("PostgreSQL is backed up by its own tools: see docs
 // catchUp is how many predictions may be left for the end of a backup, when nobody writes.
 const catchUp = 500
 
-// Backup writes all that is on record when it ends into a new file, while the database is
-// in use. It returns how many predictions that is.
-func (s *Store) Backup(ctx context.Context, path string) (predictions int64, err error) {
+// Backed says what is in a backup: so many predictions, all that were on record at a time.
+type Backed struct {
+	Predictions int64
+	Time        time.Time
+}
+
+// Backup writes all that is on record when its copy is finished into a new file, while the
+// database is in use, and then reads that file from end to end.
+func (s *Store) Backup(ctx context.Context, path string) (out Backed, err error) {
 	if s.dialect != SQLite {
-		return 0, ErrNoBackup
+		return Backed{}, ErrNoBackup
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-		return 0, fmt.Errorf("%s is there already", path)
+		return Backed{}, fmt.Errorf("%s is there already", path)
 	}
 	partial := path + ".partial"
-	if err := os.Remove(partial); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return 0, err //nolint:wrapcheck // it names the path
+	if err := removeDatabase(partial); err != nil {
+		return Backed{}, err
 	}
 	made, err := os.OpenFile(partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // an operator's own path
 	if err != nil {
-		return 0, err //nolint:wrapcheck // it names the path
+		return Backed{}, err //nolint:wrapcheck // it names the path
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(partial)
+			err = errors.Join(err, removeDatabase(partial))
 		}
 	}()
 	if err := made.Close(); err != nil {
-		return 0, err //nolint:wrapcheck // it names the path
+		return Backed{}, err //nolint:wrapcheck // it names the path
 	}
-	err = s.stage.WithContext(ctx).Connection(func(own *gorm.DB) error {
-		return s.backUp(ctx, own.Session(&gorm.Session{NewDB: true}), partial)
+	err = s.stage.WithContext(ctx).Connection(func(own *gorm.DB) (err error) {
+		out.Time, err = s.backUp(ctx, own.Session(&gorm.Session{NewDB: true}), partial)
+		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("back up: %w", err)
+		return Backed{}, fmt.Errorf("back up: %w", err)
 	}
-	if predictions, err = inspect(ctx, partial); err != nil {
-		return 0, err
+	if out.Predictions, err = inspect(ctx, partial, path); err != nil {
+		return Backed{}, err
 	}
-	return predictions, place(partial, path)
+	return out, place(partial, path)
+}
+
+// removeDatabase removes a file of SQLite and what SQLite keeps beside it.
+func removeDatabase(path string) error {
+	var failed error
+	for _, part := range []string{"", "-journal", "-wal", "-shm"} {
+		if err := os.Remove(path + part); err != nil && !errors.Is(err, os.ErrNotExist) {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
 }
 
 // backUp copies the whole as it is at the start, then what came meanwhile, and the last of
-// it while nobody writes.
-func (s *Store) backUp(ctx context.Context, own *gorm.DB, path string) error {
+// it while nobody writes. It returns when that was.
+func (s *Store) backUp(ctx context.Context, own *gorm.DB, path string) (moment time.Time, err error) {
 	if err := own.Exec("VACUUM INTO ?", path).Error; err != nil {
-		return err //nolint:wrapcheck // Backup says what it was doing
+		return moment, err //nolint:wrapcheck // Backup says what it was doing
 	}
 	if err := own.Exec("ATTACH ? AS backup", path).Error; err != nil {
-		return err //nolint:wrapcheck // Backup says what it was doing
+		return moment, err //nolint:wrapcheck // Backup says what it was doing
 	}
 	defer func() { _ = own.WithContext(context.WithoutCancel(ctx)).Exec("DETACH backup").Error }()
 	for {
 		added := own.Exec(newPredictions)
 		if added.Error != nil {
-			return added.Error
+			return moment, added.Error
 		}
 		if added.RowsAffected < catchUp {
 			break
 		}
 	}
-	return s.write.WithContext(ctx).Connection(func(*gorm.DB) error { // nobody writes meanwhile
+	err = s.write.WithContext(ctx).Connection(func(*gorm.DB) error { // nobody writes meanwhile
+		moment = time.Now()
 		return own.Transaction(catchUpAll)
 	})
+	return moment, err //nolint:wrapcheck // Backup says what it was doing
 }
 
 // newPredictions copies the predictions that a backup does not have: they are only ever added.
@@ -119,72 +139,85 @@ func catchUpAll(tx *gorm.DB) error {
 }
 
 // inspect reads a whole file, whether it is a database of ours in good order, and returns
-// how many predictions it has.
-func inspect(ctx context.Context, path string) (predictions int64, err error) {
-	rows, err := Open(Options{URL: "sqlite:" + path}) //nolint:contextcheck // it has a time of its own
+// how many predictions it has. Errors call it by a name.
+func inspect(ctx context.Context, path, name string) (predictions int64, err error) {
+	rows, err := openSQLite(path, name, true, newObserver(nil))
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	var found string
 	if err := scan(rows.read.WithContext(ctx).Raw("SELECT group_concat(integrity_check, '; ') FROM pragma_integrity_check"), &found); err != nil {
-		return 0, fmt.Errorf("check %s: %w", path, err)
+		return 0, fmt.Errorf("check %s: %w", name, err)
 	}
 	if found != "ok" {
-		return 0, fmt.Errorf("%s is damaged: %s", path, found)
+		return 0, fmt.Errorf("%s is damaged: %s", name, found)
 	}
 	schema, err := rows.Schema(ctx)
 	switch {
 	case err != nil:
-		return 0, err
+		return 0, fmt.Errorf("%s: %w", name, err)
 	case schema.Current == 0:
-		return 0, fmt.Errorf("%s is no database of this program", path)
-	case schema.Current > schema.Newest:
-		return 0, fmt.Errorf("%s: %w", path, ErrNewerSchema)
+		return 0, fmt.Errorf("%s is no database of this program", name)
+	case schema.Current > schema.Newest && schema.Check() != nil:
+		return 0, fmt.Errorf("%s: %w", name, schema.Check())
 	}
 	if err := scan(rows.read.WithContext(ctx).Raw("SELECT count(*) FROM predictions"), &predictions); err != nil {
-		return 0, fmt.Errorf("count the predictions of %s: %w", path, err)
+		return 0, fmt.Errorf("count the predictions of %s: %w", name, err)
 	}
 	return predictions, nil
 }
 
 // Restore puts a backup in the place of the database of a URL, which no process may serve.
 // What was there stays beside it; kept is its path, "": there was nothing. It returns how many
-// predictions the backup has.
+// predictions the backup has. An error leaves all as it was.
 func Restore(ctx context.Context, backup, databaseURL string) (predictions int64, kept string, err error) {
 	path, is := strings.CutPrefix(databaseURL, "sqlite:")
 	if !is {
 		return 0, "", ErrNoBackup
 	}
-	partial := path + ".partial"
-	if err := copyFile(backup, partial); err != nil {
-		return 0, "", fmt.Errorf("read the backup: %w", err)
-	}
-	defer func() { _ = os.Remove(partial) }()
-	if predictions, err = inspect(ctx, partial); err != nil {
-		return 0, "", err
-	}
-	there, err := openFile(path)
+	_, absent := os.Stat(path)
+	there, err := openFile(path, false)
 	if err != nil {
 		return 0, "", fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	rows := &Store{file: there}
-	defer func() { err = errors.Join(err, there.close()) }()
-	if err := rows.Own(); err != nil {
+	defer func() {
+		if err != nil && errors.Is(absent, os.ErrNotExist) {
+			err = errors.Join(err, os.Remove(there.path)) // it was made only to be locked
+		}
+		err = errors.Join(err, there.close())
+	}()
+	if err := (&Store{file: there}).Own(); err != nil {
+		return 0, "", fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	partial := there.path + ".partial"
+	defer func() { err = errors.Join(err, removeDatabase(partial)) }()
+	if err := copyFile(backup, partial); err != nil {
+		return 0, "", fmt.Errorf("copy the backup: %w", err)
+	}
+	if predictions, err = inspect(ctx, partial, backup); err != nil {
 		return 0, "", err
 	}
-	if there.opened.Size() > 0 {
-		kept = path + ".before-" + time.Now().UTC().Format("20060102T150405")
+	kept, err = there.replace(partial)
+	return predictions, kept, err
+}
+
+// replace puts another file in the place of a database that nobody has open, and returns
+// under which name what was there is kept; "": it was empty.
+func (f *file) replace(by string) (kept string, err error) {
+	if f.opened.Size() == 0 {
+		return "", place(by, f.path)
 	}
+	kept = f.path + ".before-" + time.Now().UTC().Format("20060102T150405")
 	for _, part := range []string{"", "-wal", "-shm"} {
-		if kept == "" {
-			continue
-		}
-		if err := os.Rename(path+part, kept+part); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return 0, "", err //nolint:wrapcheck // it names the paths
+		if err := os.Rename(f.path+part, kept+part); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return "", err //nolint:wrapcheck // it names the paths
 		}
 	}
-	return predictions, kept, place(partial, path)
+	if err := place(by, f.path); err != nil {
+		return "", fmt.Errorf("%w; what was there is in %s", err, kept)
+	}
+	return kept, nil
 }
 
 func copyFile(from, to string) error {
@@ -193,9 +226,6 @@ func copyFile(from, to string) error {
 		return err //nolint:wrapcheck // it names the path
 	}
 	defer source.Close()
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return err //nolint:wrapcheck // it names the path
-	}
 	target, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // an operator's own path
 	if err != nil {
 		return err //nolint:wrapcheck // it names the path

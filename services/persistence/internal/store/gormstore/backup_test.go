@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,7 +61,7 @@ func TestABackupHasAllThatWasAnsweredBefore(t *testing.T) {
 		before = append(before, id.(string))
 		return true
 	})
-	predictions, err := rows.Backup(t.Context(), backup)
+	done, err := rows.Backup(t.Context(), backup)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,8 +72,8 @@ func TestABackupHasAllThatWasAnsweredBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, kept, err := gormstore.Restore(t.Context(), backup, "sqlite:"+path)
-	if err != nil || got != predictions || kept == "" {
-		t.Fatalf("restored %d of %d, %q, %v", got, predictions, kept, err)
+	if err != nil || got != done.Predictions || kept == "" {
+		t.Fatalf("restored %d of %d, %q, %v", got, done.Predictions, kept, err)
 	}
 	restored := openMigrated(t, "sqlite:"+path)
 	if employee, err := restored.Employee(t.Context(), 2); err != nil || employee.DisplayName != "Wren Xú" {
@@ -122,8 +123,21 @@ func TestABackupEndsWithWhatIsThere(t *testing.T) {
 		}
 	}
 	got, err := rows.Backup(t.Context(), filepath.Join(folder, "backup.db"))
-	if err != nil || got != 20 {
-		t.Errorf("got %d, %v", got, err)
+	if err != nil || got.Predictions != 20 || time.Since(got.Time) > time.Minute {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// A backup of the release after is as good as its schema is.
+func TestABackupOfANewerSchema(t *testing.T) {
+	folder := t.TempDir()
+	for oldest, fits := range map[int64]bool{8: true, 9_999: false} {
+		rows := openMigrated(t, fmt.Sprintf("sqlite:%s/%d.db", folder, oldest))
+		rows.PretendNewer(t, 9_999, oldest)
+		_, err := rows.Backup(t.Context(), fmt.Sprintf("%s/%d.backup", folder, oldest))
+		if (err == nil) != fits || err != nil && !errors.Is(err, gormstore.ErrNewerSchema) {
+			t.Errorf("for programs from %d: got %v", oldest, err)
+		}
 	}
 }
 
@@ -170,8 +184,18 @@ func TestWhatIsNoBackupIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, bad := range []string{damaged, text, foreign} {
-		if _, _, err := gormstore.Restore(t.Context(), bad, "sqlite:"+path); err == nil {
-			t.Errorf("%s is restored", bad)
+		_, _, err := gormstore.Restore(t.Context(), bad, "sqlite:"+path)
+		if err == nil || !strings.Contains(err.Error(), bad) || strings.Contains(err.Error(), ".partial") {
+			t.Errorf("%s: got %v", bad, err)
+		}
+	}
+	absent := filepath.Join(folder, "absent.db")
+	if _, _, err := gormstore.Restore(t.Context(), text, "sqlite:"+absent); err == nil {
+		t.Errorf("%s is restored", text)
+	}
+	for _, left := range []string{"*.partial*", "absent.db", "*.before-*"} {
+		if found, err := filepath.Glob(filepath.Join(folder, left)); err != nil || len(found) > 0 {
+			t.Errorf("%v is left, %v", found, err)
 		}
 	}
 	again := openMigrated(t, "sqlite:"+path)

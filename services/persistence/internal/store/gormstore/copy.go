@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"math/big"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -24,17 +26,23 @@ type Copied struct {
 }
 
 // CopyTo copies all that is on record to another database at the same schema, and compares
-// the two. What an earlier try that broke off has copied stays. Nobody may write to either
-// meanwhile: see Own. progress is called with how many rows of a table are done.
+// the two. The other one must be empty, or what an earlier try that broke off has copied: this
+// goes on then. Nobody may write to either meanwhile: see Alone. progress is called with how
+// many rows of a table are done.
 //
 // Whom inference's copies are is not copied: they say so again.
 func (s *Store) CopyTo(ctx context.Context, to *Store, progress func(table string, rows int64)) ([]Copied, error) {
 	tables := []copier{
-		copying(employeeRow{}, "id", func(r *employeeRow) any { return r.ID }, func(r *employeeRow) any { return r.employee() }),
-		copying(latestRow{}, "employee_id", func(r *latestRow) any { return r.EmployeeID }, func(r *latestRow) any { return [2]any{r.Generation, r.summary()} }),
-		copying(predictionRow{}, "commit_sequence", func(r *predictionRow) any { return r.CommitSequence }, readPrediction),
-		copying(conflictRow{}, "number", func(r *conflictRow) any { return r.Number }, readConflict),
+		copying(employeeRow{}, "id", func(r *employeeRow) int64 { return int64(r.ID) }, func(r *employeeRow) any { return r.employee() }),
+		copying(latestRow{}, "employee_id", func(r *latestRow) int64 { return int64(r.EmployeeID) }, func(r *latestRow) any { return [2]any{r.Generation, r.summary()} }),
+		copying(predictionRow{}, "commit_sequence", func(r *predictionRow) int64 { return r.CommitSequence }, readPrediction),
+		copying(conflictRow{}, "number", func(r *conflictRow) int64 { return r.Number }, readConflict),
 		copying(aliasChangeRow{}, "", nil, func(r *aliasChangeRow) any { return [2]any{r.ChangeTime.UnixMicro(), withoutTime(r)} }),
+	}
+	for _, table := range tables {
+		if err := table.mustBegin(ctx, s, to); err != nil {
+			return nil, fmt.Errorf("look at %s: %w", table.name(), err)
+		}
 	}
 	for _, table := range tables {
 		if err := table.copy(ctx, s, to, progress); err != nil {
@@ -44,22 +52,22 @@ func (s *Store) CopyTo(ctx context.Context, to *Store, progress func(table strin
 	if err := s.copyCounters(ctx, to); err != nil {
 		return nil, fmt.Errorf("copy the counters: %w", err)
 	}
-	var all []Copied
+	var copied []Copied
 	for _, table := range tables {
-		here, err := table.digest(ctx, s)
+		here, err := table.digest(ctx, s, all)
 		if err != nil {
 			return nil, fmt.Errorf("compare %s: %w", table.name(), err)
 		}
-		there, err := table.digest(ctx, to)
+		there, err := table.digest(ctx, to, all)
 		if err != nil {
 			return nil, fmt.Errorf("compare %s: %w", table.name(), err)
 		}
 		if here != there {
-			return nil, fmt.Errorf("%s are not the same: %d rows here, %d there; the other database had rows of its own, or somebody wrote meanwhile", table.name(), here.Rows, there.Rows)
+			return nil, fmt.Errorf("%s are not the same: %d rows here, %d there; somebody wrote meanwhile", table.name(), here.Rows, there.Rows)
 		}
-		all = append(all, here)
+		copied = append(copied, here)
 	}
-	return all, nil
+	return copied, nil
 }
 
 func withoutTime(r *aliasChangeRow) aliasChangeRow {
@@ -88,33 +96,37 @@ func readConflict(r *conflictRow) any {
 type copier interface {
 	name() string
 	copy(ctx context.Context, from, to *Store, progress func(string, int64)) error
-	digest(ctx context.Context, of *Store) (Copied, error)
+	mustBegin(ctx context.Context, from, to *Store) error
+	digest(ctx context.Context, of *Store, keys span) (Copied, error)
 }
+
+// span is the keys beyond one and up to another.
+type span struct{ beyond, upTo int64 }
+
+// all is the span of all keys.
+var all = span{math.MinInt64, math.MaxInt64} //nolint:gochecknoglobals // a constant
 
 // table is a table of rows R, whose key is one number that only grows; "": it is small and
 // read at once.
 type table[R any] struct {
 	row   R
 	key   string
-	keyOf func(*R) any
+	keyOf func(*R) int64
 	value func(*R) any // what is compared: as the store has it, not as a database writes it
 }
 
-func copying[R any](row R, key string, keyOf, value func(*R) any) copier {
+func copying[R any](row R, key string, keyOf func(*R) int64, value func(*R) any) copier {
 	return table[R]{row, key, keyOf, value}
 }
 
 func (t table[R]) name() string { return any(t.row).(interface{ TableName() string }).TableName() } //nolint:forcetypeassert // all rows have one
 
-// parts calls each with all rows of a table beyond a key, in parts.
-func (t table[R]) parts(ctx context.Context, of *Store, after any, each func([]R) error) error {
+// parts calls each with the rows of a span, in parts.
+func (t table[R]) parts(ctx context.Context, of *Store, keys span, each func([]R) error) error {
 	for {
 		query := of.read.WithContext(ctx)
 		if t.key != "" {
-			query = query.Order(t.key).Limit(rowsPerCopy)
-		}
-		if after != nil {
-			query = query.Where(t.key+" > ?", after)
+			query = query.Where(t.key+" > CAST(? AS bigint) AND "+t.key+" <= CAST(? AS bigint)", keys.beyond, keys.upTo).Order(t.key).Limit(rowsPerCopy)
 		}
 		var rows []R
 		if err := query.Find(&rows).Error; err != nil {
@@ -129,21 +141,56 @@ func (t table[R]) parts(ctx context.Context, of *Store, after any, each func([]R
 		if t.key == "" {
 			return nil
 		}
-		after = t.keyOf(&rows[len(rows)-1])
+		keys.beyond = t.keyOf(&rows[len(rows)-1])
 	}
 }
 
+// last is the span up to the last key that a database has.
+func (t table[R]) last(ctx context.Context, of *Store) (span, error) {
+	last := all
+	if t.key == "" {
+		return last, nil
+	}
+	err := scan(of.read.WithContext(ctx).Model(&t.row).Select(fmt.Sprintf("coalesce(max(%s), %d)", t.key, last.beyond)), &last.upTo)
+	return last, err
+}
+
+// errOwnRows says that a database is not only a copy.
+var errOwnRows = errors.New("the other database has rows of its own, and is left as it was: an empty one is needed")
+
+// mustBegin returns an error unless what the other database has is how this one begins.
+func (t table[R]) mustBegin(ctx context.Context, from, to *Store) error {
+	keys, err := t.last(ctx, to)
+	if err != nil {
+		return err
+	}
+	there, err := t.digest(ctx, to, keys)
+	if err != nil || there.Rows == 0 {
+		return err
+	}
+	here, err := t.digest(ctx, from, keys)
+	if err != nil {
+		return err
+	}
+	if here != there {
+		return errOwnRows
+	}
+	return nil
+}
+
+// copy copies what comes after the last row that is there: rows are copied in the order of
+// their keys.
 func (t table[R]) copy(ctx context.Context, from, to *Store, progress func(string, int64)) error {
-	var after any
-	if t.key == "commit_sequence" { // only ever added, and in this order
-		var last int64
-		if err := scan(to.read.WithContext(ctx).Model(&t.row).Select("coalesce(max(commit_sequence), 0)"), &last); err != nil {
-			return err
-		}
-		after = last
+	there, err := t.last(ctx, to)
+	if err != nil {
+		return err
+	}
+	missing := span{there.upTo, all.upTo}
+	if t.key == "" {
+		missing = all
 	}
 	done := int64(0)
-	return t.parts(ctx, from, after, func(rows []R) error {
+	return t.parts(ctx, from, missing, func(rows []R) error {
 		if err := insertCopies(ctx, to, rows); err != nil {
 			return err
 		}
@@ -182,7 +229,8 @@ func (s *Store) insertPredictionCopies(ctx context.Context, rows []predictionRow
 	return nil
 }
 
-// copyCounters lets the other database go on counting where this one is.
+// copyCounters lets the other database go on counting where this one is, or where it is if
+// that is further: no number is ever given again.
 func (s *Store) copyCounters(ctx context.Context, to *Store) error {
 	type counter struct {
 		Name  string
@@ -201,7 +249,7 @@ func (s *Store) copyCounters(ctx context.Context, to *Store) error {
 	}
 	return to.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error { //nolint:wrapcheck // CopyTo says what it was doing
 		for _, c := range counters {
-			err := tx.Exec("INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", c.Name, c.Value).Error
+			err := tx.Exec("INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE counters.value < excluded.value", c.Name, c.Value).Error
 			if err != nil {
 				return err //nolint:wrapcheck // CopyTo says what it was doing
 			}
@@ -210,8 +258,8 @@ func (s *Store) copyCounters(ctx context.Context, to *Store) error {
 			return nil
 		}
 		for _, statement := range []string{
-			"SELECT setval('prediction_commits', (SELECT coalesce(max(commit_sequence), 0) + 1 FROM predictions), false)",
-			"SELECT setval(pg_get_serial_sequence('prediction_conflicts', 'number'), (SELECT coalesce(max(number), 0) + 1 FROM prediction_conflicts), false)",
+			setval("prediction_commits", "predictions", "commit_sequence"),
+			setval("prediction_conflicts_number_seq", "prediction_conflicts", "number"),
 		} {
 			if err := tx.Exec(statement).Error; err != nil {
 				return err //nolint:wrapcheck // CopyTo says what it was doing
@@ -221,22 +269,32 @@ func (s *Store) copyCounters(ctx context.Context, to *Store) error {
 	})
 }
 
-// digest is that of all rows, whatever order a database reads them in.
-func (t table[R]) digest(ctx context.Context, of *Store) (Copied, error) {
-	out, sum := Copied{Table: t.name()}, [sha256.Size]byte{}
-	err := t.parts(ctx, of, nil, func(rows []R) error {
+// setval lets a sequence go on behind the highest number of a column.
+func setval(sequence, table, column string) string {
+	return fmt.Sprintf("SELECT setval('%[1]s', greatest((SELECT last_value + is_called::int FROM %[1]s), (SELECT coalesce(max(%[3]s), 0) + 1 FROM %[2]s)), false)", sequence, table, column)
+}
+
+// digest is that of the rows of a span, whatever order a database reads them in: the sum of
+// those of the rows, each with its key.
+func (t table[R]) digest(ctx context.Context, of *Store, keys span) (Copied, error) {
+	out, sum := Copied{Table: t.name()}, new(big.Int)
+	err := t.parts(ctx, of, keys, func(rows []R) error {
 		for i := range rows {
-			raw, err := json.Marshal(t.value(&rows[i]))
+			var key int64
+			if t.keyOf != nil {
+				key = t.keyOf(&rows[i])
+			}
+			raw, err := json.Marshal([2]any{key, t.value(&rows[i])})
 			if err != nil {
 				return err //nolint:wrapcheck // CopyTo says what it was doing
 			}
-			for at, b := range sha256.Sum256(raw) {
-				sum[at] ^= b
-			}
+			one := sha256.Sum256(raw)
+			sum.Add(sum, new(big.Int).SetBytes(one[:]))
 		}
 		out.Rows += int64(len(rows))
 		return nil
 	})
-	out.Digest = hex.EncodeToString(sum[:])
+	whole := sha256.Sum256(sum.Bytes())
+	out.Digest = hex.EncodeToString(whole[:])
 	return out, err
 }

@@ -1,9 +1,12 @@
 package gormstore_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,4 +86,95 @@ func TestMovingHouse(t *testing.T) {
 	if _, err := first.CopyTo(t.Context(), second, nobody); err == nil {
 		t.Error("a database with rows of its own counts as a copy")
 	}
+}
+
+// What another database has of its own is not touched, whatever it is.
+func TestADatabaseWithRowsOfItsOwnIsLeftAsItIs(t *testing.T) {
+	from := openMigrated(t, "sqlite:"+filepath.Join(t.TempDir(), "from.db"))
+	fill(t, from, 100)
+	nobody := func(string, int64) {}
+	for name, change := range map[string]func(*gormstore.Store) error{
+		"an employee": func(to *gormstore.Store) error {
+			_, err := to.CreateEmployee(t.Context(), store.Employee{})
+			return err
+		},
+		"a prediction": func(to *gormstore.Store) error { return record(t, to) },
+		"an alias": func(to *gormstore.Store) error {
+			return to.AppendAliasChanges(t.Context(), "r", "m", 0, []store.AliasChange{{Alias: "champion", To: 1, ChangeTime: time.Now()}})
+		},
+	} {
+		for _, address := range []string{"sqlite:" + filepath.Join(t.TempDir(), "to.db"), postgresURL(t)} {
+			to := openMigrated(t, address)
+			if err := change(to); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := from.CopyTo(t.Context(), to, nobody); err == nil || !strings.Contains(err.Error(), "rows of its own") {
+				t.Errorf("%s of %s: got %v", name, to.Dialect(), err)
+			}
+			employees, err := to.ListEmployees(t.Context(), store.EmployeeQuery{Limit: 5})
+			if err != nil || employees.Total > 1 {
+				t.Errorf("%s of %s: there are %d employees, %v", name, to.Dialect(), employees.Total, err)
+			}
+			next, err := to.CreateEmployee(t.Context(), store.Employee{})
+			if err != nil || next.ID > 2 {
+				t.Errorf("%s of %s: the counter is at %+v, %v", name, to.Dialect(), next, err)
+			}
+		}
+	}
+}
+
+// A copy that broke off goes on where it was; who writes meanwhile makes it another one.
+func TestACopyThatBrokeOffGoesOn(t *testing.T) {
+	from := openMigrated(t, "sqlite:"+filepath.Join(t.TempDir(), "from.db"))
+	fill(t, from, 3_500)
+	to := openMigrated(t, postgresURL(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	var done []int64
+	stop := func(table string, rows int64) {
+		if table == "predictions" && rows >= 2_000 {
+			cancel()
+		}
+	}
+	if _, err := from.CopyTo(ctx, to, stop); err == nil {
+		t.Fatal("it was not broken off")
+	}
+	if _, err := from.CopyTo(t.Context(), to, func(table string, rows int64) {
+		if table == "predictions" {
+			done = append(done, rows)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if last := done[len(done)-1]; last > 2_000 {
+		t.Errorf("%d predictions were copied again", last)
+	}
+}
+
+func TestACopyKnowsWhoServesADatabase(t *testing.T) {
+	for _, address := range []string{"sqlite:" + filepath.Join(t.TempDir(), "x.db"), postgresURL(t)} {
+		served := openMigrated(t, address)
+		server, _ := openWith(t, gormstore.Options{URL: address, Name: gormstore.ServerName})
+		if err := errors.Join(server.Own(), server.Ping(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if err := served.Alone(t.Context()); err == nil || !strings.Contains(err.Error(), "another process serves") {
+			t.Errorf("%s: got %v", served.Dialect(), err)
+		}
+		if err := server.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := eventually(func() error { return served.Alone(t.Context()) }); err != nil {
+			t.Errorf("%s, not served: got %v", served.Dialect(), err)
+		}
+	}
+}
+
+// eventually tries for a while until there is no error: a server's end shows late.
+func eventually(try func() error) (err error) {
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if err = try(); err == nil {
+			return nil
+		}
+	}
+	return err
 }

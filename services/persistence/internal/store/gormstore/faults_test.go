@@ -83,6 +83,13 @@ func TestPathsThatAreNoDatabaseAreSaid(t *testing.T) {
 			t.Errorf("%s: it is waited for: %v", name, err)
 		}
 	}
+	missing := filepath.Join(folder, "missing.db")
+	if _, err := gormstore.Open(gormstore.Options{URL: "sqlite:" + missing, Key: "--from", Existing: true}); err == nil || !strings.HasPrefix(err.Error(), "--from: ") {
+		t.Errorf("a source that is not there: got %v", err)
+	}
+	if _, err := os.Stat(missing); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a source is made: %v", err)
+	}
 	path := filepath.Join(folder, "new", "x.db")
 	openMigrated(t, "sqlite:"+path)
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -113,14 +120,35 @@ func TestOneProcessServesAFile(t *testing.T) {
 	if err := first.Own(); err != nil {
 		t.Fatal(err)
 	}
-	if err := second.Own(); err == nil || !strings.Contains(err.Error(), "another process serves") {
-		t.Errorf("got %v", err)
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	for name, other := range map[string]*gormstore.Store{"the file": second, "a link": openMigrated(t, "sqlite:"+link)} {
+		if err := other.Own(); err == nil || !strings.Contains(err.Error(), "another process serves") {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := second.Own(); err != nil {
 		t.Errorf("after the first has ended: got %v", err)
+	}
+}
+
+// SQLite keeps the newest rows beside the name by which a file was opened: under another one
+// they are not to be seen.
+func TestAFileHasOneName(t *testing.T) {
+	folder := t.TempDir()
+	path, link := filepath.Join(folder, "x.db"), filepath.Join(folder, "link.db")
+	if err := errors.Join(openMigrated(t, "sqlite:"+path).Close(), os.Link(path, link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, link} {
+		if _, err := gormstore.Open(gormstore.Options{URL: "sqlite:" + name}); err == nil || !strings.Contains(err.Error(), "hard links") {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }
 

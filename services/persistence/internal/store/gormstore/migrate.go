@@ -55,6 +55,14 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return nil
 }
 
+// Lost is what is gone for good when the schema is taken back by one version; "": nothing.
+func (s Schema) Lost() string {
+	return map[int64]string{
+		1: "all employees", 2: "all predictions", 3: "the request ids of predictions, and the answers that conflict with those on record",
+		4: "the explanations of all predictions", 5: "the latest scores, the changes of aliases, and of predictions their kind, source, row and requested version",
+	}[s.Current]
+}
+
 // MigrateDown takes the schema back by one version. ErrNewerSchema: only a newer program
 // knows how.
 func (s *Store) MigrateDown(ctx context.Context) error {

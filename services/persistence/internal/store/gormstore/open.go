@@ -3,6 +3,7 @@
 package gormstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -28,6 +29,12 @@ const (
 type Options struct {
 	// URL is sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME.
 	URL string
+	// Key is what errors call the URL; "": DATABASE_URL.
+	Key string
+	// Name is what PostgreSQL calls the connections.
+	Name string
+	// Existing refuses to make SQLite's file.
+	Existing bool
 	// MaxConnections is how many connections PostgreSQL is asked for at most, at least
 	// MinConnections; 0: 20.
 	MaxConnections int
@@ -67,14 +74,15 @@ func Open(options Options) (*Store, error) {
 	var err error
 	switch {
 	case strings.HasPrefix(options.URL, "sqlite:"):
-		rows, err = openSQLite(strings.TrimPrefix(options.URL, "sqlite:"), seen)
+		path := strings.TrimPrefix(options.URL, "sqlite:")
+		rows, err = openSQLite(path, path, options.Existing, seen)
 	case strings.HasPrefix(options.URL, "postgres://"), strings.HasPrefix(options.URL, "postgresql://"):
 		rows, err = openPostgres(options, seen)
 	default:
 		err = errors.New("must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", classify(redact(err), err))
+		return nil, fmt.Errorf("%s: %w", cmp.Or(options.Key, "DATABASE_URL"), classify(redact(err), err))
 	}
 	rows.seen = seen
 	if err := seen.register(rows.pools()); err != nil {

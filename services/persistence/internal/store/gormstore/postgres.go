@@ -27,6 +27,9 @@ const (
 	MinConnections = writeConnections + recordConnections + 2
 )
 
+// applicationName is PostgreSQL's parameter of what a connection is called.
+const applicationName = "application_name"
+
 // openPostgres connects to a server, or to whichever of several takes writes:
 // postgres://USER:PASSWORD@HOST1,HOST2/NAME. pgx tries one after the other, also
 // after a switch-over, when the old connections break.
@@ -40,6 +43,9 @@ func openPostgres(options Options, seen *observer) (*Store, error) {
 	}
 	if severalHosts(options.URL) && settings.ValidateConnect == nil {
 		settings.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	if _, given := settings.RuntimeParams[applicationName]; !given && options.Name != "" {
+		settings.RuntimeParams[applicationName] = options.Name
 	}
 	bound := func(name string, timeout time.Duration) {
 		if _, given := settings.RuntimeParams[name]; !given && timeout > 0 {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/glebarez/sqlite"
 	"github.com/gofrs/flock"
@@ -16,8 +17,9 @@ import (
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 )
 
-func openSQLite(path string, seen *observer) (*Store, error) {
-	opened, err := openFile(path)
+// openSQLite opens the database of a path, which errors call by a name.
+func openSQLite(path, name string, existing bool, seen *observer) (*Store, error) {
+	opened, err := openFile(path, existing)
 	if err != nil {
 		return nil, err
 	}
@@ -26,16 +28,16 @@ func openSQLite(path string, seen *observer) (*Store, error) {
 		"journal_mode(WAL)", "busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)",
 	}, "_txlock": {"immediate"}}
 	// The path is escaped: a ? in a folder's name must not start the options.
-	dialector := sqliteDialector{&sqlite.Dialector{DSN: "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode()}, seen}
+	dialector := sqliteDialector{&sqlite.Dialector{DSN: "file:" + (&url.URL{Path: opened.path}).EscapedPath() + "?" + pragmas.Encode()}, seen}
 	if rows.write, err = connect(dialector, 1); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), opened.close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", name, err), opened.close())
 	}
 	rows.record = rows.write
 	if rows.stage, err = connect(dialector, 1); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), rows.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", name, err), rows.Close())
 	}
 	if rows.read, err = connect(dialector, max(4, runtime.GOMAXPROCS(0))); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), rows.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", name, err), rows.Close())
 	}
 	return rows, nil
 }
@@ -43,7 +45,8 @@ func openSQLite(path string, seen *observer) (*Store, error) {
 // file is a database's file, and whether it still is what was opened: SQLite goes on writing
 // into a file that was removed, and all of it is gone with the process.
 type file struct {
-	path   string
+	given  string // the path of the settings, which may be a link
+	path   string // of the file itself, which is what a lock has to be of
 	opened os.FileInfo
 	lock   *flock.Flock
 }
@@ -51,9 +54,10 @@ type file struct {
 // options are what other programs take behind a path: here they would be a part of its name.
 var options = regexp.MustCompile(`\?\w+=`)
 
-// openFile makes the file, for nobody but its owner to read, if there is none. Of folders it
-// makes the last: a path that is mistyped further up is no place for data.
-func openFile(path string) (*file, error) {
+// openFile makes the file, for nobody but its owner to read, if there is none and none is
+// asked for. Of folders it makes the last: a path that is mistyped further up is no place for
+// data.
+func openFile(path string, existing bool) (*file, error) {
 	switch {
 	case path == "":
 		return nil, errors.New("sqlite: needs a path")
@@ -62,26 +66,67 @@ func openFile(path string) (*file, error) {
 	case strings.HasPrefix(path, "//"):
 		return nil, fmt.Errorf("sqlite:%s: write sqlite:PATH, with a path that begins with one / or none", path)
 	}
-	folder := filepath.Dir(path)
-	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return nil, fmt.Errorf("make the folder of the database: %w", err)
+	if !existing {
+		if err := makeFile(path); err != nil {
+			return nil, err
+		}
 	}
-	made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // an operator's own path
+	itself, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it names the path
 	}
-	opened, err := made.Stat()
-	if err = errors.Join(err, made.Close()); err != nil {
+	opened, err := statWritable(itself)
+	if err != nil {
 		return nil, err
 	}
-	probe, err := os.CreateTemp(folder, ".writable-")
-	if err != nil { // SQLite would say "out of memory"
+	return &file{given: path, path: itself, opened: opened, lock: flock.New(itself + ".lock")}, nil
+}
+
+func makeFile(path string) error {
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("make the folder of the database: %w", err)
+	}
+	made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // an operator's own path
+	if err != nil {
+		return err //nolint:wrapcheck // it names the path
+	}
+	return made.Close() //nolint:wrapcheck // it names the path
+}
+
+// statWritable is the file of a path, which it must be possible to write to.
+func statWritable(path string) (os.FileInfo, error) {
+	opened, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // an operator's own path
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it names the path
+	}
+	info, err := opened.Stat()
+	if err = errors.Join(err, opened.Close()); err != nil {
+		return nil, err
+	}
+	if system, ok := info.Sys().(*syscall.Stat_t); ok && system.Nlink > 1 {
+		// SQLite keeps the newest rows beside the name by which it was opened.
+		return nil, fmt.Errorf("%s has %d names (hard links): a database may have one", path, system.Nlink)
+	}
+	if err := hasRoom(path, 0); err != nil { // SQLite would say "out of memory"
 		return nil, fmt.Errorf("the folder of the database must be writable: %w", err)
 	}
-	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
-		return nil, err
+	return info, nil
+}
+
+// hasRoom tries to write so many bytes to a new file beside a path.
+func hasRoom(path string, bytes int) (err error) {
+	probe, err := os.CreateTemp(filepath.Dir(path), ".writable-")
+	if err != nil {
+		return err //nolint:wrapcheck // it names the path
 	}
-	return &file{path: path, opened: opened, lock: flock.New(path + ".lock")}, nil
+	defer func() { err = errors.Join(err, probe.Close(), os.Remove(probe.Name())) }()
+	if bytes == 0 {
+		return nil
+	}
+	if _, err := probe.Write(make([]byte, bytes)); err != nil {
+		return err //nolint:wrapcheck // it names the path
+	}
+	return probe.Sync() //nolint:wrapcheck // it names the path
 }
 
 // check returns an error when the path leads to another file by now, or to none.
@@ -89,9 +134,9 @@ func (f *file) check() error {
 	if f == nil { // no SQLite
 		return nil
 	}
-	now, err := os.Stat(f.path)
+	now, err := os.Stat(f.given)
 	if err != nil || !os.SameFile(now, f.opened) {
-		return fmt.Errorf("%w: its file %s was removed or replaced while it is in use: restart", store.ErrUnavailable, f.path)
+		return fmt.Errorf("%w: its file %s was removed or replaced while it is in use: restart", store.ErrUnavailable, f.given)
 	}
 	return nil
 }
@@ -101,20 +146,4 @@ func (f *file) close() error {
 		return nil
 	}
 	return f.lock.Close() //nolint:wrapcheck // it names the path
-}
-
-// Own makes this process the only one that serves the database's file; PostgreSQL may be
-// served by many. It lasts until Close.
-func (s *Store) Own() error {
-	if s.file == nil {
-		return nil
-	}
-	locked, err := s.file.lock.TryLock()
-	if err != nil {
-		return fmt.Errorf("DATABASE_URL: lock %s: %w", s.file.path, err)
-	}
-	if !locked {
-		return fmt.Errorf("DATABASE_URL: another process serves %s already", s.file.path)
-	}
-	return nil
 }

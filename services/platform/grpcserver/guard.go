@@ -30,7 +30,7 @@ type guard struct {
 // How many lines there are about what fails again and again.
 const (
 	firstFailures   = 20
-	failureInterval = time.Second
+	failureInterval = 10 * time.Second
 )
 
 func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {

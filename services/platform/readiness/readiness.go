@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 )
 
 // Look returns nil when a process can do its job, else why it cannot.
@@ -18,6 +20,7 @@ const (
 	readyInterval    = time.Second
 	notReadyInterval = 100 * time.Millisecond
 	lookTimeout      = 2 * time.Second
+	sayInterval      = time.Minute
 )
 
 var errStopping = errors.New("stopping")
@@ -43,10 +46,11 @@ func (w *Watch) Check(ctx context.Context) error {
 	return w.look(ctx)
 }
 
-// Follow looks until ctx ends, tells what it sees, and logs when it changes.
+// Follow looks until ctx ends, tells what it sees, and logs when it changes, or while the
+// process is not ready now and then.
 func (w *Watch) Follow(ctx context.Context, tell func(ready bool)) {
 	const never = "never looked"
-	wasReady, before := false, never
+	wasReady, before, said := false, never, time.Now()
 	for {
 		look, cancel := context.WithTimeout(ctx, lookTimeout)
 		err := w.Check(look)
@@ -57,16 +61,11 @@ func (w *Watch) Follow(ctx context.Context, tell func(ready bool)) {
 		tell(err == nil)
 		reason, wait := "", readyInterval
 		if err != nil {
-			reason, wait = err.Error(), notReadyInterval
+			reason, wait = kind(err), notReadyInterval
 		}
-		switch {
-		case reason == before, errors.Is(err, errStopping): // whoever stops it says so
-		case err == nil:
-			w.log.InfoContext(ctx, "ready")
-		case wasReady:
-			w.log.WarnContext(ctx, "not ready", "reason", reason)
-		default:
-			w.log.InfoContext(ctx, "not ready yet", "reason", reason)
+		if reason != before || err != nil && time.Since(said) > sayInterval {
+			w.say(ctx, err, wasReady)
+			said = time.Now()
 		}
 		wasReady, before = wasReady || err == nil, reason
 		select {
@@ -74,5 +73,27 @@ func (w *Watch) Follow(ctx context.Context, tell func(ready bool)) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// kind is an error without its numbers: the port of a connection is another one each time.
+func kind(err error) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, err.Error())
+}
+
+func (w *Watch) say(ctx context.Context, err error, wasReady bool) {
+	switch {
+	case errors.Is(err, errStopping): // whoever stops it says so
+	case err == nil:
+		w.log.InfoContext(ctx, "ready")
+	case wasReady:
+		w.log.WarnContext(ctx, "not ready", "reason", err)
+	default:
+		w.log.InfoContext(ctx, "not ready yet", "reason", err)
 	}
 }

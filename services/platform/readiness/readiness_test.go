@@ -3,6 +3,7 @@ package readiness_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -45,6 +46,26 @@ func TestFollowSaysEachChangeOnce(t *testing.T) {
 			if told != (step.reason == nil) {
 				t.Errorf("%s: told %v", step.want, told)
 			}
+		}
+	})
+}
+
+// What differs only in a number is said once, and again as long as it lasts.
+func TestFollowSaysNowAndThenWhatLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines strings.Builder
+		port := 40_000
+		watch := readiness.New(func(context.Context) error {
+			port++
+			return fmt.Errorf("read tcp 127.0.0.1:%d: connection reset by peer", port)
+		}, telemetry.NewLogger(&lines, "test", "info", "text"))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go watch.Follow(ctx, func(bool) {})
+		time.Sleep(150 * time.Second)
+		synctest.Wait()
+		if got := strings.Count(lines.String(), "not ready yet"); got != 3 {
+			t.Errorf("%d lines: %s", got, lines.String())
 		}
 	})
 }

@@ -2,6 +2,8 @@ package registry
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -21,7 +23,11 @@ func (r *Registry) Run(ctx context.Context, interval time.Duration) {
 	soon.InitialInterval, soon.MaxInterval = firstRetry, lastRetry
 	for {
 		if err := r.Refresh(ctx); err != nil && ctx.Err() == nil {
-			r.options.Logger.Error("refresh the models", "error", err)
+			level := slog.LevelError
+			if errors.Is(err, ErrJournal) { // persistence starts later, or again
+				level = slog.LevelWarn
+			}
+			r.options.Logger.Log(ctx, level, "refresh the models", "error", err)
 		}
 		wait := interval
 		if r.Ready() != nil {

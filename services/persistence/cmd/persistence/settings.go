@@ -22,7 +22,7 @@ type settings struct {
 	DatabaseURL              string        `name:"database-url" env:"DATABASE_URL" default:"sqlite:var/futurisys.db" help:"sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME."`
 	DatabaseMaxConnections   int           `env:"DATABASE_MAX_CONNECTIONS" default:"20" help:"How many connections PostgreSQL is asked for at most; 8 of them write."`
 	DatabaseStatementTimeout time.Duration `env:"DATABASE_STATEMENT_TIMEOUT" default:"5m" help:"When PostgreSQL gives a statement up; 0s: as the server says."`
-	DatabaseLockTimeout      time.Duration `env:"DATABASE_LOCK_TIMEOUT" default:"10s" help:"When PostgreSQL gives up a statement that waits for a lock; 0s: as the server says."`
+	DatabaseLockTimeout      time.Duration `env:"DATABASE_LOCK_TIMEOUT" default:"5s" help:"When PostgreSQL gives up a statement that waits for a lock; 0s: as the server says."`
 	DatabaseConnectWait      time.Duration `env:"DATABASE_CONNECT_WAIT" default:"1m" help:"How long a database that does not answer yet is waited for at the start."`
 
 	Serve   serveCommand   `cmd:"" default:"1" help:"Serve (the default)."`

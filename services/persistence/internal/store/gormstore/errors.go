@@ -124,7 +124,11 @@ func classOf(err error) class {
 	if failed, ok := errors.AsType[*lite.Error](err); ok {
 		return sqliteClass(failed.Code() & 0xff) // the primary code
 	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+	if failed, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		// pgx says only in words that TLS was asked for where there is none: no wait helps.
+		if strings.Contains(failed.Error(), "refused TLS") {
+			return classOther
+		}
 		return classConnection
 	}
 	if _, ok := errors.AsType[*fs.PathError](err); ok { // whose numbers say of themselves that they are a network's

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,18 +45,27 @@ func openWith(t *testing.T, options gormstore.Options) (*gormstore.Store, *prome
 // counted fails the test unless errors of a class were counted.
 func counted(t *testing.T, registry *prometheus.Registry, class string) {
 	t.Helper()
+	if counts(t, registry)[class] == 0 {
+		t.Errorf("no error of class %s is counted", class)
+	}
+}
+
+// counts are how many errors of each class were counted.
+func counts(t *testing.T, registry *prometheus.Registry) map[string]float64 {
+	t.Helper()
 	found, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
+	out := map[string]float64{}
 	for _, family := range found {
 		for _, metric := range family.GetMetric() {
-			if family.GetName() == "futurisys_database_errors_total" && metric.GetLabel()[0].GetValue() == class && metric.GetCounter().GetValue() > 0 {
-				return
+			if family.GetName() == "futurisys_database_errors_total" {
+				out[metric.GetLabel()[0].GetValue()] = metric.GetCounter().GetValue()
 			}
 		}
 	}
-	t.Errorf("no error of class %s is counted", class)
+	return out
 }
 
 func TestPathsThatAreNoDatabaseAreSaid(t *testing.T) {
@@ -172,12 +183,41 @@ func TestAFullDiskIsNotReady(t *testing.T) {
 		t.Fatalf("full: got %v", err)
 	}
 	counted(t, registry, "disk_full")
+	if got := counts(t, registry)["other"]; got != 0 {
+		t.Errorf("%v errors are counted of no class", got)
+	}
 	rows.SetMaxPages(t, 1<<30)
 	if err := rows.Ping(t.Context()); err != nil {
 		t.Errorf("there is room again: got %v", err)
 	}
 	if err := record(t, rows); err != nil {
 		t.Error(err)
+	}
+}
+
+// One row that changes needs no room that is not there already: a process that was refused a
+// row is ready again when there is room for many.
+func TestReadyIsWithRoomForRows(t *testing.T) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	rows, _ := openWith(t, gormstore.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "x.db")})
+	if err := rows.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// No file may be larger, which is what a disk with so much room looks like.
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 2 << 20, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	err := rows.Ping(t.Context())
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "disk_full") {
+		t.Errorf("without room: got %v", err)
 	}
 }
 
@@ -201,6 +241,63 @@ func TestAReadOnlyServerIsRead(t *testing.T) {
 		}
 	}
 	counted(t, registry, "read_only")
+}
+
+// That a session may not write is a default that it keeps from its beginning: when the
+// server's is another one, it has to begin anew.
+func TestAReadOnlyServerThatIsNoMore(t *testing.T) {
+	address := postgresURL(t)
+	openMigrated(t, address)
+	parsed, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimPrefix(parsed.Path, "/")
+	parsed.Path = "/postgres" // what is read-only does not take it back
+	readOnly := func(value string) {
+		execute(t, parsed.String(), fmt.Sprintf("ALTER DATABASE %s SET default_transaction_read_only = %s", name, value))
+	}
+	for what, notice := range map[string]func(*gormstore.Store) error{
+		"record": func(rows *gormstore.Store) error { return record(t, rows) },
+		"ping":   func(rows *gormstore.Store) error { return rows.Ping(t.Context()) },
+	} {
+		readOnly("on")
+		rows, _ := openWith(t, gormstore.Options{URL: address})
+		if err := notice(rows); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s, read-only: got %v", what, err)
+		}
+		readOnly("off")
+		if err := errors.Join(rows.Ping(t.Context()), record(t, rows)); err != nil {
+			t.Errorf("%s, no more: got %v", what, err)
+		}
+	}
+}
+
+// A deadline that ends first is the only sign of a database that takes too long.
+func TestDeadlinesAreCounted(t *testing.T) {
+	address := postgresURL(t)
+	openMigrated(t, address)
+	lock(t, address, "predictions")
+	rows, registry := openWith(t, gormstore.Options{URL: address})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := rows.RecordPredictions(ctx, []store.Prediction{{ID: uuid.NewString(), CreateTime: time.Now()}}, false); err == nil {
+		t.Fatal("it is recorded")
+	}
+	counted(t, registry, "timeout")
+}
+
+func TestAServerWithoutTLSIsNotWaitedFor(t *testing.T) {
+	parsed, err := url.Parse(postgresURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := parsed.Query()
+	query.Set("sslmode", "require")
+	parsed.RawQuery = query.Encode()
+	if _, err := gormstore.Open(gormstore.Options{URL: parsed.String()}); err == nil || errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
 }
 
 // lock holds a table until the test ends.

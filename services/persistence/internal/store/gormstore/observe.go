@@ -1,11 +1,15 @@
 package gormstore
 
 import (
+	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"gorm.io/gorm"
@@ -18,6 +22,9 @@ type observer struct {
 	queries  *prometheus.HistogramVec
 	// unwritable says that the last row was refused for want of room, or of the right.
 	unwritable atomic.Bool
+	room       room
+	// sessions is the number of the sessions that are good: see sessionsEnd.
+	sessions atomic.Int64
 }
 
 func newObserver(registry prometheus.Registerer) *observer {
@@ -57,13 +64,44 @@ func (o *observer) register(pools map[string]*gorm.DB) error {
 // failed notes an error of the database.
 func (o *observer) failed(err error) {
 	class := classOf(err)
-	if class == "" {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded): // the caller's, which is most often shorter than the database's
+		class = classTimeout
+	case class == "", isAfterwards(err):
 		return
 	}
 	o.errors.WithLabelValues(string(class)).Inc()
 	if class == classDiskFull || class == classReadOnly || class == classIO {
 		o.unwritable.Store(true)
 	}
+	if class == classReadOnly {
+		o.sessionsEnd()
+	}
+}
+
+// isAfterwards says whether an error only follows from another: SQLite has rolled the
+// transaction back by itself.
+func isAfterwards(err error) bool {
+	return strings.Contains(err.Error(), "cannot rollback - no transaction is active")
+}
+
+// sessionsEnd makes all open sessions of PostgreSQL ones that are used no more: whether rows
+// may be written is a default that a session keeps from its beginning.
+func (o *observer) sessionsEnd() { o.sessions.Add(1) }
+
+// sessionKey is where a connection has the number of its session.
+const sessionKey = "futurisys:session"
+
+func (o *observer) begin(_ context.Context, connection *pgx.Conn) error {
+	connection.PgConn().CustomData()[sessionKey] = o.sessions.Load()
+	return nil
+}
+
+func (o *observer) reuse(_ context.Context, connection *pgx.Conn) error {
+	if connection.PgConn().CustomData()[sessionKey] != o.sessions.Load() {
+		return driver.ErrBadConn
+	}
+	return nil
 }
 
 // writable says whether rows can be written, as far as is known.

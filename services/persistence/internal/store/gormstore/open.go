@@ -4,7 +4,6 @@ package gormstore
 
 import (
 	"cmp"
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -15,8 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
-
-	"github.com/futurisys/futurisys/services/persistence/internal/store"
 )
 
 // Dialects of SQL.
@@ -106,38 +103,6 @@ func (s *Store) pools() map[string]*gorm.DB {
 		}
 	}
 	return all
-}
-
-// Ping says whether the database answers, and whether rows can be written: whether it is
-// full or read-only shows only when one is tried.
-func (s *Store) Ping(ctx context.Context) error {
-	if err := s.file.check(); err != nil {
-		return err
-	}
-	if s.seen.writable() {
-		return s.answers(ctx)
-	}
-	// Nothing changes, but it has to be written all the same.
-	if err := s.record.WithContext(ctx).Exec("UPDATE counters SET value = value WHERE name = ?", counterID).Error; err != nil {
-		return fmt.Errorf("no row can be written: %w", err)
-	}
-	s.seen.wrote()
-	return nil
-}
-
-func (s *Store) answers(ctx context.Context) error {
-	if s.dialect == SQLite {
-		var one int
-		return scan(s.read.WithContext(ctx).Raw("SELECT 1"), &one)
-	}
-	var readOnly string
-	if err := scan(s.record.WithContext(ctx).Raw("SHOW transaction_read_only"), &readOnly); err != nil {
-		return fmt.Errorf("reach the database: %w", err)
-	}
-	if readOnly == "on" {
-		return fmt.Errorf("%w: it is read-only", store.ErrUnavailable)
-	}
-	return nil
 }
 
 // Close closes all connections.

@@ -127,7 +127,7 @@ func isPooled(err error) bool {
 }
 
 func connectPostgres(settings *pgx.ConnConfig, connections int, seen *observer) (*gorm.DB, error) {
-	sharing := &sharingConnector{Connector: stdlib.GetConnector(*settings), most: connections}
+	sharing := &sharingConnector{Connector: stdlib.GetConnector(*settings, stdlib.OptionAfterConnect(seen.begin), stdlib.OptionResetSession(seen.reuse)), most: connections}
 	sharing.pool = sql.OpenDB(sharing)
 	pool, err := connect(postgresDialector{&postgres.Dialector{Config: &postgres.Config{Conn: sharing.pool}}, seen}, connections)
 	if err != nil {

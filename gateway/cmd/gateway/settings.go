@@ -35,6 +35,7 @@ func (s *settings) Validate() error {
 		config.CheckTarget("PERSISTENCE_TARGET", s.PersistenceTarget),
 		s.CheckCommon(),
 		config.Bound("GATEWAY_REQUEST_TIMEOUT", s.GatewayRequestTimeout, time.Second, 10*time.Minute),
+		config.CheckHosts("GATEWAY_ALLOWED_HOSTS", s.GatewayAllowedHosts),
 		s.CheckBind("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr),
 		s.CheckBind("GATEWAY_ADMIN_ADDR", s.GatewayAdminAddr),
 	)

@@ -17,7 +17,9 @@ import (
 // (DNS rebinding). Without a list only names of this machine are served where the server
 // listens at one, and all otherwise.
 func Host(addr string, allowed []string, fail Fail) Middleware {
-	serves := func(host string) bool { return slices.Contains(allowed, host) }
+	serves := func(host string) bool {
+		return slices.ContainsFunc(allowed, func(name string) bool { return strings.EqualFold(name, host) })
+	}
 	switch {
 	case len(allowed) == 0 && config.IsLoopback(addr):
 		serves = isOwn

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -105,6 +106,7 @@ func (c *Common) CheckCommon() error {
 	return errors.Join(
 		Bound("MAX_IN_FLIGHT", c.MaxInFlight, 1, maxInFlight),
 		Bound("SHUTDOWN_DELAY", c.ShutdownDelay, 0, maxShutdownDelay),
+		checkTimeZone(),
 	)
 }
 
@@ -133,6 +135,32 @@ func CheckTarget(key, target string) error {
 	host, port, err := net.SplitHostPort(target)
 	if number, wrong := strconv.Atoi(port); err != nil || wrong != nil || host == "" || number < 1 || number > math.MaxUint16 {
 		return fmt.Errorf("%s: %q is not host:port", key, target)
+	}
+	return nil
+}
+
+// CheckHosts refuses what is no name or address of a host: one with a scheme or a port stands
+// for none.
+func CheckHosts(key string, hosts []string) error {
+	var failed error
+	for _, host := range hosts {
+		if net.ParseIP(host) == nil && !hostName.MatchString(host) {
+			failed = errors.Join(failed, fmt.Errorf("%s: %q is not the name of a host, such as hr.example.com", key, host))
+		}
+	}
+	return failed
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
+
+// checkTimeZone refuses a TZ that this machine does not know: Go would take UTC in silence.
+func checkTimeZone() error {
+	zone := strings.TrimPrefix(os.Getenv("TZ"), ":")
+	if zone == "" || filepath.IsAbs(zone) {
+		return nil
+	}
+	if _, err := time.LoadLocation(zone); err != nil {
+		return fmt.Errorf("TZ: %w", err)
 	}
 	return nil
 }

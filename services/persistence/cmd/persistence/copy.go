@@ -40,7 +40,7 @@ func (c copyCommand) Run(s *settings) (err error) {
 	if err := to.Alone(ctx); err != nil {
 		return fmt.Errorf("--to: %w", err)
 	}
-	if err := to.Migrate(ctx); err != nil {
+	if err := migrate(ctx, to, log); err != nil {
 		return fmt.Errorf("--to: %w", err)
 	}
 	said := time.Now()

@@ -30,7 +30,7 @@ func (c migrateCommand) Run(s *settings) (err error) {
 	if c.Down {
 		err = c.down(ctx, rows)
 	} else {
-		err = rows.Migrate(ctx)
+		err = migrate(ctx, rows, log)
 	}
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing

@@ -40,7 +40,10 @@ const maxLimit = 1_000_000
 // Validate refuses values that cannot be meant.
 func (s *settings) Validate() error {
 	var database error
-	if s.Environment == config.Prod && strings.HasPrefix(s.DatabaseURL, "sqlite:") {
+	switch {
+	case s.Environment == config.Demo:
+		database = errors.New("ENVIRONMENT: demo has no database, and no persistence")
+	case s.Environment == config.Prod && strings.HasPrefix(s.DatabaseURL, "sqlite:"):
 		database = errors.New("DATABASE_URL: prod needs PostgreSQL, not SQLite")
 	}
 	return errors.Join(
@@ -84,7 +87,7 @@ func (s *settings) open(ctx context.Context, options gormstore.Options, log *slo
 		return nil, err
 	}
 	if s.Environment != config.Prod {
-		err = rows.Migrate(ctx)
+		err = migrate(ctx, rows, log)
 	}
 	if err == nil {
 		err = checkSchema(ctx, rows, log)
@@ -93,6 +96,16 @@ func (s *settings) open(ctx context.Context, options gormstore.Options, log *slo
 		return nil, errors.Join(err, rows.Close())
 	}
 	return rows, nil
+}
+
+// migrate brings the schema to the newest version, and says so when that takes long.
+func migrate(ctx context.Context, rows *gormstore.Store, log *slog.Logger) error {
+	const long = 2 * time.Second
+	said := time.AfterFunc(long, func() {
+		log.Warn("the schema is still being migrated; another process that does, or that was killed while it did, is waited for", "schema_lease", "30s")
+	})
+	defer said.Stop()
+	return rows.Migrate(ctx) //nolint:wrapcheck // it says what it was doing
 }
 
 func checkSchema(ctx context.Context, rows *gormstore.Store, log *slog.Logger) error {

@@ -27,7 +27,7 @@ func Open(path string) (*Runtime, error) {
 	}
 	onnx.SetSharedLibraryPath(path)
 	if err := onnx.InitializeEnvironment(onnx.WithLogLevelError()); err != nil {
-		return nil, fmt.Errorf("start ONNX Runtime from %s: %w", path, err)
+		return nil, fmt.Errorf("ONNXRUNTIME_LIB: start ONNX Runtime from %s: %w", path, err)
 	}
 	if err := onnx.DisableTelemetry(); err != nil {
 		return nil, fmt.Errorf("turn telemetry off: %w", err)

@@ -273,6 +273,29 @@ func TestAReadOnlyServerThatIsNoMore(t *testing.T) {
 	}
 }
 
+// A server that starts again has broken all connections, and only one call has to find out.
+func TestOneBrokenConnectionStandsForAll(t *testing.T) {
+	address := postgresURL(t)
+	rows := openMigrated(t, address)
+	read := func() error {
+		_, err := rows.ListPredictions(t.Context(), store.PredictionQuery{Limit: 1})
+		return err
+	}
+	if err := errors.Join(read(), record(t, rows)); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, address, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	failed := 0
+	for _, call := range []func() error{func() error { return record(t, rows) }, read, func() error { return record(t, rows) }, read} {
+		if call() != nil {
+			failed++
+		}
+	}
+	if failed > 1 {
+		t.Errorf("%d calls failed", failed)
+	}
+}
+
 // A deadline that ends first is the only sign of a database that takes too long.
 func TestDeadlinesAreCounted(t *testing.T) {
 	address := postgresURL(t)

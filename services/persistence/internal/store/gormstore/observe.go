@@ -74,7 +74,7 @@ func (o *observer) failed(err error) {
 	if class == classDiskFull || class == classReadOnly || class == classIO {
 		o.unwritable.Store(true)
 	}
-	if class == classReadOnly {
+	if class == classReadOnly || class == classConnection || class == classShutdown {
 		o.sessionsEnd()
 	}
 }
@@ -85,8 +85,9 @@ func isAfterwards(err error) bool {
 	return strings.Contains(err.Error(), "cannot rollback - no transaction is active")
 }
 
-// sessionsEnd makes all open sessions of PostgreSQL ones that are used no more: whether rows
-// may be written is a default that a session keeps from its beginning.
+// sessionsEnd makes all open sessions of PostgreSQL ones that are used no more: when one
+// broke, the server's end or a proxy's has most often broken all, and each would fail one call;
+// and whether rows may be written is a default that a session keeps from its beginning.
 func (o *observer) sessionsEnd() { o.sessions.Add(1) }
 
 // sessionKey is where a connection has the number of its session.

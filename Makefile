@@ -40,7 +40,7 @@ clean: ## Remove what was built and fetched; the database under var/ stays
 # --- Test --------------------------------------------------------------------
 
 .PHONY: test
-test: lint test-go test-lone test-training test-contract test-browser test-docker ## Run everything: lint, unit, store, e2e, training, contract and browser tests, and Compose where a Docker daemon is
+test: lint test-go test-lone test-training test-contract test-clients test-browser test-docker ## Run everything: lint, unit, store, e2e, training, contract, client and browser tests, and Compose where a Docker daemon is
 
 .PHONY: test-go
 test-go: setup ## Go tests of every module with the race detector; SQLite and a real PostgreSQL
@@ -63,6 +63,10 @@ test-training: $(VENV)/training.done ## Python tests of the training and of the 
 .PHONY: test-contract
 test-contract: build setup $(VENV)/contract.done ## OpenAPI validator and schemathesis against the running gateway
 	ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) PYTHONPATH=scripts $(VENV)/bin/python scripts/contract/check.py
+
+.PHONY: test-clients
+test-clients: build setup $(VENV)/clients.done ## Generate clients from the OpenAPI document in five languages, compile them, and call the running gateway
+	ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) PYTHONPATH=scripts $(VENV)/bin/python scripts/clients/check.py
 
 .PHONY: test-browser
 test-browser: build setup $(VENV)/browser.done ## Drive the dashboard in Chromium on the three programs; axe-core on every screen

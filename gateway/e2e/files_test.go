@@ -68,6 +68,13 @@ func TestAWorkbookIsImportedLikeCSV(t *testing.T) {
 	if report.GetUnchangedCount() != 294 {
 		t.Errorf("as CSV they are others: %v", &report)
 	}
+	// A form sends an empty part, without a file's name, for each file that nobody chose.
+	const part = "--x\r\nContent-Disposition: form-data; name=\"%s\"%s\r\n\r\n%s\r\n"
+	form := fmt.Sprintf(part, "extrait_sirh", "", "") + fmt.Sprintf(part, "joined", "; filename=\"people.csv\"", text) + "--x--\r\n"
+	s.send(http.MethodPost, "/v1/employees:import", "multipart/form-data; boundary=x", strings.NewReader(form)).into(t, &report)
+	if report.GetUnchangedCount() != 294 {
+		t.Errorf("with an empty part: %v", &report)
+	}
 	header, rest, _ := strings.Cut(text, "\n")
 	changed := header + ",Remarques\n" + strings.ReplaceAll(strings.ReplaceAll(rest, "\n", ",rien\n"), "Consulting", "Lune")
 	s.sendFile(t, "?validateOnly=true", []byte(changed)).into(t, &report)

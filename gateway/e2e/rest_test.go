@@ -1,13 +1,18 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"mime/multipart"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -207,36 +212,111 @@ func TestOneWordLeadsThroughTheLogs(t *testing.T) {
 	}
 }
 
-// What Swagger UI begins with is answered, not refused.
-func TestDocumentedBodiesSucceed(t *testing.T) {
+// Generated clients write a time's offset without a colon, and it is the same time.
+func TestTimesOfGeneratedClientsAreTaken(t *testing.T) {
 	s := start(t, options{database: sqliteURL(t)})
-	s.upload("", heldOut(), nil).into(t, &futurisysv1.ImportReport{})
-	var document struct {
-		Paths map[string]map[string]struct {
-			RequestBody struct {
-				Content map[string]struct {
-					Example json.RawMessage `json:"example"`
-				} `json:"content"`
-			} `json:"requestBody"`
-		} `json:"paths"`
-	}
-	if err := json.Unmarshal(s.call(http.MethodGet, "/openapi.json", nil).body, &document); err != nil {
-		t.Fatal(err)
-	}
-	tried := 0
-	for path, operations := range document.Paths {
-		for method, operation := range operations {
-			example := operation.RequestBody.Content["application/json"].Example
-			if example == nil {
-				continue
-			}
-			tried++
-			if got := s.call(strings.ToUpper(method), strings.ReplaceAll(path, "{model}", "attrition"), string(example)); got.code != http.StatusOK {
-				t.Errorf("%s %s: got %d %.500s", method, path, got.code, got.body)
+	first := s.predict(t, exampleJSON(t, s), "").GetCreateTime().AsTime()
+	for offset, want := range map[time.Duration]int{-time.Minute: 1, time.Minute: 0} {
+		at := first.Add(offset).In(time.FixedZone("", 2*3600))
+		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.000000-0700"} {
+			var found futurisysv1.ListPredictionsResponse
+			s.call(http.MethodGet, "/v1/predictions?createTimeFrom="+url.QueryEscape(at.Format(layout)), nil).into(t, &found)
+			if len(found.GetPredictions()) != want {
+				t.Errorf("from %s: got %v", at.Format(layout), &found)
 			}
 		}
 	}
-	if tried != 4 {
-		t.Errorf("%d bodies are documented", tried)
+}
+
+func TestHTTP2WithoutTLSIsRefused(t *testing.T) {
+	s := start(t, options{environment: []string{"ENVIRONMENT=demo"}})
+	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.web, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	if _, err := io.WriteString(connection, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := bufio.NewReader(connection).ReadString('\n')
+	if err != nil || !strings.HasPrefix(got, "HTTP/1.1 505") {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// documented is an operation of the OpenAPI document.
+type documented struct {
+	ID         string `json:"operationId"`
+	Parameters []struct {
+		Name    string `json:"name"`
+		In      string `json:"in"`
+		Example any    `json:"example"`
+	} `json:"parameters"`
+	RequestBody struct {
+		Content map[string]struct {
+			Example json.RawMessage `json:"example"`
+		} `json:"content"`
+	} `json:"requestBody"`
+	method, path string
+}
+
+// operations are those of the document as it is now, by their ids.
+func (s *stack) operations() map[string]documented {
+	var document struct {
+		Paths map[string]map[string]documented `json:"paths"`
+	}
+	if err := json.Unmarshal(s.call(http.MethodGet, "/openapi.json", nil).body, &document); err != nil {
+		s.t.Fatal(err)
+	}
+	out := map[string]documented{}
+	for path, operations := range document.Paths {
+		for method, operation := range operations {
+			operation.method, operation.path = strings.ToUpper(method), path
+			out[operation.ID] = operation
+		}
+	}
+	return out
+}
+
+// try calls an operation with its examples.
+func (s *stack) try(operation documented) answer {
+	path, query := operation.path, url.Values{}
+	for _, parameter := range operation.Parameters {
+		switch {
+		case parameter.Example == nil:
+		case parameter.In == "path":
+			path = strings.ReplaceAll(path, "{"+parameter.Name+"}", fmt.Sprint(parameter.Example))
+		default:
+			query.Set(parameter.Name, fmt.Sprint(parameter.Example))
+		}
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	if body := operation.RequestBody.Content["application/json"].Example; body != nil {
+		return s.call(operation.method, path, string(body))
+	}
+	return s.call(operation.method, path, nil)
+}
+
+// What Swagger UI begins with is answered, not refused: all operations, those first that
+// another one needs.
+func TestDocumentedExamplesSucceed(t *testing.T) {
+	s := start(t, options{database: sqliteURL(t)})
+	s.upload("", heldOut(), nil).into(t, &futurisysv1.ImportReport{})
+	order := []string{"predict", "getPrediction", "setModelAlias", "unloadModelVersion", "loadModelVersion", "rollbackModelAlias"}
+	for id := range s.operations() {
+		if !slices.Contains(order, id) && id != "deleteEmployee" {
+			order = append(order, id)
+		}
+	}
+	for _, id := range append(order, "deleteEmployee") {
+		operation := s.operations()[id]
+		if id == "importEmployees" { // files are no examples
+			continue
+		}
+		if got := s.try(operation); got.code != http.StatusOK {
+			t.Errorf("%s: got %d %.500s", id, got.code, got.body)
+		}
 	}
 }

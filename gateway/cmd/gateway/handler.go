@@ -27,6 +27,16 @@ type connections struct {
 	persistence *grpc.ClientConn // nil: there is no database
 }
 
+// examples are where the documentation's come from.
+func (c connections) examples() docs.Sources {
+	out := docs.Sources{Models: futurisysv1.NewModelServiceClient(c.inference)}
+	if c.persistence != nil {
+		out.Employees = futurisysv1.NewEmployeeServiceClient(c.persistence)
+		out.History = futurisysv1.NewPredictionHistoryServiceClient(c.persistence)
+	}
+	return out
+}
+
 // newHandler returns all that is served over HTTP, behind what every request passes.
 func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, to connections, joined *mux.Status, ready func(context.Context) error) (http.Handler, error) {
 	policies, err := policy.Load()
@@ -50,7 +60,7 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, to 
 	pages.Handle(dashboard.Prefix, screens)
 	pages.Handle("GET /{$}", http.RedirectHandler(dashboard.Prefix, http.StatusSeeOther))
 	telemetry.HandleHealth(pages, ready)
-	if err := docs.Register(pages, futurisysv1.NewModelServiceClient(to.inference), log); err != nil {
+	if err := docs.Register(pages, to.examples(), log); err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
 	}
 	fail := func(w http.ResponseWriter, r *http.Request, err error) {
@@ -72,6 +82,7 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, to 
 		middleware.Metrics(metrics),
 		middleware.Access(log, s.AccessLog),
 		middleware.Guard(log, fail),
+		middleware.NoHTTP2,
 		middleware.Host(s.GatewayHTTPAddr, s.GatewayAllowedHosts, fail),
 		middleware.Head,
 		middleware.Admission(metrics, s.MaxInFlight, fail),

@@ -22,9 +22,17 @@ var swaggerUI embed.FS
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
 	"img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
+// Sources are where the document's examples come from.
+type Sources struct {
+	Models futurisysv1.ModelServiceClient
+	// Employees and History are nil without a database.
+	Employees futurisysv1.EmployeeServiceClient
+	History   futurisysv1.PredictionHistoryServiceClient
+}
+
 // Register adds /openapi.json and /docs/.
-func Register(mux *http.ServeMux, models futurisysv1.ModelServiceClient, log *slog.Logger) error {
-	document := &document{models: models, log: log}
+func Register(mux *http.ServeMux, sources Sources, log *slog.Logger) error {
+	document := &document{sources: sources, log: log}
 	mux.Handle("GET /openapi.json", gzhttp.GzipHandler(document))
 	files, err := fs.Sub(swaggerUI, "swagger-ui")
 	if err != nil {

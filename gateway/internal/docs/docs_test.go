@@ -38,7 +38,7 @@ func (m *models) GetModel(_ context.Context, request *futurisysv1.GetModelReques
 func get(t *testing.T, m *models, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	pages := http.NewServeMux()
-	if err := docs.Register(pages, m, slog.New(slog.DiscardHandler)); err != nil {
+	if err := docs.Register(pages, docs.Sources{Models: m}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	recorder := httptest.NewRecorder()
@@ -98,7 +98,7 @@ func TestSwaggerUIHasAPolicyOfItsOwn(t *testing.T) {
 // Swagger UI is a megabyte and a half, and a quarter of it compressed.
 func TestTheBundleIsCompressed(t *testing.T) {
 	pages := http.NewServeMux()
-	if err := docs.Register(pages, &models{champion: champion()}, slog.New(slog.DiscardHandler)); err != nil {
+	if err := docs.Register(pages, docs.Sources{Models: &models{champion: champion()}}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/docs/swagger-ui-bundle.js", "/openapi.json"} {

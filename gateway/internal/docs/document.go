@@ -19,12 +19,12 @@ import (
 const modelsTimeout = 2 * time.Second
 
 // profileSchema is the schema that the champion completes.
-const profileSchema = "futurisys.v1.EmployeeProfile"
+const profileSchema = "EmployeeProfile"
 
 // document is the OpenAPI document as it is served.
 type document struct {
-	models futurisysv1.ModelServiceClient
-	log    *slog.Logger
+	sources Sources
+	log     *slog.Logger
 }
 
 type object = map[string]any
@@ -35,8 +35,8 @@ type object = map[string]any
 func (d *document) complete(ctx context.Context) []byte {
 	ctx, cancel := context.WithTimeout(ctx, modelsTimeout)
 	defer cancel()
-	champions, err := d.champions(ctx)
-	if err != nil || len(champions) == 0 {
+	served, err := d.served(ctx)
+	if err != nil || len(served) == 0 {
 		d.log.DebugContext(ctx, "the OpenAPI document is served without the models", "error", err)
 		return openapi.Document
 	}
@@ -45,9 +45,10 @@ func (d *document) complete(ctx context.Context) []byte {
 		d.log.ErrorContext(ctx, "the embedded OpenAPI document cannot be read", "error", err)
 		return openapi.Document
 	}
-	for _, champion := range champions {
-		addChampion(document, champion)
+	for _, model := range served {
+		addChampion(document, model.GetChampion())
 	}
+	d.examples(ctx, served[0]).add(document)
 	out, err := json.Marshal(document)
 	if err != nil {
 		d.log.ErrorContext(ctx, "the OpenAPI document cannot be written", "error", err)
@@ -56,19 +57,20 @@ func (d *document) complete(ctx context.Context) []byte {
 	return out
 }
 
-func (d *document) champions(ctx context.Context) ([]*futurisysv1.ModelVersion, error) {
-	listed, err := d.models.ListModels(ctx, &futurisysv1.ListModelsRequest{})
+// served are the models that have a champion.
+func (d *document) served(ctx context.Context) ([]*futurisysv1.Model, error) {
+	listed, err := d.sources.Models.ListModels(ctx, &futurisysv1.ListModelsRequest{})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // only logged
 	}
-	var out []*futurisysv1.ModelVersion
+	var out []*futurisysv1.Model
 	for _, model := range listed.GetModels() {
-		detailed, err := d.models.GetModel(ctx, &futurisysv1.GetModelRequest{Model: model.GetName()})
+		detailed, err := d.sources.Models.GetModel(ctx, &futurisysv1.GetModelRequest{Model: model.GetName()})
 		if err != nil {
 			return nil, err //nolint:wrapcheck // only logged
 		}
 		if detailed.GetChampion() != nil {
-			out = append(out, detailed.GetChampion())
+			out = append(out, detailed)
 		}
 	}
 	return out, nil
@@ -99,49 +101,6 @@ func addChampion(document object, champion *futurisysv1.ModelVersion) {
 		for field, value := range example {
 			if property, ok := properties[field].(object); ok {
 				property["examples"] = []any{value}
-			}
-		}
-	}
-	addModelName(document, champion.GetModel())
-	addBodies(document, asJSON(champion.GetExampleProfile()))
-}
-
-// addBodies gives the routes that score a body that they take, for Swagger UI to begin with.
-// What it would make up itself is refused.
-func addBodies(document, profile object) {
-	explained := func(body object) object {
-		body["explain"] = object{"top": 3}
-		return body
-	}
-	for route, body := range map[string]object{
-		"predict":          explained(object{"profile": profile}),
-		"batchPredict":     explained(object{"profiles": []any{profile, profile}}),
-		"predictEmployees": explained(object{"employeeIds": []any{4, 5}}),
-		"explain":          {"profile": profile, "counterfactual": true},
-	} {
-		paths, _ := document["paths"].(object)
-		item, _ := paths["/v1/models/{model}:"+route].(object)
-		operation, _ := item["post"].(object)
-		request, _ := operation["requestBody"].(object)
-		content, _ := request["content"].(object)
-		if media, ok := content["application/json"].(object); ok {
-			media["example"] = body
-		}
-	}
-}
-
-// addModelName fills the path parameter that names a model.
-func addModelName(document object, model string) {
-	paths, _ := document["paths"].(object)
-	for _, item := range paths {
-		methods, _ := item.(object)
-		for _, operation := range methods {
-			fields, _ := operation.(object)
-			parameters, _ := fields["parameters"].([]any)
-			for _, one := range parameters {
-				if parameter, _ := one.(object); parameter["name"] == "model" && parameter["in"] == "path" {
-					parameter["examples"] = object{model: object{"value": model}}
-				}
 			}
 		}
 	}

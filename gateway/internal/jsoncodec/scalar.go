@@ -155,10 +155,7 @@ func Text(field protoreflect.FieldDescriptor, text string) (futurisysv1.Violatio
 	case protoreflect.MessageKind:
 		switch field.Message().FullName() {
 		case "google.protobuf.Timestamp":
-			at, err := time.Parse(time.RFC3339Nano, text)
-			if err == nil {
-				err = timestamppb.New(at).CheckValid() // its years are 1 to 9999
-			}
+			_, err := Time(text)
 			return expected("a time of RFC 3339 such as 2026-01-31T12:00:00Z, in an address with %2B for +", err)
 		case "google.protobuf.FieldMask":
 		default:
@@ -167,6 +164,19 @@ func Text(field protoreflect.FieldDescriptor, text string) (futurisysv1.Violatio
 	default:
 	}
 	return 0, nil
+}
+
+// Time reads a time of RFC 3339, or one whose offset has no colon: generated clients, such as
+// openapi-generator's for Python, write that.
+func Time(text string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		at, err = time.Parse("2006-01-02T15:04:05.999999999Z0700", text)
+	}
+	if err != nil {
+		return time.Time{}, err //nolint:wrapcheck // who asks says it in other words
+	}
+	return at, timestamppb.New(at).CheckValid() //nolint:wrapcheck // its years are 1 to 9999
 }
 
 // mapKey reads a map's key from its text.

@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"mime"
@@ -110,7 +111,11 @@ func sendParts(form *multipart.Reader, send importstream.Send) error {
 			return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_REPEATED, name)
 		}
 		seen[name] = true
-		if err := send(kind, part); err != nil {
+		file := bufio.NewReader(part)
+		if _, err := file.Peek(1); errors.Is(err, io.EOF) && part.FileName() == "" {
+			continue // what forms and Swagger UI send where no file was chosen
+		}
+		if err := send(kind, file); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
@@ -34,10 +35,14 @@ func (m routing) checkRequest(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		violations := append(pathViolations(route, r.URL.EscapedPath()), queryViolations(route, r.URL.Query())...)
+		query := r.URL.Query()
+		violations := append(pathViolations(route, r.URL.EscapedPath()), queryViolations(route, query)...)
 		if len(violations) > 0 {
 			WriteError(w, apierr.Invalid(futurisysv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, violations...))
 			return
+		}
+		if respellTimes(route, query) {
+			r.URL.RawQuery = query.Encode()
 		}
 		if route.Body != "" {
 			r.Body = &requestBody{ReadCloser: r.Body, length: r.ContentLength, route: route, path: r.URL.EscapedPath()}
@@ -181,6 +186,25 @@ func queryViolations(route routes.Route, values url.Values) []*futurisysv1.Viola
 		}
 	}
 	return violations
+}
+
+// respellTimes writes the times of a query as grpc-gateway takes them, and says whether any
+// was written in another way.
+func respellTimes(route routes.Route, values url.Values) bool {
+	other := false
+	for name, texts := range values {
+		field := fieldOf(route.Method.Input(), name)
+		if field == nil || field.Message() == nil || field.Message().FullName() != "google.protobuf.Timestamp" {
+			continue
+		}
+		for i, text := range texts {
+			if at, err := jsoncodec.Time(text); err == nil {
+				texts[i] = at.Format(time.RFC3339Nano)
+				other = other || texts[i] != text
+			}
+		}
+	}
+	return other
 }
 
 // fieldOf is the field that a dotted parameter name leads to; nil: there is none.

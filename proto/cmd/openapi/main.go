@@ -70,7 +70,10 @@ func finish(document object) error {
 	if err := addIdempotencyKey(document, policies); err != nil {
 		return err
 	}
-	return addErrors(document, policies)
+	if err := addErrors(document, policies); err != nil {
+		return err
+	}
+	return rename(document)
 }
 
 // joinPaths moves the operations of one path to another that differs only in its

@@ -135,7 +135,7 @@ func addIdempotencyKey(document object, policies policy.Policies) error {
 // addImport describes the upload of an import.
 func addImport(document object) {
 	file := func(what string) object {
-		return object{"type": "string", "contentMediaType": "text/csv", "description": what}
+		return object{"type": "string", "format": "binary", "description": what}
 	}
 	form := object{
 		"type": "object",

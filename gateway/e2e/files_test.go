@@ -12,6 +12,8 @@ import (
 	"github.com/xuri/excelize/v2"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/futurisys/futurisys/services/platform/sheet/sheettest"
+
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
@@ -52,6 +54,27 @@ func asWorkbook(t *testing.T, text string) []byte {
 		t.Fatal(err)
 	}
 	return out.Bytes()
+}
+
+// The same people come from whatever file they are saved in.
+func TestFilesAsPeopleSaveThemAreImportedAlike(t *testing.T) {
+	s, files := start(t, options{database: sqliteURL(t)}), sheettest.People(t)
+	var report futurisysv1.ImportReport
+	s.sendFile(t, "", files[sheettest.Plain]).into(t, &report)
+	if report.GetCreatedCount() != 3 || len(report.GetWarnings()) > 0 {
+		t.Fatalf("got %v", &report)
+	}
+	var first futurisysv1.Employee
+	s.call(http.MethodGet, "/v1/employees/4", nil).into(t, &first)
+	if first.GetProfile().GetMonthlyIncome() != 2090 || first.GetProfile().GetLastRaisePercent() != 15 || first.GetProfile().GetMaritalStatus() != "Célibataire" {
+		t.Errorf("got %v", &first)
+	}
+	for name, file := range files {
+		s.sendFile(t, "", file).into(t, &report)
+		if report.GetUnchangedCount() != 3 || report.GetEmployeeCount() != 3 {
+			t.Errorf("%s: got %v", name, &report)
+		}
+	}
 }
 
 // The same people come from a workbook as from CSV; what is not ours is named, and what the

@@ -6,10 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/form"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/outcome"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/texts"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/ui"
+	"github.com/futurisys/futurisys/services/platform/sheet/sheettest"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -95,6 +98,31 @@ func TestExtractOfTheSourceIsRead(t *testing.T) {
 	u := readUpload(v, file, version)
 	if u.Problem != "" || len(u.Good()) != 294 || u.Rows[0].Name != "4" {
 		t.Errorf("got %q, %d rows, the first of %q", u.Problem, len(u.Good()), u.Rows[0].Name)
+	}
+}
+
+// People are scored alike from whatever file they come.
+func TestFilesAsPeopleSaveThem(t *testing.T) {
+	v, files := reader(t), sheettest.People(t)
+	version := &futurisysv1.ModelVersion{}
+	for _, field := range form.Fields() {
+		version.Features = append(version.Features, &futurisysv1.ModelFeature{Name: field.Name, Required: true})
+	}
+	want := readUpload(v, files[sheettest.Plain], version).Good()
+	if len(want) != 3 {
+		t.Fatalf("%s: got %d people", sheettest.Plain, len(want))
+	}
+	for name, file := range files {
+		u := readUpload(v, file, version)
+		if u.Problem != "" || len(u.Rows) != len(want) {
+			t.Errorf("%s: got %q, %d rows", name, u.Problem, len(u.Rows))
+			continue
+		}
+		for i, row := range u.Rows {
+			if len(row.Problems) > 0 || row.Name != want[i].Name || !proto.Equal(row.Profile, want[i].Profile) {
+				t.Errorf("%s: got %+v, want %+v", name, row, want[i])
+			}
+		}
 	}
 }
 

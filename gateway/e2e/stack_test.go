@@ -36,12 +36,14 @@ type stack struct {
 	gateway     *program
 	web         string // URL of the gateway
 	grpc        string // address of inference
+	memory      int64  // of each program; see options
 }
 
 // options say how a stack differs from the usual one.
 type options struct {
 	database    string // URL; empty: none, as in the demo
 	environment []string
+	memory      int64 // bytes that each program may have, where cgroups can be made; 0: all
 }
 
 // start starts a stack and waits until it is ready. It is stopped, and its exit
@@ -49,7 +51,7 @@ type options struct {
 func start(t *testing.T, o options) *stack {
 	t.Helper()
 	ports := freePorts(t, 6)
-	s := &stack{t: t, web: "http://" + ports[0], grpc: ports[2]}
+	s := &stack{t: t, web: "http://" + ports[0], grpc: ports[2], memory: o.memory}
 	s.environment = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "ONNXRUNTIME_LIB=" + library, "LOG_LEVEL=info",
 		"GATEWAY_HTTP_ADDR=" + ports[0], "GATEWAY_ADMIN_ADDR=" + ports[1],
@@ -110,6 +112,7 @@ type program struct {
 	own     []string // environment besides the stack's
 	name    string
 	health  string // URL of /healthz and /readyz
+	cgroup  string // "": none
 	command *exec.Cmd
 	log     *logBuffer
 	ended   chan error
@@ -147,6 +150,9 @@ func (s *stack) setting(key string) string {
 func (s *stack) launch(name, health string, own ...string) *program {
 	s.t.Helper()
 	p := &program{s: s, own: own, name: name, health: health}
+	if s.memory > 0 {
+		p.cgroup = memoryCgroup(s.t, name, s.memory)
+	}
 	p.start()
 	s.t.Cleanup(func() {
 		p.stop()
@@ -176,6 +182,9 @@ func (p *program) start() {
 func (p *program) begin() {
 	p.s.t.Helper()
 	p.command = exec.Command(filepath.Join(binaries, p.name))
+	if p.cgroup != "" {
+		p.command = inCgroup(p.cgroup, p.command.Path)
+	}
 	p.command.Env = slices.Concat(p.s.environment, p.own)
 	p.command.Dir = p.s.t.TempDir()
 	p.log = &logBuffer{}

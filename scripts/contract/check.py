@@ -49,6 +49,7 @@ def main() -> None:
                 "all",
             ],
             cwd=scratch,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},  # of the hooks
             check=False,
         )
     raise SystemExit(done.returncode)

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	// The files whose rules are read.
-	_ "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // addRules puts the ranges of the protos on schemas and parameters, and closes
@@ -77,19 +77,36 @@ func constrainOperation(operation object) error {
 		parameter := one.(object)
 		if field := fieldOf(request, parameter["name"].(string)); field != nil {
 			merge(parameter["schema"].(object), ruleOf(field))
+			if field.Kind() == protoreflect.Int64Kind { // as text: JavaScript has no such numbers
+				parameter["schema"].(object)["pattern"] = "^[0-9]{1,18}$"
+			}
+		}
+		if parameter["name"] == "updateMask" {
+			parameter["schema"].(object)["pattern"] = maskPattern()
 		}
 		if parameter["in"] == "path" && request.Name() == "UpdateEmployeeRequest" {
 			parameter["schema"].(object)["minimum"] = 1
 		}
 	}
 	content := child(child(child(operation, "requestBody"), "content"), "application/json")
-	if schema, ok := content["schema"].(object); ok && schema["properties"] != nil {
+	if schema, ok := content["schema"].(object); ok && schema["$ref"] == nil {
 		constrain(schema, request)
 	}
 	if len(content) == 0 {
 		delete(operation, "requestBody")
 	}
 	return nil
+}
+
+// maskPattern is that of the fields of an employee that an update may name.
+func maskPattern() string {
+	fields := (&futurisysv1.EmployeeProfile{}).ProtoReflect().Descriptor().Fields()
+	names := append(make([]string, 0, fields.Len()), "id", "etag", "displayName", "profile")
+	for i := range fields.Len() {
+		names = append(names, `profile\.`+fields.Get(i).JSONName())
+	}
+	one := "(" + strings.Join(names, "|") + ")"
+	return "^(" + one + "(," + one + ")*)?$"
 }
 
 func fieldOf(message protoreflect.MessageDescriptor, jsonName string) protoreflect.FieldDescriptor {

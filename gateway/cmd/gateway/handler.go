@@ -15,6 +15,7 @@ import (
 	"github.com/futurisys/futurisys/gateway/internal/mux"
 	"github.com/futurisys/futurisys/gateway/internal/routes"
 	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/status"
 	"github.com/futurisys/futurisys/services/platform/telemetry"
 
@@ -38,7 +39,7 @@ func (c connections) examples() docs.Sources {
 }
 
 // newHandler returns all that is served over HTTP, behind what every request passes.
-func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, to connections, joined *mux.Status, ready func(context.Context) error) (http.Handler, error) {
+func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, gate *access.Gate, to connections, joined *mux.Status, ready func(context.Context) error) (http.Handler, error) {
 	policies, err := policy.Load()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
@@ -85,6 +86,7 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, to 
 		middleware.NoHTTP2,
 		middleware.Host(s.GatewayHTTPAddr, s.GatewayAllowedHosts, fail),
 		middleware.Head,
+		middleware.Authenticate(gate, fail),
 		middleware.Admission(metrics, s.MaxInFlight, fail),
 		middleware.URLText(fail),
 		middleware.IdempotencyKey(fail),

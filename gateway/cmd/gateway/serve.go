@@ -21,7 +21,11 @@ func (serveCommand) Run(s *settings) error {
 	log := telemetry.NewLogger(os.Stderr, "gateway", s.LogLevel, s.LogFormat)
 	metrics := telemetry.NewRegistry()
 
-	inference, err := grpcclient.New("inference", s.InferenceTarget, metrics)
+	who, err := s.Access.Open()
+	if err != nil {
+		return err //nolint:wrapcheck // it names the key
+	}
+	inference, err := grpcclient.New("inference", s.InferenceTarget, who.Own, metrics)
 	if err != nil {
 		return fmt.Errorf("INFERENCE_TARGET: %w", err)
 	}
@@ -29,7 +33,7 @@ func (serveCommand) Run(s *settings) error {
 	peers := []peer{{"inference", inference}}
 	var persistence *grpc.ClientConn
 	if s.HasDatabase(s.PersistenceTarget) {
-		if persistence, err = grpcclient.New("persistence", s.PersistenceTarget, metrics); err != nil {
+		if persistence, err = grpcclient.New("persistence", s.PersistenceTarget, who.Own, metrics); err != nil {
 			return fmt.Errorf("PERSISTENCE_TARGET: %w", err)
 		}
 		defer persistence.Close()
@@ -38,7 +42,7 @@ func (serveCommand) Run(s *settings) error {
 	watch := readiness.New((&peerReadiness{peers: peers}).look, log)
 
 	joined := joinedStatus(s.Environment, peers, watch.Check)
-	handler, err := newHandler(s, log, metrics, connections{inference, persistence}, joined, watch.Check)
+	handler, err := newHandler(s, log, metrics, who.Gate, connections{inference, persistence}, joined, watch.Check)
 	if err != nil {
 		return err
 	}
@@ -56,6 +60,9 @@ func (serveCommand) Run(s *settings) error {
 	group.AddHTTP(handler, httpListener)
 	group.AddAdmin(telemetry.AdminHandler(watch.Check, metrics), adminListener)
 	group.AddLoop(func(ctx context.Context) { watch.Follow(ctx, func(bool) {}) })
+	if who.Keys != nil {
+		group.AddLoop(func(ctx context.Context) { who.Keys.Run(ctx, log) })
+	}
 	log.Info("serving", "http", s.GatewayHTTPAddr, "admin", s.GatewayAdminAddr, "version", buildinfo.Version())
 	return group.Run() //nolint:wrapcheck // it says what it was doing
 }

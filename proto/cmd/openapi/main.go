@@ -55,6 +55,11 @@ func finish(document object) error {
 		"description": "Which employees may leave: scores of a trained model, on record.\n\nErrors are google.rpc.Status in JSON. Their ErrorInfo has a reason of the domain futurisys, and for a request that is not right BadRequest lists every field that is wrong.",
 		"license":     object{"name": "Apache-2.0", "identifier": "Apache-2.0"},
 	}
+	// Where AUTH is off, nobody needs a key.
+	document["security"] = []any{object{"key": []any{}}, object{}}
+	child(document, "components")["securitySchemes"] = object{"key": object{
+		"type": "http", "scheme": "bearer", "description": "A key, fsk_..., where callers must be known.",
+	}}
 	document["servers"] = []any{object{"url": "/", "description": "This gateway."}}
 	if err := joinPaths(document, "/v1/employees/{employee.id}", "/v1/employees/{employee}"); err != nil {
 		return err

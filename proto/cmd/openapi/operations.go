@@ -38,7 +38,8 @@ func statusSchema() object {
 func failures() map[string]string {
 	return map[string]string{
 		"400": "The request is not right: BadRequest lists every field that is wrong.",
-		"403": "A browser sent it on behalf of another site's page.",
+		"401": "A valid credential is required.",
+		"403": "The caller may not do this, or a browser sent it on behalf of another site's page.",
 		"404": "Not found.",
 		"409": "It already exists, or is in a state that does not allow this.",
 		"412": "The record changed since it was read.",
@@ -65,16 +66,19 @@ func addErrors(document object, policies policy.Policies) error {
 				"description": "Seconds until trying again may help.", "schema": object{"type": "integer", "minimum": 1},
 			}}
 		}
+		if code == "401" {
+			response["headers"] = object{"WWW-Authenticate": object{"description": "How to send one.", "schema": object{"type": "string"}}}
+		}
 		responses["Error"+code] = response
 	}
 	for _, item := range child(document, "paths") {
-		for httpMethod, one := range item.(object) {
+		for _, one := range item.(object) {
 			operation := one.(object)
 			method, err := policyOf(policies, operation)
 			if err != nil {
 				return err
 			}
-			for _, code := range codesOf(httpMethod, operation, method) {
+			for _, code := range codesOf(operation, method) {
 				child(operation, "responses")[code] = object{"$ref": "#/components/responses/Error" + code}
 			}
 		}
@@ -84,13 +88,10 @@ func addErrors(document object, policies policy.Policies) error {
 
 // codesOf are the HTTP codes of an operation's errors: those of any call, those of a body,
 // and those that its method's policy lists.
-func codesOf(httpMethod string, operation object, method *futurisysv1.Policy) []string {
-	codes := []string{"400", "500", "503", "504"}
+func codesOf(operation object, method *futurisysv1.Policy) []string {
+	codes := []string{"400", "401", "403", "500", "503", "504"}
 	if operation["requestBody"] != nil {
 		codes = append(codes, "413", "415")
-	}
-	if httpMethod != "get" {
-		codes = append(codes, "403")
 	}
 	for _, reason := range method.GetErrors() {
 		codes = append(codes, strconv.Itoa(int(catalogue.Code(reason).GetHttp())))

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/futurisys/futurisys/services/platform/access"
 )
 
 // Environments that settings differ in; the third is dev.
@@ -28,13 +30,14 @@ const (
 
 // Common holds the settings that every process has. Embed it.
 type Common struct {
-	Environment       string        `env:"ENVIRONMENT" enum:"demo,dev,prod" default:"dev" help:"demo: no database; dev: everything; prod: secured."`
-	LogLevel          string        `env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"The least level that is logged."`
-	LogFormat         string        `env:"LOG_FORMAT" enum:"text,json" default:"text" help:"How a log line looks."`
-	MaxInFlight       int           `env:"MAX_IN_FLIGHT" default:"1024" help:"How many requests of one row, or none, are answered at once; more are refused."`
-	ShutdownDelay     time.Duration `env:"SHUTDOWN_DELAY" default:"0s" help:"How long requests are still taken after a signal, for balancers to hear that no more should come; 5s in a cluster."`
-	ConfigFile        string        `env:"CONFIG_FILE" help:"A file of KEY=value lines; outside prod .env is read if it is there."`
-	AllowInsecureBind bool          `env:"ALLOW_INSECURE_BIND" help:"Allow an address other than loopback while authentication is off."`
+	Environment       string          `env:"ENVIRONMENT" enum:"demo,dev,prod" default:"dev" help:"demo: no database; dev: everything; prod: secured."`
+	LogLevel          string          `env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"The least level that is logged."`
+	LogFormat         string          `env:"LOG_FORMAT" enum:"text,json" default:"text" help:"How a log line looks."`
+	MaxInFlight       int             `env:"MAX_IN_FLIGHT" default:"1024" help:"How many requests of one row, or none, are answered at once; more are refused."`
+	ShutdownDelay     time.Duration   `env:"SHUTDOWN_DELAY" default:"0s" help:"How long requests are still taken after a signal, for balancers to hear that no more should come; 5s in a cluster."`
+	ConfigFile        string          `env:"CONFIG_FILE" help:"A file of KEY=value lines; outside prod .env is read if it is there."`
+	Access            access.Settings `embed:""`
+	AllowInsecureBind bool            `env:"ALLOW_INSECURE_BIND" help:"Allow an address other than loopback while authentication is off."`
 }
 
 // keyList has the settings of the whole deployment, one to a line, read from the tags of
@@ -121,8 +124,12 @@ func (c *Common) CheckBind(key, addr string) error {
 	if IsLoopback(addr) || c.AllowInsecureBind {
 		return nil
 	}
-	return fmt.Errorf("%s: %q is reachable from outside while authentication is off; "+
-		"set ALLOW_INSECURE_BIND=true if that is what you want", key, addr)
+	why := "authentication is off"
+	if c.Access.Auth == "on" {
+		why = "nothing is encrypted"
+	}
+	return fmt.Errorf("%s: %q is reachable from outside while %s; "+
+		"set ALLOW_INSECURE_BIND=true if that is what you want", key, addr, why)
 }
 
 // CheckTarget refuses what is no address of a service of ours: host:port, or a name of

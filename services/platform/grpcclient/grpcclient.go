@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/requestid"
 )
@@ -31,9 +32,9 @@ const retryAfter = time.Second
 // New returns a connection to a service of ours at a target (host:port, or any name that
 // gRPC resolves). That it cannot be reached is an error that names the service. It connects
 // when it is first used and again whenever it breaks, after a second at most, so that a
-// service that comes back is found soon. registry gets the metrics of the calls; nil: there
-// are none.
-func New(service, target string, registry prometheus.Registerer) (*grpc.ClientConn, error) {
+// service that comes back is found soon. credential is by which this process makes calls of its
+// own; "": by none. registry gets the metrics of the calls; nil: there are none.
+func New(service, target, credential string, registry prometheus.Registerer) (*grpc.ClientConn, error) {
 	policies, err := policy.Load()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
@@ -54,8 +55,8 @@ func New(service, target string, registry prometheus.Registerer) (*grpc.ClientCo
 			MinConnectTimeout: time.Second,
 		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 5 * time.Second}),
-		grpc.WithChainUnaryInterceptor(naming(service), metrics.UnaryClientInterceptor(), bounded(policies)),
-		grpc.WithChainStreamInterceptor(metrics.StreamClientInterceptor(), named),
+		grpc.WithChainUnaryInterceptor(naming(service), metrics.UnaryClientInterceptor(), bounded(policies, credential)),
+		grpc.WithChainStreamInterceptor(metrics.StreamClientInterceptor(), named(policies, credential)),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessageBytes), grpc.MaxCallSendMsgSize(MaxMessageBytes)),
 	)
 	if err != nil {
@@ -76,19 +77,23 @@ func naming(service string) grpc.UnaryClientInterceptor {
 }
 
 // bounded gives a call whose caller sets no deadline the one of its policy, and the id of
-// the request that it is made for.
-func bounded(policies policy.Policies) grpc.UnaryClientInterceptor {
+// the request that it is made for, and the credential of whom.
+func bounded(policies policy.Policies, credential string) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, request, reply any, connection *grpc.ClientConn, call grpc.UnaryInvoker, options ...grpc.CallOption) error {
 		if _, set := ctx.Deadline(); !set {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, policy.Deadline(policies[method]))
 			defer cancel()
 		}
+		ctx = access.Outgoing(ctx, credential, policies[method].GetPermission())
 		return call(requestid.ToMetadata(ctx), method, request, reply, connection, options...)
 	}
 }
 
-// named gives a stream the id of the request that it is made for.
-func named(ctx context.Context, description *grpc.StreamDesc, connection *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
-	return open(requestid.ToMetadata(ctx), description, connection, method, options...)
+// named gives a stream the id of the request that it is made for, and the credential of whom.
+func named(policies policy.Policies, credential string) grpc.StreamClientInterceptor {
+	return func(ctx context.Context, description *grpc.StreamDesc, connection *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
+		ctx = access.Outgoing(ctx, credential, policies[method].GetPermission())
+		return open(requestid.ToMetadata(ctx), description, connection, method, options...)
+	}
 }

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/access"
 )
 
 // Options say what a server needs besides its services.
@@ -28,6 +29,8 @@ type Options struct {
 	Reflection bool
 	// MaxMessageBytes is the largest message that is taken.
 	MaxMessageBytes int
+	// Gate refuses callers who are not known or not allowed; nil: everybody may do all.
+	Gate *access.Gate
 	// Limits are how much is in flight at once; zero: DefaultLimits.
 	Limits Limits
 	// MapError turns an error of the domain into one for a caller; nil: there is nothing
@@ -87,8 +90,8 @@ func New(options Options) *Server {
 	admission := newAdmission(options.Limits, options.Registry)
 	guard := &guard{log: options.Logger, mapError: options.MapError}
 	server := grpc.NewServer(
-		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, refuseUndecoded, admission.unary, limits.unary, checks.unary),
-		grpc.ChainStreamInterceptor(metrics.StreamServerInterceptor(), guard.stream, admission.stream, limits.stream, checks.stream),
+		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, options.Gate.Unary, refuseUndecoded, admission.unary, limits.unary, checks.unary),
+		grpc.ChainStreamInterceptor(metrics.StreamServerInterceptor(), guard.stream, options.Gate.Stream, admission.stream, limits.stream, checks.stream),
 		grpc.ForceServerCodecV2(codec),
 		grpc.MaxRecvMsgSize(options.MaxMessageBytes),
 		grpc.MaxSendMsgSize(options.MaxMessageBytes),

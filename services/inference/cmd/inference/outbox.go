@@ -26,7 +26,11 @@ func (c outboxImportCommand) Run(s *settings) error {
 	if !s.hasDatabase() {
 		return errors.New("PERSISTENCE_TARGET: an import needs persistence")
 	}
-	connection, err := grpcclient.New("persistence", s.PersistenceTarget, nil)
+	who, err := s.Access.Open()
+	if err != nil {
+		return err //nolint:wrapcheck // it names the key
+	}
+	connection, err := grpcclient.New("persistence", s.PersistenceTarget, who.Own, nil)
 	if err != nil {
 		return fmt.Errorf("PERSISTENCE_TARGET: %w", err)
 	}

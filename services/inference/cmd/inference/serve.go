@@ -47,7 +47,11 @@ func (serveCommand) Run(s *settings) error {
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}
-	to, err := s.connect(versions.Name(), log, metrics)
+	who, err := s.Access.Open()
+	if err != nil {
+		return err //nolint:wrapcheck // it names the key
+	}
+	to, err := s.connect(versions.Name(), who.Own, log, metrics)
 	if err != nil {
 		return err
 	}
@@ -69,7 +73,7 @@ func (serveCommand) Run(s *settings) error {
 	ready := func(context.Context) error { return models.Ready() }
 
 	grpcServer := grpcserver.New(grpcserver.Options{
-		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes,
+		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes, Gate: who.Gate,
 		Limits: grpcserver.Limits{Calls: s.MaxInFlight, Rows: s.MaxRowsInFlight}, MapError: server.MapError,
 	})
 	futurisysv1.RegisterPredictionServiceServer(grpcServer, server.NewPrediction(models, scorer, to.employees))
@@ -82,6 +86,9 @@ func (serveCommand) Run(s *settings) error {
 	loops := []func(context.Context){func(ctx context.Context) { models.Run(ctx, s.ModelPollInterval) }}
 	if to.journal != nil {
 		loops = append(loops, func(ctx context.Context) { to.journal.Run(ctx, models.Follow, models.Applied) })
+	}
+	if who.Keys != nil {
+		loops = append(loops, func(ctx context.Context) { who.Keys.Run(ctx, log) })
 	}
 	return grpcServer.Run(grpcserver.Process{ //nolint:wrapcheck // it says what it was doing
 		GRPC:  grpcserver.Addr{Key: "INFERENCE_GRPC_ADDR", Addr: s.InferenceGRPCAddr},

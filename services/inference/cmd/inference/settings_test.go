@@ -85,7 +85,7 @@ func TestWithoutADatabaseNothingIsConnected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, err := s.connect("folder", nil, prometheus.NewRegistry())
+	to, err := s.connect("folder", "", nil, prometheus.NewRegistry())
 	if err != nil || to.employees != nil || to.records != nil || to.journal != nil {
 		t.Errorf("got %+v, %v", to, err)
 	}

@@ -25,6 +25,10 @@ type serveCommand struct{}
 func (serveCommand) Run(s *settings) error {
 	log := telemetry.NewLogger(os.Stderr, "persistence", s.LogLevel, s.LogFormat)
 	metrics := telemetry.NewRegistry()
+	who, err := s.Access.Open()
+	if err != nil {
+		return err //nolint:wrapcheck // it names the key
+	}
 	options := s.options(gormstore.ServerName)
 	options.Registry = metrics
 	rows, err := s.open(context.Background(), options, log)
@@ -41,7 +45,7 @@ func (serveCommand) Run(s *settings) error {
 	}
 
 	grpcServer := grpcserver.New(grpcserver.Options{
-		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes,
+		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes, Gate: who.Gate,
 		Limits: grpcserver.Limits{Calls: s.MaxInFlight, Rows: s.MaxRowsInFlight}, MapError: server.MapError,
 	})
 	futurisysv1.RegisterEmployeeServiceServer(grpcServer, server.NewEmployee(rows, importer))
@@ -54,10 +58,14 @@ func (serveCommand) Run(s *settings) error {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 
+	loops := []func(context.Context){func(ctx context.Context) { rows.KeepAnalysed(ctx, log) }}
+	if who.Keys != nil {
+		loops = append(loops, func(ctx context.Context) { who.Keys.Run(ctx, log) })
+	}
 	return grpcServer.Run(grpcserver.Process{ //nolint:wrapcheck // it says what it was doing
 		GRPC:  grpcserver.Addr{Key: "PERSISTENCE_GRPC_ADDR", Addr: s.PersistenceGRPCAddr},
 		Admin: grpcserver.Addr{Key: "PERSISTENCE_ADMIN_ADDR", Addr: s.PersistenceAdminAddr},
 		Ready: rows.Ping, Metrics: metrics, ShutdownDelay: s.ShutdownDelay, About: []any{"database", rows.Dialect()},
-		Loops: []func(context.Context){func(ctx context.Context) { rows.KeepAnalysed(ctx, log) }},
+		Loops: loops,
 	})
 }

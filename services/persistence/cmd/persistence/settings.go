@@ -31,6 +31,7 @@ type settings struct {
 	Backup  backupCommand  `cmd:"" help:"Write all that is on record in SQLite into a new file, while it is in use."`
 	Restore restoreCommand `cmd:"" help:"Put a backup in the place of the SQLite database, which nothing may serve."`
 	Copy    copyCommand    `cmd:"" help:"Copy all that is on record to another database, and compare the two."`
+	Keys    keysCommand    `cmd:"" help:"Make, list and revoke the keys of callers, in KEYS_FILE."`
 	Health  healthCommand  `cmd:"" help:"Ask the running program whether it is ready."`
 }
 

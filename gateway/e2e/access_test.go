@@ -1,0 +1,255 @@
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/access"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// guarded is a stack whose callers must be known, and a key of each role.
+type guarded struct {
+	*stack
+
+	keysFile string
+	keys     map[access.Role]string
+}
+
+func startGuarded(t *testing.T) *guarded {
+	t.Helper()
+	g := &guarded{keysFile: filepath.Join(t.TempDir(), "keys.json"), keys: map[access.Role]string{}}
+	for _, role := range access.Roles() {
+		g.keys[role] = g.newKey(t, "--role", string(role))
+	}
+	service := filepath.Join(t.TempDir(), "service.key")
+	if err := os.WriteFile(service, []byte(g.keys[access.Service]+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.stack = start(t, options{database: sqliteURL(t), environment: []string{"AUTH=on", "KEYS_FILE=" + g.keysFile, "SERVICE_KEY_FILE=" + service}})
+	return g
+}
+
+// keysCommand runs persistence keys.
+func (g *guarded) keysCommand(t *testing.T, arguments ...string) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), filepath.Join(binaries, "persistence"), append([]string{"keys"}, arguments...)...)
+	command.Env = []string{"HOME=" + t.TempDir(), "KEYS_FILE=" + g.keysFile}
+	command.Dir = t.TempDir()
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("keys %v: %v", arguments, err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func (g *guarded) newKey(t *testing.T, arguments ...string) string {
+	t.Helper()
+	return g.keysCommand(t, append([]string{"create", "--name", "test"}, arguments...)...)
+}
+
+// nobodies are credentials that are nobody's.
+func (g *guarded) nobodies(t *testing.T) map[string]string {
+	t.Helper()
+	good := g.keys[access.Admin]
+	expired := g.newKey(t, "--role", "admin", "--expires", "1ns")
+	other, err := access.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(5 * time.Second) // until the programs have read the file
+	return map[string]string{
+		"nobody": "", "an expired key": "Bearer " + expired, "a key of elsewhere": "Bearer " + other.Secret,
+		"a cut key": "Bearer " + good[:len(good)-1], "another scheme": "Basic " + good, "no scheme": good,
+	}
+}
+
+// invoke calls a method with an empty request, and returns its code.
+func invoke(t *testing.T, connection *grpc.ClientConn, method protoreflect.MethodDescriptor, authorization string) codes.Code {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if authorization != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", authorization)
+	}
+	var empty, answer []byte
+	if !method.IsStreamingClient() && !method.IsStreamingServer() {
+		return status.Code(connection.Invoke(ctx, policy.FullMethod(method), &empty, &answer, grpc.ForceCodec(rawBytes{})))
+	}
+	stream, err := connection.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, policy.FullMethod(method), grpc.ForceCodec(rawBytes{}))
+	if err != nil {
+		return status.Code(err)
+	}
+	_ = stream.CloseSend()
+	return status.Code(stream.RecvMsg(&answer))
+}
+
+// Every method of each service, by whoever asks: those pass whose role has the permission of
+// the contract, over gRPC at the services' own ports. A new method is in here by itself.
+func TestEveryMethodAsksForItsPermission(t *testing.T) {
+	g := startGuarded(t)
+	nobodies := g.nobodies(t)
+	for _, target := range []string{g.setting("INFERENCE_GRPC_ADDR"), g.setting("PERSISTENCE_GRPC_ADDR")} {
+		connection, err := grpc.NewClient(target, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer connection.Close()
+		tried := 0
+		protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+			for service := range file.Services().Len() {
+				methods := file.Services().Get(service).Methods()
+				for i := range methods.Len() {
+					method := methods.Get(i)
+					wanted := policy.Of(method)
+					if wanted == nil || invoke(t, connection, method, "Bearer "+g.keys[access.Service]) == codes.Unimplemented {
+						continue // another service's
+					}
+					tried++
+					for name, credential := range nobodies {
+						if got := invoke(t, connection, method, credential); got != codes.Unauthenticated {
+							t.Errorf("%s by %s: got %s", method.FullName(), name, got)
+						}
+					}
+					for role, key := range g.keys {
+						got := invoke(t, connection, method, "Bearer "+key)
+						if may := slices.Contains(role.Permissions(), wanted.GetPermission()); may != (got != codes.PermissionDenied) || got == codes.Unauthenticated {
+							t.Errorf("%s by %s: got %s", method.FullName(), role, got)
+						}
+					}
+				}
+			}
+			return true
+		})
+		if tried < 5 {
+			t.Errorf("%s: %d methods were tried", target, tried)
+		}
+	}
+}
+
+// The same over REST, and at the screens.
+func TestEveryRouteAsksForItsPermission(t *testing.T) {
+	g := startGuarded(t)
+	policies, err := policy.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	permission := map[string]futurisysv1.Permission{}
+	for name, one := range policies {
+		method := name[strings.LastIndex(name, "/")+1:]
+		permission[strings.ToLower(method[:1])+method[1:]] = one.GetPermission()
+	}
+	permission["listPredictionsByEmployee"] = permission["listPredictions"]
+	call := func(operation documented, authorization string) int {
+		request, err := http.NewRequestWithContext(t.Context(), operation.method, g.web+strings.NewReplacer("{model}", "nothing", "{version}", "9", "{employee}", "9999", "{prediction}", "00000000-0000-0000-0000-000000000000").Replace(operation.path), http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		if authorization != "" {
+			request.Header.Set("Authorization", authorization)
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if (answer.StatusCode == http.StatusUnauthorized) != (answer.Header.Get("WWW-Authenticate") != "") {
+			t.Errorf("%s: %d, WWW-Authenticate is %q", operation.ID, answer.StatusCode, answer.Header.Get("WWW-Authenticate"))
+		}
+		return answer.StatusCode
+	}
+	nobodies := g.nobodies(t)
+	for id, operation := range g.operations() {
+		if permission[id] == 0 {
+			t.Errorf("%s has no permission", id)
+		}
+		for name, credential := range nobodies {
+			if got := call(operation, credential); got != http.StatusUnauthorized {
+				t.Errorf("%s by %s: got %d", id, name, got)
+			}
+		}
+		for role, key := range g.keys {
+			got := call(operation, "Bearer "+key)
+			if may := slices.Contains(role.Permissions(), permission[id]); may != (got != http.StatusForbidden) || got == http.StatusUnauthorized {
+				t.Errorf("%s by %s: got %d", id, role, got)
+			}
+		}
+	}
+	for path, want := range map[string]int{"/ui/employees": 401, "/ui/history": 401, "/readyz": 200, "/healthz": 200, "/openapi.json": 200, "/docs/": 200} {
+		if got := code(g.web + path); got != want {
+			t.Errorf("%s: got %d, want %d", path, got, want)
+		}
+	}
+}
+
+// A caller's key goes with his call to the service behind, and what the services do among
+// themselves goes on by keys of their own; a revoked key is nobody's within seconds.
+func TestAKeyScoresAndIsRevoked(t *testing.T) {
+	g := startGuarded(t)
+	as := func(role access.Role, method, path, body string) answer {
+		request, err := http.NewRequestWithContext(t.Context(), method, g.web+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Authorization", "Bearer "+g.keys[role])
+		return g.do(request)
+	}
+	var model futurisysv1.Model
+	as(access.Viewer, http.MethodGet, "/v1/models/attrition", "").into(t, &model)
+	var made futurisysv1.Employee
+	example, err := protojson.Marshal(model.GetChampion().GetExampleProfile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile := string(example)
+	as(access.Analyst, http.MethodPost, "/v1/employees", `{"profile": `+profile+`}`).into(t, &made)
+	var scored futurisysv1.Prediction
+	as(access.Scorer, http.MethodPost, "/v1/models/attrition:predict", `{"profile": `+profile+`}`).into(t, &scored)
+	if scored.GetRecording() != futurisysv1.Recording_RECORDING_RECORDED {
+		t.Errorf("got %s", scored.GetRecording())
+	}
+	id := as(access.Analyst, http.MethodPost, "/v1/models/attrition:predictEmployees", `{"employeeIds": [1]}`)
+	if id.code != http.StatusOK || !strings.Contains(string(id.body), `"prediction"`) {
+		t.Errorf("got %d %s", id.code, id.body)
+	}
+	// A row of the caller's own that is said to be an employee's asks for more.
+	as(access.Scorer, http.MethodPost, "/v1/models/attrition:predict", `{"employeeId": 1, "profile": `+profile+`}`).refused(t, http.StatusForbidden, "PERMISSION_DENIED")
+	as(access.Engineer, http.MethodGet, "/v1/employees", "").refused(t, http.StatusForbidden, "PERMISSION_DENIED")
+
+	list := g.keysCommand(t, "list")
+	if strings.Contains(list, g.keys[access.Scorer]) {
+		t.Error("a secret is listed")
+	}
+	publicID := strings.Split(g.keys[access.Scorer], "_")[1]
+	g.keysCommand(t, "revoke", publicID)
+	g.eventually("the key is revoked", func() bool {
+		return as(access.Scorer, http.MethodGet, "/v1/models", "").code == http.StatusUnauthorized
+	})
+	for _, p := range []*program{g.gateway, g.inference, g.persistence} {
+		for role, key := range g.keys {
+			if strings.Contains(p.log.String(), key) {
+				t.Errorf("the log of %s has the key of the %s", p.name, role)
+			}
+		}
+	}
+}

@@ -1,0 +1,34 @@
+package middleware
+
+import (
+	"net/http"
+
+	"github.com/futurisys/futurisys/gateway/internal/routes"
+	"github.com/futurisys/futurisys/services/platform/access"
+	"github.com/futurisys/futurisys/services/platform/apierr"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// Authenticate finds out who a request is from, and refuses those whose route asks for more
+// than he may. What has no policy, as the documentation, is for everybody.
+func Authenticate(gate *access.Gate, fail Fail) Middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, err := gate.Identify(r.Context(), r.Header.Get("Authorization"))
+			if err == nil {
+				if route, ok := routes.From(r.Context()); ok {
+					err = gate.Allow(ctx, route.Policy.GetPermission())
+				}
+			}
+			if err != nil {
+				if apierr.ReasonOf(err) == futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED {
+					w.Header().Set("WWW-Authenticate", `Bearer realm="futurisys"`)
+				}
+				fail(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, r.WithContext(ctx))
+		})
+	}
+}

@@ -1,0 +1,169 @@
+package access
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/futurisys/futurisys/proto/catalogue"
+	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/apierr"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
+)
+
+// metadataKey is the metadata, and the HTTP header, that carries a credential.
+const metadataKey = "authorization"
+
+// scheme begins a credential.
+const scheme = "bearer "
+
+// Gate refuses calls whose caller is not known, or not allowed what he asks for.
+type Gate struct {
+	keys     *Keys
+	policies policy.Policies
+}
+
+// NewGate returns a gate of such keys; nil keys: everybody may do all.
+func NewGate(keys *Keys) (*Gate, error) {
+	policies, err := policy.Load()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says all there is to say
+	}
+	return &Gate{keys, policies}, nil
+}
+
+// open says that everybody may do all.
+func (g *Gate) open() bool { return g == nil || g.keys == nil }
+
+// Identify returns a context of whom a credential is, as it stands in the header
+// Authorization; "": of nobody. An error is what the caller gets.
+func (g *Gate) Identify(ctx context.Context, authorization string) (context.Context, error) {
+	if g.open() || authorization == "" {
+		return ctx, nil
+	}
+	if len(authorization) < len(scheme) || !strings.EqualFold(authorization[:len(scheme)], scheme) {
+		return nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED)
+	}
+	credential := strings.TrimSpace(authorization[len(scheme):])
+	principal, err := g.keys.Authenticate(credential)
+	if err != nil {
+		return nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED)
+	}
+	return context.WithValue(ctx, callKey{}, call{principal, credential}), nil
+}
+
+// Allow returns an error unless the principal of a context has a permission.
+func (g *Gate) Allow(ctx context.Context, permission futurisysv1.Permission) error {
+	principal := From(ctx)
+	switch {
+	case g.open() || principal.May(permission):
+		return nil
+	case principal == nil:
+		return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED)
+	default:
+		return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_PERMISSION_DENIED, "permission", permissionName(permission))
+	}
+}
+
+// permissionName is a permission as people write it: employees.read.
+func permissionName(permission futurisysv1.Permission) string {
+	return strings.ToLower(strings.ReplaceAll(catalogue.Name(permission), "_", "."))
+}
+
+// admit identifies the caller of a method over gRPC, and returns an error unless he may call
+// it at all.
+func (g *Gate) admit(ctx context.Context, method string) (context.Context, error) {
+	given := ""
+	if values := metadata.ValueFromIncomingContext(ctx, metadataKey); len(values) > 0 {
+		given = values[0]
+	}
+	ctx, err := g.Identify(ctx, given)
+	if err != nil {
+		return nil, err
+	}
+	return ctx, g.Allow(ctx, g.policies[method].GetPermission())
+}
+
+// allowFields returns an error when a field is set that asks for more than the method.
+func (g *Gate) allowFields(ctx context.Context, method string, request any) error {
+	message, is := request.(proto.Message)
+	if !is {
+		return nil
+	}
+	fields := message.ProtoReflect().Descriptor().Fields()
+	for _, asked := range g.policies[method].GetWhenSet() {
+		field := fields.ByName(protoreflect.Name(asked.GetField()))
+		if field != nil && message.ProtoReflect().Has(field) {
+			if err := g.Allow(ctx, asked.GetPermission()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Unary is the interceptor of calls with one request.
+func (g *Gate) Unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if g.open() {
+		return next(ctx, request)
+	}
+	ctx, err := g.admit(ctx, info.FullMethod)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.allowFields(ctx, info.FullMethod, request); err != nil {
+		return nil, err
+	}
+	return next(ctx, request)
+}
+
+// Stream is the interceptor of streams.
+func (g *Gate) Stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if g.open() {
+		return next(service, stream)
+	}
+	ctx, err := g.admit(stream.Context(), info.FullMethod)
+	if err != nil {
+		return err
+	}
+	return next(service, &gatedStream{stream, ctx, g, info.FullMethod})
+}
+
+// gatedStream is a stream whose caller is known.
+type gatedStream struct {
+	grpc.ServerStream
+
+	ctx    context.Context //nolint:containedctx // a ServerStream has one
+	gate   *Gate
+	method string
+}
+
+// Context is that of the caller.
+func (s *gatedStream) Context() context.Context { return s.ctx }
+
+// RecvMsg receives a request, and refuses one that asks for more than its caller may.
+func (s *gatedStream) RecvMsg(into any) error {
+	if err := s.ServerStream.RecvMsg(into); err != nil {
+		return err //nolint:wrapcheck // io.EOF among them
+	}
+	return s.gate.allowFields(s.ctx, s.method, into)
+}
+
+// Outgoing returns a context whose calls over gRPC carry the credential of whom they are made
+// for, or of a service itself where they are the service's own.
+func Outgoing(ctx context.Context, own string, permission futurisysv1.Permission) context.Context {
+	found, _ := ctx.Value(callKey{}).(call)
+	credential := found.credential
+	if credential == "" || permission == futurisysv1.Permission_PERMISSION_INTERNAL {
+		credential = own
+	}
+	if credential == "" {
+		return ctx
+	}
+	return metadata.AppendToOutgoingContext(ctx, metadataKey, "Bearer "+credential)
+}

@@ -212,6 +212,26 @@ func TestOneWordLeadsThroughTheLogs(t *testing.T) {
 	}
 }
 
+// What was read can be written back as it is, and a key that would do nothing is refused.
+func TestWhatWasReadIsWrittenBack(t *testing.T) {
+	s := start(t, options{database: sqliteURL(t)})
+	s.upload("", heldOut(), nil).into(t, &futurisysv1.ImportReport{})
+	read := s.call(http.MethodGet, "/v1/employees/4", nil)
+	var before, after futurisysv1.Employee
+	read.into(t, &before)
+	s.call(http.MethodPatch, "/v1/employees/4", read.body).into(t, &after)
+	if !proto.Equal(before.GetProfile(), after.GetProfile()) {
+		t.Errorf("got %v, want %v", &after, &before)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.web+"/v1/employees", strings.NewReader(`{"displayName": "x"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Idempotency-Key", "again")
+	s.do(request).refused(t, http.StatusBadRequest, "INVALID_ARGUMENT")
+}
+
 // Generated clients write a time's offset without a colon, and it is the same time.
 func TestTimesOfGeneratedClientsAreTaken(t *testing.T) {
 	s := start(t, options{database: sqliteURL(t)})
@@ -304,7 +324,11 @@ func (s *stack) try(operation documented) answer {
 func TestDocumentedExamplesSucceed(t *testing.T) {
 	s := start(t, options{database: sqliteURL(t)})
 	s.upload("", heldOut(), nil).into(t, &futurisysv1.ImportReport{})
-	order := []string{"predict", "getPrediction", "setModelAlias", "unloadModelVersion", "loadModelVersion", "rollbackModelAlias"}
+	setAlias := func(body string) {
+		s.call(http.MethodPost, "/v1/models/attrition:setAlias", body).into(t, &futurisysv1.Model{})
+	}
+	setAlias(`{"alias": "candidate", "version": 1}`) // there is something to roll back to
+	order := []string{"predict", "getPrediction", "setModelAlias", "rollbackModelAlias", "unloadModelVersion", "loadModelVersion"}
 	for id := range s.operations() {
 		if !slices.Contains(order, id) && id != "deleteEmployee" {
 			order = append(order, id)
@@ -314,6 +338,9 @@ func TestDocumentedExamplesSucceed(t *testing.T) {
 		operation := s.operations()[id]
 		if id == "importEmployees" { // files are no examples
 			continue
+		}
+		if id == "unloadModelVersion" {
+			setAlias(`{"alias": "challenger"}`) // nothing stands for the version any more
 		}
 		if got := s.try(operation); got.code != http.StatusOK {
 			t.Errorf("%s: got %d %.500s", id, got.code, got.body)

@@ -26,6 +26,7 @@ def before_call(_: object, case: schemathesis.Case, __: object) -> None:
 def mend_address(case: schemathesis.Case) -> None:
     """Change the path and the query."""
     query = case.query or {}
+    (case.headers or {}).pop("If-Match", None)
     for name in ANSWERED:
         query.pop(name, None)
     if not query.get("model"):  # a version of which model

@@ -84,8 +84,8 @@ func (e examples) addParameters(operation object, id string) {
 	}
 }
 
-// body is one that an operation takes. The challenger is put down first, then its version can
-// be unloaded and loaded, and then the rollback has something to take back.
+// body is one that an operation takes. None changes which version answers; a rollback needs an
+// alias that was set twice, and to unload a version one without an alias.
 func (e examples) body(operation string) object {
 	bodies := map[string]object{
 		"predict":            {"profile": e.profile}, //nolint:goconst // fields of the API
@@ -94,8 +94,8 @@ func (e examples) body(operation string) object {
 		"explain":            {"profile": e.profile, "counterfactual": true},
 		"createEmployee":     {"displayName": "Ada Martin", "profile": e.profile},
 		"updateEmployee":     {"displayName": "Ada Martin"},
-		"setModelAlias":      {"alias": "challenger", "comment": "no version: nothing stands behind it any more"},
-		"rollbackModelAlias": {"alias": "challenger"},
+		"setModelAlias":      {"alias": "candidate", "version": e.other, "comment": "to be tried"},
+		"rollbackModelAlias": {"alias": "candidate"},
 	}
 	body, ok := bodies[operation]
 	if !ok {

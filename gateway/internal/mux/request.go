@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
@@ -151,9 +153,13 @@ func pathViolations(route routes.Route, path string) []*futurisysv1.Violation {
 		if field == nil || field.Kind() != protoreflect.Int32Kind {
 			continue
 		}
-		if _, err := strconv.ParseInt(value, 10, 32); err != nil {
+		_, err := strconv.ParseInt(value, 10, 32)
+		switch {
+		case errors.Is(err, strconv.ErrRange):
 			violations = append(violations, catalogue.Violation(
 				futurisysv1.ViolationReason_VIOLATION_REASON_OUT_OF_RANGE, name, "min", 1, "max", math.MaxInt32))
+		case err != nil:
+			violations = append(violations, catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_WRONG_TYPE, name, "expected", "an integer"))
 		}
 	}
 	return violations
@@ -181,11 +187,35 @@ func queryViolations(route routes.Route, values url.Values) []*futurisysv1.Viola
 			for _, value := range values[name] {
 				if reason, parameters := jsoncodec.Text(field, value); reason != 0 {
 					wrong(reason, name, parameters...)
+				} else if path := answeredPath(route, field, value); path != "" {
+					wrong(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_UPDATABLE, name, "path", path)
 				}
 			}
 		}
 	}
 	return violations
+}
+
+// answeredPath is the first path of a mask that only the service says, and a caller cannot
+// change; "": there is none, or it is no mask. Without a mask such fields are passed over, so
+// that what was read can be written back.
+func answeredPath(route routes.Route, mask protoreflect.FieldDescriptor, text string) string {
+	body := fieldOf(route.Method.Input(), route.Body)
+	if mask.Message() == nil || mask.Message().FullName() != "google.protobuf.FieldMask" || body == nil || body.Message() == nil {
+		return ""
+	}
+	for path := range strings.SplitSeq(text, ",") {
+		first, _, _ := strings.Cut(path, ".")
+		field := fieldOf(body.Message(), first)
+		if field == nil {
+			continue
+		}
+		behaviour, _ := proto.GetExtension(field.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
+		if slices.Contains(behaviour, annotations.FieldBehavior_OUTPUT_ONLY) {
+			return path
+		}
+	}
+	return ""
 }
 
 // respellTimes writes the times of a query as grpc-gateway takes them, and says whether any

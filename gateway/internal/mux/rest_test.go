@@ -224,7 +224,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		"a parameter twice":         {http.MethodGet, "/v1/employees?search=a&search=b", "", 400, []string{"search"}, "more than once"},
 		"a parameter of a word":     {http.MethodGet, "/v1/employees?pageSize=x", "", 400, []string{"pageSize"}, ""},
 		"all that is wrong":         {http.MethodGet, "/v1/employees?pageSize=x&nothing=1", "", 400, []string{"nothing", "pageSize"}, ""},
-		"a number that is none":     {http.MethodDelete, "/v1/employees/x", "", 400, []string{"employee"}, "between"},
+		"a number that is none":     {http.MethodDelete, "/v1/employees/x", "", 400, []string{"employee"}, "must be an integer"},
 		"a number too great":        {http.MethodDelete, "/v1/employees/99999999999", "", 400, []string{"employee"}, "between"},
 		"a body of a field":         {http.MethodPatch, "/v1/employees/4", `{"profile": {"age": {}}}`, 400, []string{"profile.age"}, ""},
 		"the path's own in a query": {http.MethodDelete, "/v1/employees/4?employee=5", "", 400, []string{"employee"}, "unknown"},

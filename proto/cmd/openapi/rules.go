@@ -88,6 +88,12 @@ func constrainOperation(operation object) error {
 			parameter["schema"].(object)["minimum"] = 1
 		}
 	}
+	if hasEtag(request) {
+		operation["parameters"] = append(list(operation, "parameters"), object{
+			"name": "If-Match", "in": "header", "schema": object{"type": "string", "maxLength": 100},
+			"description": "The same as etag, in quotes, as GET answers it in the header ETag.",
+		})
+	}
 	content := child(child(child(operation, "requestBody"), "content"), "application/json")
 	if schema, ok := content["schema"].(object); ok && schema["$ref"] == nil {
 		constrain(schema, request)
@@ -96,6 +102,12 @@ func constrainOperation(operation object) error {
 		delete(operation, "requestBody")
 	}
 	return nil
+}
+
+// hasEtag says whether a request says which state of a record it is about.
+func hasEtag(request protoreflect.MessageDescriptor) bool {
+	employee := request.Fields().ByName("employee")
+	return fieldOf(request, "etag") != nil || employee != nil && employee.Message() != nil && strings.HasPrefix(string(request.Name()), "Update")
 }
 
 // maskPattern is that of the fields of an employee that an update may name.

@@ -16,6 +16,8 @@ type part struct {
 	decoder  *xml.Decoder
 	left     int64 // bytes that may be unpacked
 	forToken int   // bytes that the next token may take
+	// formula and value say whether the last text had one.
+	formula, value bool
 }
 
 // maxTokenBytes is how much one token may take: all of it is kept.
@@ -77,7 +79,7 @@ func openPart(archive *zip.Reader, name string, maxBytes int64) (*part, error) {
 		p.decoder = xml.NewDecoder(p)
 		return p, nil
 	}
-	return nil, fmt.Errorf("it has no part %q", name)
+	return nil, fmt.Errorf("%w: no part %q", errNoWorkbook, name)
 }
 
 // Read reads what is unpacked, for the decoder.
@@ -107,6 +109,7 @@ func (p *part) token() (xml.Token, error) {
 func (p *part) text(element string, maxBytes int) (string, error) {
 	var text strings.Builder
 	taken, above := false, false
+	p.formula, p.value = false, false
 	for {
 		token, err := p.token()
 		if err != nil {
@@ -114,8 +117,7 @@ func (p *part) text(element string, maxBytes int) (string, error) {
 		}
 		switch token := token.(type) {
 		case xml.StartElement:
-			taken = token.Name.Local == "v" || token.Name.Local == "t"
-			above = above || token.Name.Local == "rPh"
+			taken, above = p.enter(token.Name.Local), above || token.Name.Local == "rPh"
 		case xml.EndElement:
 			if token.Name.Local == element {
 				return text.String(), nil
@@ -131,6 +133,14 @@ func (p *part) text(element string, maxBytes int) (string, error) {
 			text.Write(token)
 		}
 	}
+}
+
+// enter notes an element within a text, and says whether it has some of it.
+func (p *part) enter(element string) bool {
+	has := element == "v" || element == "t"
+	p.value = p.value || has
+	p.formula = p.formula || element == "f"
+	return has
 }
 
 // Close ends the reading.

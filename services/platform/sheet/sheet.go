@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/futurisys/futurisys/proto/catalogue"
@@ -64,6 +65,9 @@ func wrong(line int, reason futurisysv1.ViolationReason, parameters ...any) *Err
 type Row struct {
 	Line  int
 	Cells []string
+
+	// problem is what is wrong with the line; nil: nothing.
+	problem *Error
 }
 
 // source is where the lines come from: those of a CSV file, or of a sheet.
@@ -111,8 +115,19 @@ func open(file File) (source, error) {
 	case "xlsx":
 		return openXLSX(file)
 	default:
+		if kind == "xls" && file.contains(encrypted) {
+			return nil, wrong(0, futurisysv1.ViolationReason_VIOLATION_REASON_PASSWORD)
+		}
 		return nil, wrong(0, futurisysv1.ViolationReason_VIOLATION_REASON_FILE_KIND, "kind", kind)
 	}
+}
+
+// encrypted is the name, in UTF-16, of what an xlsx with a password has.
+const encrypted = "E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k\x00a\x00g\x00e\x00"
+
+// contains says whether a text stands in a piece of the file.
+func (f File) contains(text string) bool {
+	return slices.ContainsFunc(f, func(piece []byte) bool { return bytes.Contains(piece, []byte(text)) })
 }
 
 // kindOf is what a file is that begins so; "": perhaps text.
@@ -123,6 +138,14 @@ func kindOf(start []byte) string {
 		return "xlsx"
 	case bytes.HasPrefix(start, []byte("\xd0\xcf\x11\xe0")):
 		return "xls"
+	case bytes.HasPrefix(start, []byte("\x89PNG")), bytes.HasPrefix(start, []byte("\xff\xd8\xff")):
+		return "image"
+	case bytes.HasPrefix(start, []byte("\x1f\x8b")):
+		return "gzip"
+	case strings.HasPrefix(text, "{\\rtf"):
+		return "RTF"
+	case strings.Contains(text, "schemas-microsoft-com:office:spreadsheet"):
+		return "Excel XML"
 	case bytes.HasPrefix(start, []byte("%PDF-")):
 		return "PDF"
 	case strings.HasPrefix(text, "<!doctype html"), strings.HasPrefix(text, "<html"), strings.HasPrefix(text, "<table"), strings.HasPrefix(text, "<?xml"):
@@ -144,6 +167,9 @@ func (t *Table) Next() (Row, error) {
 	if err != nil {
 		return Row{}, err
 	}
+	if row.problem != nil {
+		return row, row.problem
+	}
 	cells := row.Cells
 	if len(cells) > len(t.header) {
 		cells = trimEmpty(cells)
@@ -154,7 +180,7 @@ func (t *Table) Next() (Row, error) {
 	for len(cells) < len(t.header) {
 		cells = append(cells, "")
 	}
-	return Row{row.Line, cells}, nil
+	return Row{Line: row.Line, Cells: cells}, nil
 }
 
 // padded says that lines leave out their last cells where these are empty, as xlsx does.

@@ -109,7 +109,12 @@ func TestTablesAsPeopleSaveThem(t *testing.T) {
 		"a page":              {[]byte("\n<!DOCTYPE html><table>"), "no table: line 0: a file of kind HTML: save it as xlsx or CSV"},
 		"JSON":                {[]byte(`[{"id": 1}]`), "no table: line 0: a file of kind JSON: save it as xlsx or CSV"},
 		"a PDF":               {[]byte("%PDF-1.7"), "no table: line 0: a file of kind PDF: save it as xlsx or CSV"},
-		"another archive":     {[]byte("PK\x03\x04 and nothing"), "no table: line 0: not a valid xlsx file: zip: not a valid zip file"},
+		"another archive":     {[]byte("PK\x03\x04 and nothing"), "no table: line 0: not a whole xlsx file: open it in a spreadsheet and save it again"},
+		"OpenDocument":        {archive(t, map[string]io.Reader{"mimetype": strings.NewReader("x"), "content.xml": strings.NewReader("<x/>")}), "no table: line 0: a file of kind OpenDocument: save it as xlsx or CSV"},
+		"a zipped CSV":        {archive(t, map[string]io.Reader{"people.csv": strings.NewReader(plain)}), "no table: line 0: a file of kind zip: save it as xlsx or CSV"},
+		"a password":          {append([]byte("\xd0\xcf\x11\xe0"), utf16Of("EncryptedPackage", little)...), "no table: line 0: a file of kind xls: save it as xlsx or CSV"},
+		"an image":            {[]byte("\x89PNG\r\n"), "no table: line 0: a file of kind image: save it as xlsx or CSV"},
+		"RTF":                 {[]byte(`{\rtf1 x}`), "no table: line 0: a file of kind RTF: save it as xlsx or CSV"},
 		"too many columns":    {[]byte("a,b\n" + strings.Repeat(",", 1000) + "\n"), "no table: line 2: more than 1000 columns"},
 	} {
 		if got := read(test.content); got != test.want {
@@ -127,7 +132,7 @@ func TestValuesAsPeopleWriteThem(t *testing.T) {
 			t.Errorf("%q: got %d, %v", cell, got, ok)
 		}
 	}
-	for _, cell := range []string{"", "x", "5,993", "5.993", "5 99", "59 93", "1e3", "0x10", "1 2345", "--1", "5 993 %", "99999999999999999999", "٣"} {
+	for _, cell := range []string{"", "x", "5,993", "5.993", "5.000", "15,000", "5 99", "59 93", "1e3", "0x10", "1 2345", "--1", "5 993 %", "99999999999999999999", "٣"} {
 		if got, ok := sheet.Integer(cell); ok {
 			t.Errorf("%q is %d", cell, got)
 		}
@@ -167,14 +172,14 @@ func TestWorkbookCellsAreReadAsShown(t *testing.T) {
 	}
 	const sheetName = "Sheet1"
 	for cell, value := range map[string]any{
-		"A1": "percent", "B1": "decimals", "C1": "custom", "D1": "number", "E1": "large", "F1": "yes", "G1": "text",
-		"A2": 0.11, "B2": 0.07, "C2": 0.155, "D2": 5993, "E2": 1e21, "F2": true, "G2": "  a\nb & <c>",
+		"A1": "percent", "B1": "decimals", "C1": "custom", "D1": "number", "E1": "large", "F1": "yes", "G1": "text", "H1": "quoted", "I1": "date", "J1": "own date",
+		"A2": 0.11, "B2": 0.07, "C2": 0.155, "D2": 5993, "E2": 1e21, "F2": true, "G2": "  a\nb & <c>", "H2": 15, "I2": 46093, "J2": 46093.5,
 	} {
 		if err := file.SetCellValue(sheetName, cell, value); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for cell, id := range map[string]int{"A2": style(9, nil), "B2": style(10, nil), "C2": style(0, new(`0.0\ %`)), "D2": style(3, nil)} {
+	for cell, id := range map[string]int{"A2": style(9, nil), "B2": style(10, nil), "C2": style(0, new(`0.0\ %;[Red]-0.0\ %`)), "D2": style(3, nil), "H2": style(0, new(`0" %"`)), "I2": style(14, nil), "J2": style(0, new(`dd\/mm\/yyyy`))} {
 		if err := file.SetCellStyle(sheetName, cell, cell, id); err != nil {
 			t.Fatal(err)
 		}
@@ -183,9 +188,63 @@ func TestWorkbookCellsAreReadAsShown(t *testing.T) {
 	if err := file.Write(&out); err != nil {
 		t.Fatal(err)
 	}
-	want := "percent|decimals|custom|number|large|yes|text\n2:11%|7%|15.5%|5993|1000000000000000000000|TRUE|  a\nb & <c>"
+	want := "percent|decimals|custom|number|large|yes|text|quoted|date|own date\n2:11%|7%|15.5%|5993|1000000000000000000000|TRUE|  a\nb & <c>|15|2026-03-12|2026-03-12"
 	if got := read(out.Bytes()); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// What of a workbook would be read in silence and wrong is refused, and said where.
+func TestWorkbooksThatWouldBeReadWrong(t *testing.T) {
+	people := [][]any{{"id", "nom"}, {1, "Zoé"}, {2, "Élodie"}}
+	fill := func(t *testing.T, file *excelize.File, name string, rows [][]any) {
+		t.Helper()
+		for i, row := range rows {
+			if err := file.SetSheetRow(name, fmt.Sprintf("A%d", i+1), &row); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		change func(*excelize.File) error
+		want   string
+	}{
+		"a formula without a result": {
+			func(f *excelize.File) error {
+				return errors.Join(f.SetCellValue("Sheet1", "B2", nil), f.SetCellFormula("Sheet1", "B2", "1+1"))
+			},
+			"id|nom\nline 2: cell B2 is a formula without a stored result: open the file in a spreadsheet and save it\n3:2|Élodie",
+		},
+		"merged cells": {
+			func(f *excelize.File) error { return f.MergeCell("Sheet1", "B2", "B3") },
+			"id|nom\n2:1|Zoé\n3:2|\nline 0: cells B2:B3 are merged: unmerge them, and give each its value",
+		},
+		"people in two sheets": {func(f *excelize.File) error {
+			_, err := f.NewSheet("Sheet2")
+			fill(t, f, "Sheet2", people)
+			return err
+		}, "no table: line 0: the sheets Sheet1, Sheet2 have the same columns: put all lines into one"},
+		"notes in another sheet": {func(f *excelize.File) error {
+			_, err := f.NewSheet("Notes")
+			fill(t, f, "Notes", [][]any{{"a note"}})
+			return err
+		}, "id|nom\n2:1|Zoé\n3:2|Élodie"},
+		"old people in a hidden sheet": {func(f *excelize.File) error {
+			at, err := f.NewSheet("New")
+			fill(t, f, "New", [][]any{{"id", "nom"}, {3, "Ada"}})
+			f.SetActiveSheet(at)
+			return errors.Join(err, f.SetSheetVisible("Sheet1", false))
+		}, "id|nom\n2:3|Ada"},
+	} {
+		file := excelize.NewFile()
+		fill(t, file, "Sheet1", people)
+		var out bytes.Buffer
+		if err := errors.Join(test.change(file), file.Write(&out), file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(out.Bytes()); got != test.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, test.want)
+		}
 	}
 }
 

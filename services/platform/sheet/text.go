@@ -212,7 +212,7 @@ func (s *csvSource) next() (Row, error) {
 			continue
 		}
 		line, _ := s.reader.FieldPos(0)
-		return Row{line + s.skipped, cells}, nil
+		return Row{Line: line + s.skipped, Cells: cells}, nil
 	}
 }
 

@@ -24,10 +24,14 @@ func Key(name string) string { return strings.ToLower(Text(name)) }
 // decimals where these are zeros.
 var whole = regexp.MustCompile(`^([+-]?)(\d{1,3}(?: \d{3})+|\d+)(?:[.,]0*)?$`)
 
-// Integer reads a whole number: 5993, "5 993" with any blank, 5993.0, "5993,00".
+// ambiguous is a number that is a thousand times as much to some people as to others.
+var ambiguous = regexp.MustCompile(`^[+-]?\d{1,3}[.,]000$`)
+
+// Integer reads a whole number: 5993, "5 993" with any blank, 5993.0, "5993,00"; not 5.000,
+// which is five to some and five thousand to others.
 func Integer(cell string) (int64, bool) {
 	parts := whole.FindStringSubmatch(Text(cell))
-	if parts == nil {
+	if parts == nil || ambiguous.MatchString(parts[0]) {
 		return 0, false
 	}
 	number, err := strconv.ParseInt(parts[1]+strings.ReplaceAll(parts[2], " ", ""), 10, 64)

@@ -8,8 +8,11 @@ import (
 	"io"
 	"math"
 	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -19,7 +22,7 @@ import (
 const (
 	maxSheetBytes = 256 << 20 // read through; 100,000 lines of people have 100 MB
 	maxPartBytes  = 32 << 20  // of the texts that cells share, and of the formats
-	maxTextBytes  = 64 << 20  // kept of the texts
+	maxTextBytes  = 48 << 20  // kept of the texts
 	maxRowBytes   = 1 << 20   // of the texts that stand in the cells of a row themselves
 	maxFormats    = 1 << 16   // that Excel has
 )
@@ -29,67 +32,161 @@ var (
 	errNoWorkbook = errors.New("it has no workbook with a sheet")
 )
 
-// xlsxSource are the lines of the first sheet of a workbook, as ECMA-376 writes them.
+// xlsxSource are the lines of a sheet of a workbook, as ECMA-376 writes them.
 type xlsxSource struct {
-	part   *part
-	texts  []string // that cells share
-	styles []bool   // by style: whether it shows percentages
-	line   int
+	book *workbook
+	part *part
+	line int
+	// first was read to see whether the sheet has any line; nil: it was handed out.
+	first *Row
 }
 
-// openXLSX finds the first sheet of a workbook. *Error: there is none that reads.
+// workbook is what the sheets of a workbook share.
+type workbook struct {
+	sheets  []relation // that are shown, each with its name as target
+	texts   []string
+	formats []format // by style
+	// recalculated: results of formulas are computed when it is opened, and what is stored is
+	// none.
+	recalculated bool
+	from1904     bool // days are counted from there
+}
+
+// format is how a cell shows a number.
+type format int
+
+const (
+	plain format = iota
+	percent
+	date
+)
+
+// openXLSX opens the sheet of a workbook that has lines. *Error: there is none that reads, or
+// another one has lines of the same columns.
 func openXLSX(file File) (source, error) {
-	opened, err := openSheet(file)
+	archive, err := openZip(file)
+	if err != nil {
+		return nil, notXLSX(0, err)
+	}
+	opened, err := openSheet(archive)
+	if errors.Is(err, errNoWorkbook) {
+		return nil, wrong(0, futurisysv1.ViolationReason_VIOLATION_REASON_FILE_KIND, "kind", kindOfArchive(archive))
+	}
+	if known, ok := errors.AsType[*Error](err); ok {
+		return nil, known
+	}
 	if err != nil {
 		return nil, notXLSX(0, err)
 	}
 	return opened, nil
 }
 
+// notXLSX is what a file is refused for that does not read, or is too large.
 func notXLSX(line int, cause error) *Error {
-	return wrong(line, futurisysv1.ViolationReason_VIOLATION_REASON_NOT_XLSX, "cause", cause)
+	if errors.Is(cause, errTooLarge) {
+		return wrong(line, futurisysv1.ViolationReason_VIOLATION_REASON_TOO_LARGE_UNPACKED)
+	}
+	return wrong(line, futurisysv1.ViolationReason_VIOLATION_REASON_NOT_XLSX)
 }
 
-func openSheet(file File) (*xlsxSource, error) {
-	archive, err := openZip(file)
-	if err != nil {
-		return nil, err
-	}
-	book := "xl/workbook.xml"
-	if found := relations(archive, "_rels/.rels")["officeDocument"]; found != nil {
-		book = strings.TrimPrefix(path.Join("/", found[0].target), "/")
-	}
-	parts := relations(archive, path.Join(path.Dir(book), "_rels", path.Base(book)+".rels"))
-	within := func(r relation) string {
-		if path.IsAbs(r.target) {
-			return strings.TrimPrefix(r.target, "/")
+// kindOfArchive is what an archive is that holds no xlsx.
+func kindOfArchive(archive *zip.Reader) string {
+	for _, entry := range archive.File {
+		switch {
+		case entry.Name == "content.xml":
+			return "OpenDocument"
+		case strings.HasSuffix(entry.Name, "workbook.bin"):
+			return "xlsb"
+		case strings.HasPrefix(entry.Name, "word/"):
+			return "docx"
+		case strings.HasPrefix(entry.Name, "Index/"):
+			return "Numbers"
 		}
-		return path.Join(path.Dir(book), r.target)
 	}
-	id, err := firstSheet(archive, book)
+	return "zip"
+}
+
+// openSheet opens the first sheet with lines among those that are shown.
+func openSheet(archive *zip.Reader) (*xlsxSource, error) {
+	book, parts, err := openBook(archive)
 	if err != nil {
 		return nil, err
 	}
-	s := &xlsxSource{}
-	for kind, found := range parts {
+	var chosen *xlsxSource
+	var name string
+	for _, sheet := range book.sheets {
+		if parts[sheet.id] == "" { // no sheet of cells
+			continue
+		}
+		opened, err := openPart(archive, parts[sheet.id], maxSheetBytes)
+		if err != nil {
+			return nil, closeAfter(chosen, err)
+		}
+		s := &xlsxSource{book: book, part: opened}
+		first, err := s.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			err = s.Close()
+		case err != nil:
+			err = errors.Join(err, s.Close())
+		case chosen == nil:
+			chosen, name, s.first = s, sheet.target, &first
+		case sameHeader(chosen.first.Cells, first.Cells):
+			err = errors.Join(wrong(0, futurisysv1.ViolationReason_VIOLATION_REASON_SEVERAL_SHEETS, "sheets", name+", "+sheet.target), s.Close())
+		default:
+			err = s.Close()
+		}
+		if err != nil {
+			return nil, closeAfter(chosen, err)
+		}
+	}
+	if chosen == nil {
+		return nil, wrong(0, futurisysv1.ViolationReason_VIOLATION_REASON_FILE_EMPTY)
+	}
+	return chosen, nil
+}
+
+func closeAfter(opened *xlsxSource, err error) error {
+	if opened == nil {
+		return err
+	}
+	return errors.Join(err, opened.Close())
+}
+
+func sameHeader(a, b []string) bool {
+	return slices.EqualFunc(trimEmpty(a), trimEmpty(b), func(x, y string) bool { return Key(x) == Key(y) })
+}
+
+// openBook reads what the sheets share, and finds their parts by the ids of their relations.
+func openBook(archive *zip.Reader) (book *workbook, sheets map[string]string, err error) {
+	name := "xl/workbook.xml"
+	if found := relations(archive, "_rels/.rels")["officeDocument"]; found != nil {
+		name = strings.TrimPrefix(path.Join("/", found[0].target), "/")
+	}
+	if book, err = readBook(archive, name); err != nil {
+		return nil, nil, err
+	}
+	sheets = map[string]string{}
+	for kind, found := range relations(archive, path.Join(path.Dir(name), "_rels", path.Base(name)+".rels")) {
 		for _, one := range found {
-			switch {
-			case kind == "worksheet" && one.id == id:
-				s.part, err = openPart(archive, within(one), maxSheetBytes)
-			case kind == "sharedStrings":
-				s.texts, err = readTexts(archive, within(one))
-			case kind == "styles":
-				s.styles, err = readStyles(archive, within(one))
+			within := path.Join(path.Dir(name), one.target)
+			if path.IsAbs(one.target) {
+				within = strings.TrimPrefix(one.target, "/")
+			}
+			switch kind {
+			case "worksheet":
+				sheets[one.id] = within
+			case "sharedStrings":
+				book.texts, err = readTexts(archive, within)
+			case "styles":
+				book.formats, err = readFormats(archive, within)
 			}
 			if err != nil {
-				return nil, errors.Join(err, s.Close())
+				return nil, nil, err
 			}
 		}
 	}
-	if s.part == nil {
-		return nil, errNoWorkbook
-	}
-	return s, nil
+	return book, sheets, nil
 }
 
 // relation is a part that another one names.
@@ -107,20 +204,39 @@ func relations(archive *zip.Reader, name string) map[string][]relation {
 	return found
 }
 
-// firstSheet is the id of the relation of the first sheet.
-func firstSheet(archive *zip.Reader, book string) (id string, err error) {
-	err = eachElement(archive, book, func(_ *part, element xml.StartElement) error {
-		if element.Name.Local == "sheet" {
-			id = attribute(element, "id")
-			return io.EOF
+// readBook reads which sheets there are. Those that are hidden are left out, unless all are.
+func readBook(archive *zip.Reader, name string) (*workbook, error) {
+	book := &workbook{}
+	var hidden []relation
+	err := eachElement(archive, name, func(_ *part, element xml.StartElement) error {
+		switch element.Name.Local {
+		case "sheet":
+			sheet := relation{attribute(element, "id"), attribute(element, "name")}
+			if state := attribute(element, "state"); state == "" || state == "visible" {
+				book.sheets = append(book.sheets, sheet)
+			} else {
+				hidden = append(hidden, sheet)
+			}
+		case "calcPr":
+			book.recalculated = isTrue(attribute(element, "fullCalcOnLoad"))
+		case "workbookPr":
+			book.from1904 = isTrue(attribute(element, "date1904"))
+		}
+		if len(book.sheets)+len(hidden) > MaxColumns {
+			return errTooLarge
 		}
 		return nil
 	})
-	if err == nil && id == "" {
+	if len(book.sheets) == 0 {
+		book.sheets = hidden
+	}
+	if err == nil && len(book.sheets) == 0 {
 		err = errNoWorkbook
 	}
-	return id, err
+	return book, err
 }
+
+func isTrue(text string) bool { return text == "1" || text == "true" }
 
 // readTexts reads the texts that cells share. What stands above characters, to be read aloud,
 // is none of them.
@@ -142,32 +258,57 @@ func readTexts(archive *zip.Reader, name string) ([]string, error) {
 	return texts, err
 }
 
-// readStyles says of each style whether it shows a number as a percentage.
-func readStyles(archive *zip.Reader, name string) ([]bool, error) {
-	const percent, percentWithDecimals = "9", "10"
-	percents := map[string]bool{percent: true, percentWithDecimals: true}
-	var styles []bool
+// readFormats reads how each style shows a number.
+func readFormats(archive *zip.Reader, name string) ([]format, error) {
+	known := map[string]format{"9": percent, "10": percent}
+	for _, dates := range [][2]int{{14, 22}, {27, 36}, {45, 47}, {50, 58}} { // of Excel itself
+		for id := dates[0]; id <= dates[1]; id++ {
+			known[strconv.Itoa(id)] = date
+		}
+	}
+	var formats []format
 	within := false // cellXfs, the styles of cells: others have styles too
 	err := eachElement(archive, name, func(_ *part, element xml.StartElement) error {
 		switch element.Name.Local {
 		case "numFmt":
-			percents[attribute(element, "numFmtId")] = strings.Contains(attribute(element, "formatCode"), "%")
+			known[attribute(element, "numFmtId")] = formatOf(attribute(element, "formatCode"))
 		case "cellXfs", "cellStyles":
 			within = element.Name.Local == "cellXfs"
 		case "xf":
 			if within {
-				styles = append(styles, percents[attribute(element, "numFmtId")])
+				formats = append(formats, known[attribute(element, "numFmtId")])
 			}
 		}
-		if len(styles) > maxFormats || len(percents) > maxFormats {
+		if len(formats) > maxFormats || len(known) > maxFormats {
 			return errTooLarge
 		}
 		return nil
 	})
-	return styles, err
+	return formats, err
+}
+
+// literal is what stands in the code of a format as it is to be shown, or what is no part of
+// a number.
+var literal = regexp.MustCompile(`"[^"]*"|\\.|_.|\*.|\[[^\]]*\]`)
+
+// formatOf is what a format's code means: "0 %" and d/m/yyyy, but not 0" %".
+func formatOf(code string) format {
+	code, _, _ = strings.Cut(strings.ToLower(literal.ReplaceAllString(code, "")), ";")
+	switch {
+	case strings.Contains(code, "%"):
+		return percent
+	case code != "general" && strings.ContainsAny(code, "dmyhs"):
+		return date
+	}
+	return plain
 }
 
 func (s *xlsxSource) next() (Row, error) {
+	if s.first != nil {
+		first := *s.first
+		s.first = nil
+		return first, nil
+	}
 	for {
 		token, err := s.part.token()
 		if errors.Is(err, io.EOF) {
@@ -177,60 +318,70 @@ func (s *xlsxSource) next() (Row, error) {
 			return Row{}, notXLSX(s.line+1, err)
 		}
 		start, is := token.(xml.StartElement)
+		if is && start.Name.Local == "mergeCell" {
+			return Row{}, wrong(0, futurisysv1.ViolationReason_VIOLATION_REASON_MERGED_CELLS, "range", attribute(start, "ref"))
+		}
 		if !is || start.Name.Local != "row" {
 			continue
 		}
-		s.line++
-		if number, err := strconv.Atoi(attribute(start, "r")); err == nil && number > 0 {
-			s.line = number
-		}
-		cells, err := s.cells()
-		if tooMany, ok := errors.AsType[*Error](err); ok {
-			return Row{}, tooMany
-		}
-		if err != nil {
-			return Row{}, notXLSX(s.line, err)
-		}
-		if !isEmpty(cells) {
-			return Row{s.line, cells}, nil
+		row, err := s.row(start)
+		if err != nil || !isEmpty(row.Cells) || row.problem != nil {
+			return row, err
 		}
 	}
 }
 
-// cells reads the cells of a row. Those that are empty may be left out: each says where it
-// stands.
-func (s *xlsxSource) cells() ([]string, error) {
-	var cells []string
+// row reads a row whose start was just read. *Error: it does not read, and nothing after it.
+func (s *xlsxSource) row(start xml.StartElement) (Row, error) {
+	s.line++
+	if number, err := strconv.Atoi(attribute(start, "r")); err == nil && number > 0 {
+		s.line = number
+	}
+	row := Row{Line: s.line}
 	left := maxRowBytes
 	for {
 		token, err := s.part.token()
 		if err != nil {
-			return nil, unexpected(err)
+			return Row{}, notXLSX(s.line, unexpected(err))
 		}
 		switch token := token.(type) {
 		case xml.EndElement:
 			if token.Name.Local == "row" {
-				return cells, nil
+				return row, nil
 			}
 		case xml.StartElement:
 			if token.Name.Local != "c" {
 				continue
 			}
-			at := len(cells)
-			if place := attribute(token, "r"); place != "" {
-				at = columnOf(place)
-			}
-			if at < 0 || at >= MaxColumns {
-				return nil, wrong(s.line, futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, "max", MaxColumns)
-			}
-			for len(cells) <= at {
-				cells = append(cells, "")
-			}
-			if cells[at], err = s.cell(token, &left); err != nil {
-				return nil, err
+			if err := s.addCell(&row, token, &left); err != nil {
+				return Row{}, err
 			}
 		}
 	}
+}
+
+// addCell reads a cell whose start was just read to its place in a row: cells that are empty
+// may be left out.
+func (s *xlsxSource) addCell(row *Row, start xml.StartElement, left *int) error {
+	at, place := len(row.Cells), attribute(start, "r")
+	if place != "" {
+		at = columnOf(place)
+	}
+	if at < 0 || at >= MaxColumns {
+		return wrong(s.line, futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_COLUMNS, "max", MaxColumns)
+	}
+	for len(row.Cells) <= at {
+		row.Cells = append(row.Cells, "")
+	}
+	value, err := s.cell(start, left)
+	if err != nil {
+		return notXLSX(s.line, err)
+	}
+	row.Cells[at] = value
+	if row.problem == nil && s.part.formula && (!s.part.value || s.book.recalculated) {
+		row.problem = wrong(s.line, futurisysv1.ViolationReason_VIOLATION_REASON_FORMULA_WITHOUT_VALUE, "cell", place)
+	}
+	return nil
 }
 
 // cell reads a cell whose start was just read. What stands in it takes from what is left.
@@ -249,35 +400,59 @@ func (s *xlsxSource) value(kind, style, raw string) (string, error) {
 	switch kind {
 	case "s":
 		at, err := strconv.Atoi(strings.TrimSpace(raw))
-		if err != nil || at < 0 || at >= len(s.texts) {
+		if err != nil || at < 0 || at >= len(s.book.texts) {
 			return "", fmt.Errorf("there is no text %q", raw)
 		}
-		return s.texts[at], nil
+		return s.book.texts[at], nil
 	case "b":
 		return strings.ToUpper(strconv.FormatBool(strings.TrimSpace(raw) == "1")), nil
 	case "", "n":
-		at, err := strconv.Atoi(style)
-		return number(raw, err == nil && at >= 0 && at < len(s.styles) && s.styles[at]), nil
+		return s.book.number(raw, s.book.formatOf(style)), nil
 	default:
 		return raw, nil
 	}
 }
 
-// number is a number as people would write it: without an exponent, and as a percentage where
-// the cell shows one.
-func number(raw string, percent bool) string {
-	if !percent && !strings.ContainsAny(raw, "eE") {
+// number is a number as people would write it: without an exponent, and as a percentage or a
+// date where the cell shows one.
+func (b *workbook) number(raw string, shown format) string {
+	if shown == plain && !strings.ContainsAny(raw, "eE") {
 		return raw
 	}
 	value, err := strconv.ParseFloat(raw, 64)
 	if err != nil {
 		return raw
 	}
-	if !percent {
+	switch shown {
+	case percent:
+		const precision = 1e10 // what 0.07 times 100 is beyond 7 is of no meaning
+		return strconv.FormatFloat(math.Round(value*100*precision)/precision, 'f', -1, 64) + "%"
+	case date:
+		return b.day(value)
+	default:
 		return strconv.FormatFloat(value, 'f', -1, 64)
 	}
-	const precision = 1e10 // what 0.07 times 100 is beyond 7 is of no meaning
-	return strconv.FormatFloat(math.Round(value*100*precision)/precision, 'f', -1, 64) + "%"
+}
+
+// formatOf is how a style shows a number; plain, if there is no such style.
+func (b *workbook) formatOf(style string) format {
+	if at, err := strconv.Atoi(style); err == nil && at >= 0 && at < len(b.formats) {
+		return b.formats[at]
+	}
+	return plain
+}
+
+// day is the date of so many days: what is a number in the file is none to people.
+func (b *workbook) day(days float64) string {
+	const maxDays = 2_958_465 // of the year 9999
+	if days < 0 || days > maxDays {
+		return "a date"
+	}
+	first := time.Date(1899, time.December, 30, 0, 0, 0, 0, time.UTC)
+	if b.from1904 {
+		first = time.Date(1904, time.January, 1, 0, 0, 0, 0, time.UTC)
+	}
+	return first.AddDate(0, 0, int(days)).Format(time.DateOnly)
 }
 
 // columnOf is the place of a column, from 0, by the name of a cell: 27 of AB12.

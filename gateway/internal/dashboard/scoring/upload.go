@@ -68,6 +68,7 @@ func readUpload(v *ui.View, data []byte, version *futurisysv1.ModelVersion) *upl
 	}
 	defer table.Close()
 	columns, name, u := bindColumns(v, table.Header(), version)
+	lines := map[string]int{} // by employee
 	for u.Problem == "" {
 		row, err := table.Next()
 		switch {
@@ -86,7 +87,12 @@ func readUpload(v *ui.View, data []byte, version *futurisysv1.ModelVersion) *upl
 				Problems: []ui.Problem{{Label: v.T("line", "Line", row.Line), Text: sentence(v, err)}},
 			})
 		default:
-			u.Rows = append(u.Rows, readRow(v, row, columns, name))
+			read := readRow(v, row, columns, name)
+			if before, twice := lines[read.Name]; twice && read.Name != "" {
+				read.Problems = append(read.Problems, ui.Problem{Label: v.T("line", "Line", row.Line), Text: v.T("upload_repeated", "Name", read.Name, "Line", before)})
+			}
+			lines[read.Name] = row.Line
+			u.Rows = append(u.Rows, read)
 		}
 	}
 	return u
@@ -140,7 +146,9 @@ func bindColumns(v *ui.View, header []string, version *futurisysv1.ModelVersion)
 			missing = append(missing, columnNames(feature.GetName()))
 		}
 	}
-	if len(missing) > 0 {
+	if len(columns) == 0 && name < 0 {
+		u.Problem = v.T("line", "Line", 1) + " : " + v.Violation(catalogue.Violation(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_THE_HEADER, ""))
+	} else if len(missing) > 0 {
 		u.Problem = v.T("upload_missing", "Columns", strings.Join(missing, ", "))
 	}
 	return columns, name, u
@@ -161,6 +169,9 @@ func readRow(v *ui.View, read sheet.Row, columns []boundColumn, name int) upload
 		const longest = 200 // that of the API's row_id
 		runes := []rune(strings.TrimSpace(read.Cells[name]))
 		row.Name = string(runes[:min(len(runes), longest)])
+		if number, ok := sheet.Integer(row.Name); ok { // "4.0", as pandas writes it
+			row.Name = strconv.FormatInt(number, 10)
+		}
 	}
 	for _, c := range columns {
 		text := plainText(c.field, read.Cells[c.at])

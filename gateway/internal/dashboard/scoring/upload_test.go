@@ -67,6 +67,9 @@ func TestFilesAreRead(t *testing.T) {
 		"Windows-1252":        {"job_level,overtime,department\n1,true,\xe9\n", 0, 0, "UTF-8", ""},
 		"a zero byte":         {"job_level,overtime,department\n1,true,\x00\n", 0, 0, "not a CSV file", ""},
 		"an open quote":       {"job_level,overtime,department\n1,true,\"Consulting\n", 0, 0, "not CSV", ""},
+		"a person twice":      {"id,job_level,overtime,department\n4,1,true,Consulting\n4.0,1,true,Consulting\n", 1, 1, "", "in line 2 already"},
+		"thousands":           {"job_level,overtime,department\n\"1,000\",true,Consulting\n", 0, 1, "", "whole number"},
+		"a title":             {"Extraction\njob_level,overtime,department\n", 0, 0, "not the header", ""},
 		"too many lines":      {"job_level,overtime,department\n" + strings.Repeat("1,true,Consulting\n", outcome.Max+1), outcome.Max, 0, "more than 10,000 lines", ""},
 	} {
 		u := readUpload(v, []byte(test.file), small())

@@ -152,6 +152,20 @@ const (
 	ViolationReason_VIOLATION_REASON_NOT_XLSX ViolationReason = 61
 	// The body has another value than the path.
 	ViolationReason_VIOLATION_REASON_CONTRADICTS_PATH ViolationReason = 62
+	// The file is small, and what is packed in it is not.
+	ViolationReason_VIOLATION_REASON_TOO_LARGE_UNPACKED ViolationReason = 63
+	// The file is encrypted.
+	ViolationReason_VIOLATION_REASON_PASSWORD ViolationReason = 64
+	// Cells of the sheet are merged, so that only one of them has the value.
+	ViolationReason_VIOLATION_REASON_MERGED_CELLS ViolationReason = 65
+	// A formula whose result is not in the file.
+	ViolationReason_VIOLATION_REASON_FORMULA_WITHOUT_VALUE ViolationReason = 66
+	// Several sheets have the same columns.
+	ViolationReason_VIOLATION_REASON_SEVERAL_SHEETS ViolationReason = 67
+	// The first line has none of the columns.
+	ViolationReason_VIOLATION_REASON_NOT_THE_HEADER ViolationReason = 68
+	// Values of a field are missing in the files: where there was one on record it is removed.
+	ViolationReason_VIOLATION_REASON_EMPTY_VALUES ViolationReason = 69
 )
 
 // Enum value maps for ViolationReason.
@@ -220,6 +234,13 @@ var (
 		60: "VIOLATION_REASON_UNKNOWN_SEPARATOR",
 		61: "VIOLATION_REASON_NOT_XLSX",
 		62: "VIOLATION_REASON_CONTRADICTS_PATH",
+		63: "VIOLATION_REASON_TOO_LARGE_UNPACKED",
+		64: "VIOLATION_REASON_PASSWORD",
+		65: "VIOLATION_REASON_MERGED_CELLS",
+		66: "VIOLATION_REASON_FORMULA_WITHOUT_VALUE",
+		67: "VIOLATION_REASON_SEVERAL_SHEETS",
+		68: "VIOLATION_REASON_NOT_THE_HEADER",
+		69: "VIOLATION_REASON_EMPTY_VALUES",
 	}
 	ViolationReason_value = map[string]int32{
 		"VIOLATION_REASON_UNSPECIFIED":            0,
@@ -285,6 +306,13 @@ var (
 		"VIOLATION_REASON_UNKNOWN_SEPARATOR":      60,
 		"VIOLATION_REASON_NOT_XLSX":               61,
 		"VIOLATION_REASON_CONTRADICTS_PATH":       62,
+		"VIOLATION_REASON_TOO_LARGE_UNPACKED":     63,
+		"VIOLATION_REASON_PASSWORD":               64,
+		"VIOLATION_REASON_MERGED_CELLS":           65,
+		"VIOLATION_REASON_FORMULA_WITHOUT_VALUE":  66,
+		"VIOLATION_REASON_SEVERAL_SHEETS":         67,
+		"VIOLATION_REASON_NOT_THE_HEADER":         68,
+		"VIOLATION_REASON_EMPTY_VALUES":           69,
 	}
 )
 
@@ -456,7 +484,7 @@ const file_futurisys_v1_violation_proto_rawDesc = "" +
 	"Violations\x127\n" +
 	"\n" +
 	"violations\x18\x01 \x03(\v2\x17.futurisys.v1.ViolationR\n" +
-	"violations*\xba:\n" +
+	"violations*\x84F\n" +
 	"\x0fViolationReason\x12 \n" +
 	"\x1cVIOLATION_REASON_UNSPECIFIED\x10\x00\x12D\n" +
 	"\x19VIOLATION_REASON_REQUIRED\x10\x01\x1a%\xca\xf3\x18!\n" +
@@ -579,11 +607,25 @@ const file_futurisys_v1_violation_proto_rawDesc = "" +
 	"\x1aVIOLATION_REASON_FILE_KIND\x10;\x1ao\xca\xf3\x18k\n" +
 	"-a file of kind {kind}: save it as xlsx or CSV\x12:c'est un fichier {kind} : enregistrez-le en xlsx ou en CSV\x12\xd4\x01\n" +
 	"\"VIOLATION_REASON_UNKNOWN_SEPARATOR\x10<\x1a\xab\x01\xca\xf3\x18\xa6\x01\n" +
-	"Athe columns are separated by {found}: use comma, semicolon or tab\x12ales colonnes sont séparées par {found} : utilisez la virgule, le point-virgule ou la tabulation\x12r\n" +
-	"\x19VIOLATION_REASON_NOT_XLSX\x10=\x1aS\xca\xf3\x18O\n" +
-	"\x1enot a valid xlsx file: {cause}\x12-ce n'est pas un fichier xlsx valide : {cause}\x12\x8d\x01\n" +
+	"Athe columns are separated by {found}: use comma, semicolon or tab\x12ales colonnes sont séparées par {found} : utilisez la virgule, le point-virgule ou la tabulation\x12\xc6\x01\n" +
+	"\x19VIOLATION_REASON_NOT_XLSX\x10=\x1a\xa6\x01\xca\xf3\x18\xa1\x01\n" +
+	"Anot a whole xlsx file: open it in a spreadsheet and save it again\x12\\ce n'est pas un fichier xlsx entier : ouvrez-le dans un tableur et enregistrez-le à nouveau\x12\x8d\x01\n" +
 	"!VIOLATION_REASON_CONTRADICTS_PATH\x10>\x1af\xca\xf3\x18b\n" +
-	",is {body} in the body and {path} in the path\x122vaut {body} dans le corps et {path} dans l'adresseBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	",is {body} in the body and {path} in the path\x122vaut {body} dans le corps et {path} dans l'adresse\x12\x9c\x01\n" +
+	"#VIOLATION_REASON_TOO_LARGE_UNPACKED\x10?\x1as\xca\xf3\x18o\n" +
+	"-too large when it is unpacked: save it as CSV\x12>trop volumineux une fois décompressé : enregistrez-le en CSV\x12\x93\x01\n" +
+	"\x19VIOLATION_REASON_PASSWORD\x10@\x1at\xca\xf3\x18p\n" +
+	",protected by a password: save it without one\x12@protégé par un mot de passe : enregistrez-le sans mot de passe\x12\xc4\x01\n" +
+	"\x1dVIOLATION_REASON_MERGED_CELLS\x10A\x1a\xa0\x01\xca\xf3\x18\x9b\x01\n" +
+	"?cells {range} are merged: unmerge them, and give each its value\x12Xles cellules {range} sont fusionnées : annulez la fusion et donnez à chacune sa valeur\x12\x84\x02\n" +
+	"&VIOLATION_REASON_FORMULA_WITHOUT_VALUE\x10B\x1a\xd7\x01\xca\xf3\x18\xd2\x01\n" +
+	"\\cell {cell} is a formula without a stored result: open the file in a spreadsheet and save it\x12rla cellule {cell} est une formule sans résultat enregistré : ouvrez le fichier dans un tableur et enregistrez-le\x12\xcb\x01\n" +
+	"\x1fVIOLATION_REASON_SEVERAL_SHEETS\x10C\x1a\xa5\x01\xca\xf3\x18\xa0\x01\n" +
+	"Athe sheets {sheets} have the same columns: put all lines into one\x12[les feuilles {sheets} ont les mêmes colonnes : réunissez toutes les lignes dans une seule\x12\xde\x01\n" +
+	"\x1fVIOLATION_REASON_NOT_THE_HEADER\x10D\x1a\xb8\x01\xca\xf3\x18\xb3\x01\n" +
+	"Lis not the header: none of the columns is in it; leave out what stands above\x12cn'est pas l'en-tête : aucune des colonnes attendues ne s'y trouve ; supprimez ce qui est au-dessus\x12\xc0\x01\n" +
+	"\x1dVIOLATION_REASON_EMPTY_VALUES\x10E\x1a\x9c\x01\xca\xf3\x18\x97\x01\n" +
+	"B{count} lines have no value: where one is on record, it is removed\x12Q{count} lignes sans valeur : si une valeur était enregistrée, elle est effacéeBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_violation_proto_rawDescOnce sync.Once

@@ -99,6 +99,8 @@ const (
 type Report struct {
 	Problems []Problem
 	Ignored  []Column
+	// Empty is in how many lines a field has no value, by the field's name in the API.
+	Empty map[string]int
 }
 
 // Total is in how many lines something is wrong, each problem for itself.
@@ -148,7 +150,7 @@ type Rule func(store.Profile) []*futurisysv1.Violation
 // when the report is empty. Either the joined file comes alone or all three
 // extracts come.
 func Parse(files map[Kind]File, rule Rule) ([]store.Employee, *Report) {
-	report := &Report{}
+	report := &Report{Empty: map[string]int{}}
 	kinds := []Kind{SIRH, Evaluation, Survey}
 	if _, joined := files[Joined]; joined {
 		kinds = []Kind{Joined}

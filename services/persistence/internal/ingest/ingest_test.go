@@ -96,7 +96,8 @@ func TestEmptyCellIsAnUnknownValue(t *testing.T) {
 	files := extracts(t)
 	files[ingest.SIRH] = []byte(strings.Replace(string(files[ingest.SIRH]), "1,41,F,5993,Célibataire", "1,,F,5993,", 1))
 	employees, report := parse(files, anything)
-	if len(report.Problems) != 0 || employees[0].Profile.Age != nil || employees[0].Profile.MaritalStatus != nil {
+	empty := map[string]int{"age": 1, "marital_status": 1} // it is said, for it removes what was there
+	if len(report.Problems) != 0 || employees[0].Profile.Age != nil || employees[0].Profile.MaritalStatus != nil || !maps.Equal(report.Empty, empty) {
 		t.Fatalf("problems %v, profile %+v", report.Problems, employees[0].Profile)
 	}
 }
@@ -112,6 +113,7 @@ func TestEveryProblemIsNamedByFileLineAndColumn(t *testing.T) {
 		"column twice":            {ingest.SIRH, "age,genre", "age,age", "extrait_sirh:1:age: the column appears more than once"},
 		"no key":                  {ingest.Evaluation, "eval_number", "numero", "extrait_eval:1:eval_number: the column is missing"},
 		"unreadable percentage":   {ingest.Evaluation, "11 %", "onze %", `extrait_eval:2:augementation_salaire_precedente: must be a whole percentage such as "11 %", not "onze %"`},
+		"thousands with a point":  {ingest.SIRH, "1,41,F,5993", "1,41,F,5.000", `extrait_sirh:2:revenu_mensuel: must be an integer, not "5.000"`},
 		"unreadable number":       {ingest.SIRH, "1,41,F", "1,quarante,F", `extrait_sirh:2:age: must be an integer, not "quarante"`},
 		"number with a fraction":  {ingest.SIRH, "1,41,F", "1,41.5,F", `extrait_sirh:2:age: must be an integer, not "41.5"`},
 		"number too large":        {ingest.SIRH, "1,41,F,5993", "1,41,F,99999999999", `extrait_sirh:2:revenu_mensuel: must be an integer, not "99999999999"`},

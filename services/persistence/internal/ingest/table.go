@@ -106,15 +106,25 @@ func (t *table) bindHeader(header []string, report *Report) int {
 		}
 		seen[identity] = true
 	}
+	t.addMissing(key, seen, report)
+	return key
+}
+
+// addMissing reports the columns that a header has not; all of them at once, where it has none.
+func (t *table) addMissing(key int, seen map[string]bool, report *Report) {
+	if key < 0 && len(t.columns) == 0 {
+		report.add(t.kind, 1, "", futurisysv1.ViolationReason_VIOLATION_REASON_NOT_THE_HEADER)
+		return
+	}
 	if key < 0 {
 		report.add(t.kind, 1, t.kind.key(), futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN)
 	}
+	known := t.known()
 	for _, c := range columns() {
 		if _, wanted := known[sheet.Key(c.source)]; wanted && !seen[c.field] && !c.optional {
 			report.add(t.kind, 1, c.source, futurisysv1.ViolationReason_VIOLATION_REASON_MISSING_COLUMN)
 		}
 	}
-	return key
 }
 
 // known are the stored columns that this kind of file has, by the key of each name that it
@@ -145,6 +155,9 @@ func (t *table) addLine(number int, record []string, key int, report *Report) {
 	}
 	var scratch store.Profile
 	for _, c := range t.columns {
+		if sheet.Text(record[c.at]) == "" {
+			report.Empty[c.field]++
+		}
 		if wrong := c.set(&scratch, record[c.at]); wrong != nil {
 			report.add(t.kind, number, c.header, wrong.reason, wrong.parameters()...)
 		}

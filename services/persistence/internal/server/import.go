@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -60,6 +62,10 @@ func importReport(r *importing.Report) *futurisysv1.ImportReport {
 	}
 	for _, c := range r.Categories {
 		out.Categories = append(out.Categories, &futurisysv1.CategoryCount{Field: c.Field, Value: c.Value, Count: int32(c.Count)})
+	}
+	for _, field := range slices.Sorted(maps.Keys(r.Problems.Empty)) {
+		out.Warnings = append(out.Warnings, catalogue.Violation(
+			futurisysv1.ViolationReason_VIOLATION_REASON_EMPTY_VALUES, field, "count", r.Problems.Empty[field]))
 	}
 	for _, column := range r.Problems.Ignored {
 		out.IgnoredColumns = append(out.IgnoredColumns, &futurisysv1.IgnoredColumn{Kind: futurisysv1.ImportFileKind(column.Kind), Name: column.Name})

@@ -235,7 +235,13 @@ func TestEmployeeUpdate(t *testing.T) {
 	if err != nil || after.GetProfile().Department != nil || after.GetProfile().GetAge() != 44 {
 		t.Fatalf("got %v, %v", after, err)
 	}
-	for _, path := range []string{"create_time", "profile.nothing", "latest_prediction", "*"} {
+	// What was read may be written back: what only the service says changes nothing.
+	unchanged := after
+	after, err = update(&futurisysv1.Employee{Id: 1, DisplayName: "Ada"}, "id", "display_name", "create_time", "latest_prediction.create_time")
+	if err != nil || after.GetDisplayName() != "Ada" || !after.GetCreateTime().AsTime().Equal(unchanged.GetCreateTime().AsTime()) {
+		t.Fatalf("got %v, %v", after, err)
+	}
+	for _, path := range []string{"nothing", "profile.nothing", "*"} {
 		_, err = update(&futurisysv1.Employee{Id: 1}, path)
 		if fields := refused(t, err, codes.InvalidArgument, "INVALID_ARGUMENT"); fields["update_mask"] == "" {
 			t.Errorf("%s: %v", path, fields)

@@ -60,8 +60,8 @@ func readMask(paths []string) (setName bool, fields []protoreflect.FieldDescript
 			}
 		case inProfile && field != nil:
 			fields = append(fields, field)
-		case path == "etag" || path == "id":
-			// They say which record is meant, and change nothing.
+		case isAnswered(path):
+			// Who writes back what was read sends them as well: they change nothing.
 		default:
 			return false, nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_NOT_UPDATABLE, "update_mask", "path", path)
 		}
@@ -80,6 +80,13 @@ func givenPaths(given *futurisysv1.Employee) []string {
 		return true
 	})
 	return paths
+}
+
+// isAnswered says whether a path leads to what an employee has besides name and profile: which
+// record is meant, and what only the service says of it.
+func isAnswered(path string) bool {
+	name, _, _ := strings.Cut(path, ".")
+	return name != profilePath && (&futurisysv1.Employee{}).ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(name)) != nil
 }
 
 // protoNames gives the proto names of a path: a mask in a URL has those of JSON,

@@ -8,9 +8,9 @@ FIRST = (
     "predict",
     "getPrediction",
     "setModelAlias",
+    "rollbackModelAlias",
     "unloadModelVersion",
     "loadModelVersion",
-    "rollbackModelAlias",
 )
 LAST = ("importEmployees", "deleteEmployee")
 

@@ -56,7 +56,7 @@ func TestFilesAreRead(t *testing.T) {
 		"a missing value":     {"job_level,overtime,department\n,true,Consulting\n1,true,Consulting\n", 1, 1, "", "a value is required"},
 		"a bad number":        {"job_level,overtime,department\none,true,Consulting\n", 0, 1, "", "whole number"},
 		"a number too great":  {"job_level,overtime,department\n9,true,Consulting\n", 0, 1, "", "between 1 and 5"},
-		"an unknown category": {"job_level,overtime,department\n1,true,Lune\n", 0, 1, "", "Consulting, Commercial"},
+		"an unknown category": {"job_level,overtime,department\n1,true,Lune\n", 0, 1, "", `("Lune")`},
 		"a bad boolean":       {"job_level,overtime,department\n1,perhaps,Consulting\n", 0, 1, "", "Yes or No"},
 		"a short line":        {"job_level,overtime,department\n1,true\n", 0, 1, "", "2 fields"},
 		"a long line":         {"job_level,overtime,department\n1,true,Consulting,4\n", 0, 1, "", "4 fields"},

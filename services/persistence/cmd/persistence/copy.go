@@ -40,6 +40,9 @@ func (c copyCommand) Run(s *settings) (err error) {
 	if err := to.Alone(ctx); err != nil {
 		return fmt.Errorf("--to: %w", err)
 	}
+	if err := to.Foreign(ctx); err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
 	if err := migrate(ctx, to, log); err != nil {
 		return fmt.Errorf("--to: %w", err)
 	}

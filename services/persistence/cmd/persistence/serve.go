@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/importing"
 	"github.com/futurisys/futurisys/services/persistence/internal/server"
@@ -31,6 +33,11 @@ func (serveCommand) Run(s *settings) error {
 	}
 	options := s.options(gormstore.ServerName)
 	options.Registry = metrics
+	if path, is := strings.CutPrefix(s.DatabaseURL, "sqlite:"); is {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) { // or its volume is not mounted
+			log.Warn("there is no database yet: a new, empty one is made", "path", path)
+		}
+	}
 	rows, err := s.open(context.Background(), options, log)
 	if err != nil {
 		return err

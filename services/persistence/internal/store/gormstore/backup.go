@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,17 +32,15 @@ func (s *Store) Backup(ctx context.Context, path string) (out Backed, err error)
 	if s.dialect != SQLite {
 		return Backed{}, ErrNoBackup
 	}
-	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 		return Backed{}, fmt.Errorf("%s is there already", path)
 	}
-	partial := path + ".partial"
-	if err := removeDatabase(partial); err != nil {
-		return Backed{}, err
-	}
-	made, err := os.OpenFile(partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // an operator's own path
+	// Another backup to the same path has a file of its own.
+	made, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.partial")
 	if err != nil {
 		return Backed{}, err //nolint:wrapcheck // it names the path
 	}
+	partial := made.Name()
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, removeDatabase(partial))
@@ -60,13 +59,16 @@ func (s *Store) Backup(ctx context.Context, path string) (out Backed, err error)
 	if out.Predictions, err = inspect(ctx, partial, path); err != nil {
 		return Backed{}, err
 	}
-	return out, place(partial, path)
+	return out, placeNew(partial, path)
 }
+
+// parts are the file of a database and what SQLite keeps beside it.
+func parts() []string { return []string{"", "-journal", "-wal", "-shm"} }
 
 // removeDatabase removes a file of SQLite and what SQLite keeps beside it.
 func removeDatabase(path string) error {
 	var failed error
-	for _, part := range []string{"", "-journal", "-wal", "-shm"} {
+	for _, part := range parts() {
 		if err := os.Remove(path + part); err != nil && !errors.Is(err, os.ErrNotExist) {
 			failed = errors.Join(failed, err)
 		}
@@ -192,32 +194,82 @@ func Restore(ctx context.Context, backup, databaseURL string) (predictions int64
 	}
 	partial := there.path + ".partial"
 	defer func() { err = errors.Join(err, removeDatabase(partial)) }()
-	if err := copyFile(backup, partial); err != nil {
+	if err := copyDatabase(backup, partial); err != nil {
 		return 0, "", fmt.Errorf("copy the backup: %w", err)
 	}
 	if predictions, err = inspect(ctx, partial, backup); err != nil {
 		return 0, "", err
+	}
+	if left, err := os.Stat(partial + "-wal"); err == nil && left.Size() > 0 {
+		return 0, "", fmt.Errorf("%s: its newest rows cannot be taken in", backup)
 	}
 	kept, err = there.replace(partial)
 	return predictions, kept, err
 }
 
 // replace puts another file in the place of a database that nobody has open, and returns
-// under which name what was there is kept; "": it was empty.
+// under which name what was there is kept; "": there was nothing. All that SQLite keeps beside
+// a file is moved with it, also where the file itself is gone: it would be taken for the new
+// one's newest rows.
 func (f *file) replace(by string) (kept string, err error) {
-	if f.opened.Size() == 0 {
-		return "", place(by, f.path)
+	if f.opened.Size() > 0 {
+		f.checkpoint()
 	}
-	kept = f.path + ".before-" + time.Now().UTC().Format("20060102T150405")
-	for _, part := range []string{"", "-wal", "-shm"} {
-		if err := os.Rename(f.path+part, kept+part); err != nil && !errors.Is(err, os.ErrNotExist) {
+	name, something := f.unusedName(), false
+	for _, part := range parts() {
+		info, err := os.Stat(f.path + part)
+		if errors.Is(err, os.ErrNotExist) || err == nil && part == "" && info.Size() == 0 {
+			continue
+		}
+		if err := os.Rename(f.path+part, name+part); err != nil {
 			return "", err //nolint:wrapcheck // it names the paths
 		}
+		something = true
+	}
+	if something {
+		kept = name
 	}
 	if err := place(by, f.path); err != nil {
-		return "", fmt.Errorf("%w; what was there is in %s", err, kept)
+		return "", fmt.Errorf("%w; what was there is in %s", err, name)
 	}
 	return kept, nil
+}
+
+// checkpoint takes the newest rows into the file itself, if it reads: it is then whole alone.
+func (f *file) checkpoint() {
+	if rows, err := openSQLite(f.path, f.path, true, newObserver(nil)); err == nil {
+		_ = rows.write.Exec("PRAGMA wal_checkpoint(TRUNCATE)").Error // one that does not read is kept as it is
+		_ = rows.Close()
+	}
+}
+
+// unusedName is one under which nothing is kept yet.
+func (f *file) unusedName() string {
+	for {
+		name := f.path + ".before-" + time.Now().UTC().Format("20060102T150405.000000")
+		taken := slices.ContainsFunc(parts(), func(part string) bool {
+			_, err := os.Lstat(name + part)
+			return err == nil
+		})
+		if !taken {
+			return name
+		}
+	}
+}
+
+// copyDatabase copies a file of SQLite, with the newest rows beside it that it may have.
+func copyDatabase(from, to string) error {
+	if err := removeDatabase(to); err != nil {
+		return err
+	}
+	if err := copyFile(from, to); err != nil {
+		return err
+	}
+	newest, err := os.Stat(from + "-wal")
+	if errors.Is(err, os.ErrNotExist) || err == nil && newest.Size() == 0 {
+		return nil
+	}
+	return errors.Join(err, copyFile(from+"-wal", to+"-wal"))
 }
 
 func copyFile(from, to string) error {
@@ -232,6 +284,21 @@ func copyFile(from, to string) error {
 	}
 	_, err = io.Copy(target, source)
 	return errors.Join(err, target.Close())
+}
+
+// placeNew gives a finished file a name that nothing has.
+func placeNew(partial, path string) error {
+	if err := syncPath(partial); err != nil {
+		return err
+	}
+	err := os.Link(partial, path) // unlike a rename it replaces nothing
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s is there already", path)
+	}
+	if err != nil { // a file system without links
+		return place(partial, path)
+	}
+	return errors.Join(removeDatabase(partial), syncPath(filepath.Dir(path)))
 }
 
 // place gives a finished file its name, for good also if the machine fails the moment after.

@@ -203,3 +203,100 @@ func TestWhatIsNoBackupIsRefused(t *testing.T) {
 		t.Errorf("what was there is gone: %+v, %v", found, err)
 	}
 }
+
+// snapshot copies a database that is in use, as a killed process would leave it: the newest
+// rows are beside the file.
+func snapshot(t *testing.T, from, to string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		content, err := os.ReadFile(from + part)
+		if err == nil {
+			err = os.WriteFile(to+part, content, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// recordedIn is how many predictions a file has.
+func recordedIn(t *testing.T, path string) int {
+	t.Helper()
+	rows, err := gormstore.Open(gormstore.Options{URL: "sqlite:" + path, Existing: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	found, err := rows.ListPredictions(t.Context(), store.PredictionQuery{Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found.Total
+}
+
+// What a killed process left beside a file is neither lost nor taken for another file's.
+func TestRestoreBesideWhatAKilledProcessLeft(t *testing.T) {
+	folder := t.TempDir()
+	used, backup := filepath.Join(folder, "used.db"), filepath.Join(folder, "backup.db")
+	rows := openMigrated(t, "sqlite:"+used)
+	for range 3 {
+		if err := record(t, rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := rows.Backup(t.Context(), backup); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := record(t, rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, left := range map[string][]string{"whole": {"", "-wal"}, "without its file": {"-wal"}} {
+		path := filepath.Join(folder, name+".db")
+		snapshot(t, used, path, left...)
+		var kept []string
+		for range 2 { // also within a second of each other
+			got, was, err := gormstore.Restore(t.Context(), backup, "sqlite:"+path)
+			if err != nil || got != 3 || recordedIn(t, path) != 3 {
+				t.Fatalf("%s: restored %d of 3, on record are %d, %v", name, got, recordedIn(t, path), err)
+			}
+			kept = append(kept, was)
+		}
+		if kept[0] == kept[1] || name == "whole" && recordedIn(t, kept[0]) != 5 {
+			t.Errorf("%s: kept are %v", name, kept)
+		}
+	}
+	// The way back, from a file whose newest rows are beside it.
+	pair, path := filepath.Join(folder, "pair.db"), filepath.Join(folder, "new.db")
+	snapshot(t, used, pair, "", "-wal")
+	if got, _, err := gormstore.Restore(t.Context(), pair, "sqlite:"+path); err != nil || got != 5 || recordedIn(t, path) != 5 {
+		t.Errorf("restored %d of 5, %v", got, err)
+	}
+}
+
+// Of two backups to one path one comes about, whole, and the other says so.
+func TestTwoBackupsToOnePath(t *testing.T) {
+	folder := t.TempDir()
+	rows := openMigrated(t, "sqlite:"+filepath.Join(folder, "x.db"))
+	other := openMigrated(t, "sqlite:"+filepath.Join(folder, "x.db"))
+	fill(t, rows, 500)
+	for round := range 4 {
+		path := filepath.Join(folder, fmt.Sprintf("%d.backup", round))
+		var both sync.WaitGroup
+		failed := make([]error, 2)
+		for i, one := range []*gormstore.Store{rows, other} {
+			both.Go(func() { _, failed[i] = one.Backup(t.Context(), path) })
+		}
+		both.Wait()
+		if (failed[0] == nil) == (failed[1] == nil) || !strings.Contains(errors.Join(failed...).Error(), "is there already") {
+			t.Errorf("got %v and %v", failed[0], failed[1])
+		}
+		if got := recordedIn(t, path); got != 500 {
+			t.Errorf("it has %d predictions", got)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(folder, "*.partial*")); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+}

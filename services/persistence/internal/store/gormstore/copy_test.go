@@ -123,6 +123,24 @@ func TestADatabaseWithRowsOfItsOwnIsLeftAsItIs(t *testing.T) {
 	}
 }
 
+// A database of another program is told from one that is empty.
+func TestADatabaseOfAnotherProgramIsTold(t *testing.T) {
+	for _, address := range []string{"sqlite:" + filepath.Join(t.TempDir(), "x.db"), postgresURL(t)} {
+		empty, _ := openWith(t, gormstore.Options{URL: address})
+		if err := empty.Foreign(t.Context()); err != nil {
+			t.Errorf("%s, empty: got %v", empty.Dialect(), err)
+		}
+		empty.Execute(t, "CREATE TABLE theirs (a integer)")
+		if err := empty.Foreign(t.Context()); err == nil || !strings.Contains(err.Error(), "theirs") {
+			t.Errorf("%s, another's: got %v", empty.Dialect(), err)
+		}
+		ours := openMigrated(t, address)
+		if err := ours.Foreign(t.Context()); err != nil {
+			t.Errorf("%s, ours: got %v", ours.Dialect(), err)
+		}
+	}
+}
+
 // A copy that broke off goes on where it was; who writes meanwhile makes it another one.
 func TestACopyThatBrokeOffGoesOn(t *testing.T) {
 	from := openMigrated(t, "sqlite:"+filepath.Join(t.TempDir(), "from.db"))

@@ -34,3 +34,11 @@ func (s *Store) PretendNewer(t *testing.T, version, oldest int64) {
 		}
 	}
 }
+
+// Execute executes a statement of a test.
+func (s *Store) Execute(t *testing.T, statement string) {
+	t.Helper()
+	if err := s.write.Exec(statement).Error; err != nil {
+		t.Fatal(err)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 )
 
 // ServerName is the Name of the connections of a process that serves a database.
@@ -38,6 +40,22 @@ func (s *Store) Alone(ctx context.Context) error {
 	}
 	if connections > 0 {
 		return fmt.Errorf("another process serves the database: it has %d connections", connections)
+	}
+	return nil
+}
+
+// Foreign returns an error when a database holds tables of another program, and none of ours.
+func (s *Store) Foreign(ctx context.Context) error {
+	query := "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+	if s.dialect == SQLite {
+		query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+	}
+	var tables []string
+	if err := scan(s.read.WithContext(ctx).Raw(query), &tables); err != nil {
+		return fmt.Errorf("look what the database holds: %w", err)
+	}
+	if len(tables) > 0 && !slices.Contains(tables, "goose_db_version") {
+		return fmt.Errorf("it holds tables of another program: %s", strings.Join(tables[:min(len(tables), 5)], ", ")) //nolint:mnd // some of them
 	}
 	return nil
 }

@@ -176,9 +176,8 @@ func readRow(v *ui.View, read sheet.Row, columns []boundColumn, name int) upload
 	for _, c := range columns {
 		text := plainText(c.field, read.Cells[c.at])
 		if problem := c.field.Read(v, row.Profile, text, c.feature, true); problem != "" {
-			if shown := []rune(sheet.Text(read.Cells[c.at])); len(shown) > 0 {
-				const longest = 40
-				problem = v.T("upload_value", "Problem", problem, "Value", string(shown[:min(len(shown), longest)]))
+			if shown := sheet.Text(read.Cells[c.at]); shown != "" {
+				problem = v.T("upload_value", "Problem", problem, "Value", ui.Shorten(shown))
 			}
 			row.Problems = append(row.Problems, ui.Problem{Field: c.field.Name, Label: v.FieldName(c.field.Name, c.feature), Text: problem})
 		}

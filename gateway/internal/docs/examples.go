@@ -2,7 +2,6 @@ package docs
 
 import (
 	"context"
-	"strings"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -48,6 +47,7 @@ func (d *document) examples(ctx context.Context, model *futurisysv1.Model) examp
 
 // add puts them on the parameters and bodies of all operations.
 func (e examples) add(document object) {
+	bodies := e.bodies()
 	paths, _ := document["paths"].(object)
 	for _, item := range paths {
 		methods, _ := item.(object)
@@ -58,7 +58,10 @@ func (e examples) add(document object) {
 			request, _ := operation["requestBody"].(object)
 			content, _ := request["content"].(object)
 			if media, ok := content["application/json"].(object); ok {
-				media["example"] = e.body(id)
+				media["example"] = object{} // of those without fields
+				if body, ok := bodies[id]; ok {
+					media["example"] = body
+				}
 			}
 		}
 	}
@@ -84,25 +87,18 @@ func (e examples) addParameters(operation object, id string) {
 	}
 }
 
-// body is one that an operation takes. None changes which version answers; a rollback needs an
-// alias that was set twice, and to unload a version one without an alias.
-func (e examples) body(operation string) object {
-	bodies := map[string]object{
-		"predict":            {"profile": e.profile}, //nolint:goconst // fields of the API
-		"batchPredict":       {"profiles": []any{e.profile, e.profile}},
-		"predictEmployees":   {"employeeIds": e.employees},
+// bodies are those that operations take, by their ids. None changes which version answers; a
+// rollback needs an alias that was set twice, and to unload a version one without an alias.
+func (e examples) bodies() map[string]object {
+	explain := object{"top": 3}
+	return map[string]object{
+		"predict":            {"profile": e.profile, "explain": explain}, //nolint:goconst // fields of the API
+		"batchPredict":       {"profiles": []any{e.profile, e.profile}, "explain": explain},
+		"predictEmployees":   {"employeeIds": e.employees, "explain": explain},
 		"explain":            {"profile": e.profile, "counterfactual": true},
 		"createEmployee":     {"displayName": "Ada Martin", "profile": e.profile},
 		"updateEmployee":     {"displayName": "Ada Martin"},
 		"setModelAlias":      {"alias": "candidate", "version": e.other, "comment": "to be tried"},
 		"rollbackModelAlias": {"alias": "candidate"},
 	}
-	body, ok := bodies[operation]
-	if !ok {
-		return object{}
-	}
-	if strings.Contains(strings.ToLower(operation), "predict") {
-		body["explain"] = object{"top": 3}
-	}
-	return body
 }

@@ -60,9 +60,7 @@ func (serveCommand) Run(s *settings) error {
 	group.AddHTTP(handler, httpListener)
 	group.AddAdmin(telemetry.AdminHandler(watch.Check, metrics), adminListener)
 	group.AddLoop(func(ctx context.Context) { watch.Follow(ctx, func(bool) {}) })
-	if who.Keys != nil {
-		group.AddLoop(func(ctx context.Context) { who.Keys.Run(ctx, log) })
-	}
+	group.AddLoop(func(ctx context.Context) { who.Gate.Run(ctx, log) })
 	log.Info("serving", "http", s.GatewayHTTPAddr, "admin", s.GatewayAdminAddr, "version", buildinfo.Version())
 	return group.Run() //nolint:wrapcheck // it says what it was doing
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/google/renameio/v2"
 )
 
 // ReadFile reads what is kept of the keys of a file; one that is not there has none.
@@ -19,11 +21,8 @@ func ReadFile(path string) ([]Entry, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it names the file
 	}
-	if _, err := readEntries(content); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	var entries []Entry
-	if err := json.Unmarshal(content, &entries); err != nil {
+	entries, _, err := readEntries(content)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return entries, nil
@@ -52,26 +51,21 @@ func RemoveFromFile(path, id string) (bool, error) {
 }
 
 // writeFile writes the keys, all or none: a reader never sees half of them.
-func writeFile(path string, entries []Entry) (err error) {
+func writeFile(path string, entries []Entry) error {
+	if _, err := index(entries); err != nil {
+		return err
+	}
 	content, err := json.MarshalIndent(entries, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write the keys: %w", err)
 	}
-	if _, err := readEntries(content); err != nil {
-		return err
-	}
-	partial, err := os.CreateTemp(filepath.Dir(path), ".keys-")
+	target, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o600))
 	if err != nil {
 		return err //nolint:wrapcheck // it names the file
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(partial.Name()))
-		}
-	}()
-	_, err = partial.Write(append(content, '\n'))
-	if err = errors.Join(err, partial.Sync(), partial.Close()); err != nil {
-		return err
+	defer func() { _ = target.Cleanup() }() // nothing once it has its name
+	if _, err := target.Write(append(content, '\n')); err != nil {
+		return err //nolint:wrapcheck // it names the file
 	}
-	return os.Rename(partial.Name(), path) //nolint:wrapcheck // it names the files
+	return target.CloseAtomicallyReplace() //nolint:wrapcheck // it names the files
 }

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -39,6 +40,15 @@ func NewGate(keys *Keys) (*Gate, error) {
 
 // open says that everybody may do all.
 func (g *Gate) open() bool { return g == nil || g.keys == nil }
+
+// Run keeps what the gate knows of callers up to date until ctx ends.
+func (g *Gate) Run(ctx context.Context, log *slog.Logger) {
+	if g.open() {
+		<-ctx.Done()
+		return
+	}
+	g.keys.Run(ctx, log)
+}
 
 // Identify returns a context of whom a credential is, as it stands in the header
 // Authorization; "": of nobody. An error is what the caller gets.

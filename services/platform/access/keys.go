@@ -80,7 +80,7 @@ func (k *Keys) reload() error {
 	if err != nil {
 		return err //nolint:wrapcheck // it names the file
 	}
-	keys, err := readEntries(content)
+	_, keys, err := readEntries(content)
 	if err != nil {
 		return fmt.Errorf("%s: %w", k.path, err)
 	}
@@ -88,13 +88,19 @@ func (k *Keys) reload() error {
 	return nil
 }
 
-func readEntries(content []byte) (map[string]known, error) {
-	var entries []Entry
+// readEntries reads what is kept of keys, and how they are compared.
+func readEntries(content []byte) (entries []Entry, keys map[string]known, err error) {
 	strict := json.NewDecoder(bytes.NewReader(content))
 	strict.DisallowUnknownFields()
 	if err := strict.Decode(&entries); err != nil {
-		return nil, fmt.Errorf("read the keys: %w", err)
+		return nil, nil, fmt.Errorf("read the keys: %w", err)
 	}
+	keys, err = index(entries)
+	return entries, keys, err
+}
+
+// index is how keys are compared, by their ids.
+func index(entries []Entry) (map[string]known, error) {
 	keys := make(map[string]known, len(entries))
 	for _, entry := range entries {
 		one, err := entry.known()

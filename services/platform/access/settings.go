@@ -17,7 +17,6 @@ type Settings struct {
 // Opened is what the settings lead to.
 type Opened struct {
 	Gate *Gate
-	Keys *Keys  // nil: everybody may do all
 	Own  string // by which this program calls the other services; "": by none
 }
 
@@ -43,5 +42,5 @@ func (s *Settings) Open() (Opened, error) {
 		return Opened{}, fmt.Errorf("SERVICE_KEY_FILE: %w", err)
 	}
 	gate, err := NewGate(keys)
-	return Opened{gate, keys, secret}, err
+	return Opened{gate, secret}, err
 }

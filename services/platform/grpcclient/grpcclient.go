@@ -85,15 +85,19 @@ func bounded(policies policy.Policies, credential string) grpc.UnaryClientInterc
 			ctx, cancel = context.WithTimeout(ctx, policy.Deadline(policies[method]))
 			defer cancel()
 		}
-		ctx = access.Outgoing(ctx, credential, policies[method].GetPermission())
-		return call(requestid.ToMetadata(ctx), method, request, reply, connection, options...)
+		return call(carrying(ctx, policies, method, credential), method, request, reply, connection, options...)
 	}
+}
+
+// carrying is the context of a call to a method: with the id of the request that it is made for,
+// and the credential of whom.
+func carrying(ctx context.Context, policies policy.Policies, method, credential string) context.Context {
+	return requestid.ToMetadata(access.Outgoing(ctx, credential, policies[method].GetPermission()))
 }
 
 // named gives a stream the id of the request that it is made for, and the credential of whom.
 func named(policies policy.Policies, credential string) grpc.StreamClientInterceptor {
 	return func(ctx context.Context, description *grpc.StreamDesc, connection *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
-		ctx = access.Outgoing(ctx, credential, policies[method].GetPermission())
-		return open(requestid.ToMetadata(ctx), description, connection, method, options...)
+		return open(carrying(ctx, policies, method, credential), description, connection, method, options...)
 	}
 }

@@ -83,12 +83,12 @@ func (serveCommand) Run(s *settings) error {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 
-	loops := []func(context.Context){func(ctx context.Context) { models.Run(ctx, s.ModelPollInterval) }}
+	loops := []func(context.Context){
+		func(ctx context.Context) { models.Run(ctx, s.ModelPollInterval) },
+		func(ctx context.Context) { who.Gate.Run(ctx, log) },
+	}
 	if to.journal != nil {
 		loops = append(loops, func(ctx context.Context) { to.journal.Run(ctx, models.Follow, models.Applied) })
-	}
-	if who.Keys != nil {
-		loops = append(loops, func(ctx context.Context) { who.Keys.Run(ctx, log) })
 	}
 	return grpcServer.Run(grpcserver.Process{ //nolint:wrapcheck // it says what it was doing
 		GRPC:  grpcserver.Addr{Key: "INFERENCE_GRPC_ADDR", Addr: s.InferenceGRPCAddr},

@@ -65,14 +65,13 @@ func (serveCommand) Run(s *settings) error {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 
-	loops := []func(context.Context){func(ctx context.Context) { rows.KeepAnalysed(ctx, log) }}
-	if who.Keys != nil {
-		loops = append(loops, func(ctx context.Context) { who.Keys.Run(ctx, log) })
-	}
 	return grpcServer.Run(grpcserver.Process{ //nolint:wrapcheck // it says what it was doing
 		GRPC:  grpcserver.Addr{Key: "PERSISTENCE_GRPC_ADDR", Addr: s.PersistenceGRPCAddr},
 		Admin: grpcserver.Addr{Key: "PERSISTENCE_ADMIN_ADDR", Addr: s.PersistenceAdminAddr},
 		Ready: rows.Ping, Metrics: metrics, ShutdownDelay: s.ShutdownDelay, About: []any{"database", rows.Dialect()},
-		Loops: loops,
+		Loops: []func(context.Context){
+			func(ctx context.Context) { rows.KeepAnalysed(ctx, log) },
+			func(ctx context.Context) { who.Gate.Run(ctx, log) },
+		},
 	})
 }

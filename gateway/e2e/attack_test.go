@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -23,6 +24,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
@@ -245,8 +247,56 @@ func attacks() []attack {
 			}
 		}},
 		{"1,000 halves of headers", func(t *testing.T, s *stack) { connections(t, web(s), "GET / HTTP/1.1\r\nHost: x\r\nX-") }},
-		{"1,000 beginnings of bodies", func(t *testing.T, s *stack) {
-			connections(t, web(s), "POST "+predict+" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+		{"2,000 beginnings of bodies", func(t *testing.T, s *stack) {
+			for range 2 {
+				connections(t, web(s), "POST "+predict+" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+			}
+		}},
+		{"a batch that comes byte by byte", func(t *testing.T, s *stack) {
+			body := "{" + strings.Repeat(" ", 1<<20)
+			slow, err := new(net.Dialer).DialContext(t.Context(), "tcp", web(s))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = slow.Close() }()
+			_, _ = fmt.Fprintf(slow, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n", batch)
+			for range 15 {
+				_, _ = fmt.Fprintf(slow, "%x\r\n%s\r\n", len(body), body)
+			}
+			whole := `{"profiles": [` + strings.Repeat(exampleJSON(t, s)+",", 4_999) + exampleJSON(t, s) + `]}`
+			s.eventually("a batch is answered beside one that does not end", func() bool {
+				return s.call(http.MethodPost, batch, whole).code == http.StatusOK
+			})
+		}},
+		{"15,000 calls without their message", func(t *testing.T, s *stack) {
+			for range 15 {
+				peer := unfinished(t, s.grpc)
+				for range 1_000 {
+					peer.begin(futurisysv1.PredictionService_Predict_FullMethodName, 1000, 0)
+				}
+			}
+			time.Sleep(time.Second)
+			if goroutines := value(t, s.metrics("inference"), "go_goroutines", nil); goroutines > 5_000 {
+				t.Errorf("%v goroutines", goroutines)
+			}
+		}},
+		{"20 batches of 64 MiB that do not end", func(t *testing.T, s *stack) {
+			peer := unfinished(t, s.grpc)
+			for range 20 {
+				peer.begin(futurisysv1.PredictionService_BatchPredict_FullMethodName, 64<<20, 60<<20)
+			}
+		}},
+		{"20 batches of 16 MiB that do not end", func(t *testing.T, s *stack) {
+			peer := unfinished(t, s.grpc)
+			for range 20 {
+				peer.begin(futurisysv1.PredictionService_BatchPredict_FullMethodName, 16<<20, 15<<20)
+			}
+		}},
+		{"12 recordings that do not end", func(t *testing.T, s *stack) {
+			peer := unfinished(t, s.setting("PERSISTENCE_GRPC_ADDR"))
+			for range 12 {
+				peer.begin(internalv1.RecordingService_RecordPredictions_FullMethodName, 64<<20, 60<<20)
+			}
 		}},
 		{"3,000 idle connections", func(t *testing.T, s *stack) {
 			connections(t, web(s), "")
@@ -298,6 +348,55 @@ func attacks() []attack {
 			t.Logf("answered by code: %v", byCode)
 		}},
 	}
+}
+
+// unfinishedPeer is a connection of calls whose messages do not end.
+type unfinishedPeer struct {
+	t       *testing.T
+	address string
+	web     *http.Client
+}
+
+func unfinished(t *testing.T, address string) *unfinishedPeer {
+	t.Helper()
+	protocols := &http.Protocols{}
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: protocols}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &unfinishedPeer{t, address, &http.Client{Transport: transport}}
+}
+
+// begin sends so many bytes of a message that is to have more, for as long as they are taken,
+// and at most for a few seconds.
+func (p *unfinishedPeer) begin(method string, declared uint32, sent int64) {
+	p.t.Helper()
+	ctx, cancel := context.WithCancel(p.t.Context())
+	header := binary.BigEndian.AppendUint32([]byte{0}, declared)
+	read, write := io.Pipe()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.address+method, read)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/grpc")
+	request.Header.Set("TE", "trailers")
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		answer, err := p.web.Do(request)
+		if err == nil {
+			_, _ = io.Copy(io.Discard, answer.Body)
+			_ = answer.Body.Close()
+		}
+		_ = read.Close()
+	}()
+	stop := time.AfterFunc(5*time.Second, func() { _ = read.Close() })
+	_, _ = write.Write(header)
+	_, _ = io.CopyN(write, zeros{}, sent)
+	stop.Stop()
+	p.t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
 }
 
 type zeros struct{}

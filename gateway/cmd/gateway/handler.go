@@ -87,12 +87,12 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, gat
 		middleware.Host(s.GatewayHTTPAddr, s.GatewayAllowedHosts, fail),
 		middleware.Head,
 		middleware.Authenticate(gate, fail),
-		middleware.Admission(metrics, s.MaxInFlight, fail),
 		middleware.URLText(fail),
 		middleware.IdempotencyKey(fail),
 		middleware.Origin(fail),
 		middleware.Body(fail),
 		middleware.Deadline(s.GatewayRequestTimeout),
+		middleware.Admission(metrics, s.MaxInFlight, fail),
 	), nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -64,6 +65,18 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 		b.exceeded = true
 	}
 	return n, err //nolint:wrapcheck // net/http's own
+}
+
+// Unread says why a body could not be read to its end; nil: that is not the caller's body.
+func Unread(err error) *apierr.Error {
+	if over, is := errors.AsType[*http.MaxBytesError](err); is {
+		return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", over.Limit)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED)
+	}
+	refused, _ := errors.AsType[*apierr.Error](err)
+	return refused
 }
 
 // How much of a body that was refused is still taken, and for how long.

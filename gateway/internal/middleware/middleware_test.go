@@ -223,41 +223,6 @@ func TestRequestsBeyondTheLimitAreRefused(t *testing.T) {
 	}
 }
 
-// Bodies are bounded together: a hundred of 64 MiB at once are more than a process has.
-func TestBodiesAreBoundedTogether(t *testing.T) {
-	began, end := make(chan struct{}), make(chan struct{})
-	handler := middleware.Chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		began <- struct{}{}
-		<-end
-	}), middleware.Route(func(*http.Request) (routes.Route, bool) {
-		return routes.Route{Policy: &futurisysv1.Policy{MaxRequestBytes: 100 << 20}}, true
-	}), middleware.Admission(prometheus.NewRegistry(), 1000, fail))
-	send := func(length int64) *httptest.ResponseRecorder {
-		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader("x"))
-		request.ContentLength = length
-		recorder := httptest.NewRecorder()
-		handler.ServeHTTP(recorder, request)
-		return recorder
-	}
-	var held sync.WaitGroup
-	for _, length := range []int64{10 << 20, 1000, 5 << 20} {
-		held.Go(func() { send(length) })
-		<-began
-	}
-	for _, length := range []int64{2 << 20, -1} { // one that does not say its length counts as what it may be
-		if got := send(length); got.Code != http.StatusTeapot {
-			t.Errorf("%d bytes more: got %d", length, got.Code)
-		}
-	}
-	held.Go(func() { send(1000) }) // a single row passes
-	<-began
-	close(end)
-	held.Wait()
-	if got := func() *httptest.ResponseRecorder { go func() { <-began }(); return send(60 << 20) }(); got.Code != http.StatusOK {
-		t.Errorf("one that is larger than all may be, alone: got %d", got.Code)
-	}
-}
-
 func TestFirstMiddlewareSeesARequestFirst(t *testing.T) {
 	var order []string
 	note := func(name string) middleware.Middleware {

@@ -81,9 +81,9 @@ func badIfMatch(cause string) error {
 }
 
 func setInBody(r *http.Request, etag string) error {
-	data, err := io.ReadAll(r.Body)
+	data, err := readAll(r.Body)
 	if err != nil {
-		return readError(err)
+		return err
 	}
 	var resource struct {
 		Etag string `json:"etag"`

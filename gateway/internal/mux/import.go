@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/futurisys/futurisys/gateway/internal/importstream"
+	"github.com/futurisys/futurisys/gateway/internal/middleware"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -122,8 +123,8 @@ func sendParts(form *multipart.Reader, send importstream.Send) error {
 }
 
 func formError(err error) error {
-	if over, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", over.Limit)
+	if unread := middleware.Unread(err); unread != nil {
+		return unread
 	}
 	return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "form", "cause", err)
 }

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/futurisys/futurisys/gateway/internal/jsoncodec"
+	"github.com/futurisys/futurisys/gateway/internal/middleware"
 	"github.com/futurisys/futurisys/gateway/internal/routes"
 	"github.com/futurisys/futurisys/proto/catalogue"
 	"github.com/futurisys/futurisys/services/platform/apierr"
@@ -101,7 +102,7 @@ func (b *requestBody) contradicts(message protoreflect.Message) error {
 func readAll(body io.Reader) ([]byte, error) {
 	var data bytes.Buffer
 	if known, ok := body.(*requestBody); ok && known.length > 0 {
-		data.Grow(int(known.length) + bytes.MinRead) // growing on the way takes five times as much
+		data.Grow(int(known.length) + bytes.MinRead) // growing on the way takes five times as much; admission has counted it
 	}
 	if _, err := data.ReadFrom(body); err != nil {
 		return nil, readError(err)
@@ -139,8 +140,8 @@ func (m routing) readBody(r *http.Request, route routes.Route) error {
 
 // readError says why a body could not be read to its end.
 func readError(err error) error {
-	if over, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", over.Limit)
+	if unread := middleware.Unread(err); unread != nil {
+		return unread
 	}
 	return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "", "cause", err)
 }

@@ -3,6 +3,7 @@ package grpcserver
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
@@ -28,15 +29,19 @@ type Limits struct {
 // policy allows: two imports, or 160 streams of rows.
 const streamBytes = 160 << 20
 
+// streamEnd is how long a stream that was told to end may take.
+const streamEnd = 100 * time.Millisecond
+
 // admission refuses calls beyond the limits. Calls of one row, calls of many and streams
 // have limits of their own, so that none of them takes the others' place.
 type admission struct {
 	calls, rows, streams *inflight.Limit
 	policies             policy.Policies
+	receiving            *inflight.Receiving // streams
 }
 
-func newAdmission(limits Limits, registry prometheus.Registerer) *admission {
-	a := &admission{calls: inflight.New(int64(limits.Calls)), rows: inflight.New(int64(limits.Rows)), streams: inflight.New(streamBytes)}
+func newAdmission(limits Limits, registry prometheus.Registerer, receiving *inflight.Receiving) *admission {
+	a := &admission{receiving: receiving, calls: inflight.New(int64(limits.Calls)), rows: inflight.New(int64(limits.Rows)), streams: inflight.New(streamBytes)}
 	inflight.Register(registry, map[string]*inflight.Limit{"calls": a.calls, "rows": a.rows, "stream_bytes": a.streams})
 	return a
 }
@@ -61,7 +66,11 @@ func (a *admission) stream(service any, stream grpc.ServerStream, info *grpc.Str
 	if exempt(info.FullMethod) {
 		return next(service, stream)
 	}
-	release, err := a.streams.Acquire(policy.MaxRequestBytes(a.policies[info.FullMethod]))
+	size := policy.MaxRequestBytes(a.policies[info.FullMethod])
+	release, err := a.streams.Acquire(size)
+	for err != nil && a.receiving.EndSlowest() {
+		release, err = a.streams.AcquireWithin(stream.Context(), streamEnd, size)
+	}
 	if err != nil {
 		return err //nolint:wrapcheck // what the caller gets
 	}

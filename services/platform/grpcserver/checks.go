@@ -21,7 +21,6 @@ import (
 // checks holds every request to the rules in its proto.
 type checks struct {
 	validator protovalidate.Validator
-	codec     *boundedCodec
 	policies  policy.Policies
 	// ending is closed when streams are to end.
 	ending  chan struct{}
@@ -85,9 +84,6 @@ func (s *checkedStream) RecvMsg(message any) error {
 		return context.DeadlineExceeded
 	case <-s.ending:
 		return apierr.Unavailable("this copy of the service is stopping", time.Second)
-	}
-	if err := s.checks.codec.problem(message); err != nil {
-		return err
 	}
 	return s.checks.check(message)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/rules"
 
-	// The codec that is wrapped below.
+	// The codec that is used below.
 	_ "google.golang.org/grpc/encoding/proto"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -23,63 +23,28 @@ import (
 // Less cannot hold more than a few megabytes.
 const countFrom = 64 << 10
 
-// boundedCodec decodes protobuf, and refuses a message whose lists are longer than their
-// rules allow before anything is made of them: an empty profile is two bytes on the wire and
-// two hundred in memory.
-type boundedCodec struct {
-	encoding.CodecV2
-
+// decoder decodes messages, and refuses one whose lists are longer than their rules allow
+// before anything is made of them: an empty profile is two bytes on the wire and two hundred
+// in memory.
+type decoder struct {
 	limits sync.Map // protoreflect.FullName to limitsOf's result
-	// maxBytes is how large a message may be on the wire, by its type. What is sent twice
-	// and decoded once would otherwise not count.
-	maxBytes map[protoreflect.FullName]int64
-	// wrong is what is wrong with a message, by its address, until somebody asks.
-	wrong sync.Map
 }
 
-func newBoundedCodec() *boundedCodec {
-	return &boundedCodec{CodecV2: encoding.GetCodecV2("proto"), maxBytes: map[protoreflect.FullName]int64{}}
-}
-
-// allow lets messages of a type be as large as the method that takes them says. Call it
-// before the server serves.
-func (c *boundedCodec) allow(message protoreflect.MessageDescriptor, size int64) {
-	c.maxBytes[message.FullName()] = max(c.maxBytes[message.FullName()], size)
-}
-
-// Unmarshal decodes a message. It returns no error: grpc-go would answer with it at once, as
-// a fault of ours, before any interceptor sees it. Whoever receives the message asks for it
-// by problem.
-func (c *boundedCodec) Unmarshal(data mem.BufferSlice, into any) error {
-	if err := c.unmarshal(data, into); err != nil {
-		c.wrong.Store(into, err)
-	}
-	return nil
-}
-
-// problem is what is wrong with a message that was just received; nil: nothing.
-func (c *boundedCodec) problem(message any) error {
-	if wrong, is := c.wrong.LoadAndDelete(message); is {
-		return wrong.(error) //nolint:forcetypeassert // nothing else is put in
-	}
-	return nil
-}
-
-func (c *boundedCodec) unmarshal(data mem.BufferSlice, into any) error {
+// decode decodes a message into a value. *apierr.Error: what is wrong with it.
+func (d *decoder) decode(data mem.BufferSlice, into any) error {
 	if message, ok := into.(proto.Message); ok && data.Len() >= countFrom {
-		limit, bounded := c.maxBytes[message.ProtoReflect().Descriptor().FullName()]
-		if bounded && int64(data.Len()) > limit {
-			return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", limit)
-		}
-		if err := c.count(data, message.ProtoReflect().Descriptor()); err != nil {
+		if err := d.count(data, message.ProtoReflect().Descriptor()); err != nil {
 			return err
 		}
 	}
-	if err := c.CodecV2.Unmarshal(data, into); err != nil {
-		return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "", "cause", "not a message of this method")
+	if err := protobuf.Unmarshal(data, into); err != nil {
+		return notAMessage("not a message of this method")
 	}
 	return nil
 }
+
+// protobuf is grpc-go's own codec.
+var protobuf = encoding.GetCodecV2("proto")
 
 // listLimit is a list and how many items it may have.
 type listLimit struct {
@@ -87,8 +52,8 @@ type listLimit struct {
 	max   int
 }
 
-func (c *boundedCodec) count(data mem.BufferSlice, message protoreflect.MessageDescriptor) error {
-	limits := c.limitsOf(message)
+func (d *decoder) count(data mem.BufferSlice, message protoreflect.MessageDescriptor) error {
+	limits := d.limitsOf(message)
 	if len(limits) == 0 {
 		return nil
 	}
@@ -132,8 +97,8 @@ func items(field protoreflect.FieldDescriptor, kind protowire.Type, value []byte
 	return count
 }
 
-func (c *boundedCodec) limitsOf(message protoreflect.MessageDescriptor) map[protowire.Number]listLimit {
-	if known, ok := c.limits.Load(message.FullName()); ok {
+func (d *decoder) limitsOf(message protoreflect.MessageDescriptor) map[protowire.Number]listLimit {
+	if known, ok := d.limits.Load(message.FullName()); ok {
 		return known.(map[protowire.Number]listLimit) //nolint:forcetypeassert // nothing else is put in
 	}
 	limits := map[protowire.Number]listLimit{}
@@ -143,6 +108,6 @@ func (c *boundedCodec) limitsOf(message protoreflect.MessageDescriptor) map[prot
 			limits[field.Number()] = listLimit{field, limit}
 		}
 	}
-	c.limits.Store(message.FullName(), limits)
+	d.limits.Store(message.FullName(), limits)
 	return limits
 }

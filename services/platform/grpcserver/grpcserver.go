@@ -27,7 +27,8 @@ type Options struct {
 	Logger     *slog.Logger
 	Registry   prometheus.Registerer
 	Reflection bool
-	// MaxMessageBytes is the largest message that is taken.
+	// MaxMessageBytes is the largest message that is sent. What is taken the methods' policies
+	// say.
 	MaxMessageBytes int
 	// Gate refuses callers who are not known or not allowed; nil: everybody may do all.
 	Gate *access.Gate
@@ -46,9 +47,8 @@ type Server struct {
 
 	reflection bool
 	checks     *checks
-	codec      *boundedCodec
+	reception  *reception
 	admission  *admission
-	limits     *limits
 	metrics    *grpcprom.ServerMetrics
 	log        *slog.Logger
 }
@@ -82,18 +82,17 @@ func DefaultLimits() Limits {
 func New(options Options) *Server {
 	metrics := grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
 	options.Registry.MustRegister(metrics)
-	codec := newBoundedCodec()
-	checks, limits := &checks{codec: codec, ending: make(chan struct{})}, &limits{}
+	checks := &checks{ending: make(chan struct{})}
 	if options.Limits == (Limits{}) {
 		options.Limits = DefaultLimits()
 	}
-	admission := newAdmission(options.Limits, options.Registry)
+	reception := newReception(options.Registry)
+	admission := newAdmission(options.Limits, options.Registry, reception.streams)
 	guard := &guard{log: options.Logger, mapError: options.MapError}
 	server := grpc.NewServer(
-		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, options.Gate.Unary, refuseUndecoded, admission.unary, limits.unary, checks.unary),
-		grpc.ChainStreamInterceptor(metrics.StreamServerInterceptor(), guard.stream, options.Gate.Stream, admission.stream, limits.stream, checks.stream),
-		grpc.ForceServerCodecV2(codec),
-		grpc.MaxRecvMsgSize(options.MaxMessageBytes),
+		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, options.Gate.Unary, refuseUndecoded, admission.unary, checks.unary),
+		grpc.ChainStreamInterceptor(reception.stream, metrics.StreamServerInterceptor(), guard.stream, options.Gate.Stream, admission.stream, checks.stream),
+		grpc.InTapHandle(reception.begin),
 		grpc.MaxSendMsgSize(options.MaxMessageBytes),
 		grpc.MaxConcurrentStreams(maxConcurrentStreams),
 		grpc.ConnectionTimeout(handshakeTimeout),
@@ -108,21 +107,21 @@ func New(options Options) *Server {
 	)
 	answers := health.NewServer()
 	answers.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING) // until SetReady says otherwise
-	return &Server{Server: server, Health: answers, reflection: options.Reflection, checks: checks, codec: codec, admission: admission, limits: limits, metrics: metrics, log: options.Logger}
+	return &Server{Server: server, Health: answers, reflection: options.Reflection, checks: checks, reception: reception, admission: admission, metrics: metrics, log: options.Logger}
 }
 
 // Prepare finishes a server whose services are registered: the rules of all
 // their requests are compiled now, not at the first call, and every method has a policy.
 func (s *Server) Prepare() error {
-	var err error
-	if s.limits.policies, err = policy.Load(); err != nil {
+	policies, err := policy.Load()
+	if err != nil {
 		return err //nolint:wrapcheck // it says all there is to say
 	}
-	s.admission.policies, s.checks.policies = s.limits.policies, s.limits.policies
+	s.admission.policies, s.checks.policies = policies, policies
 	var requests []protoreflect.MessageDescriptor
 	for name, info := range s.GetServiceInfo() {
 		for _, method := range info.Methods {
-			if full := "/" + name + "/" + method.Name; s.limits.policies[full] == nil {
+			if full := "/" + name + "/" + method.Name; policies[full] == nil {
 				return fmt.Errorf("method %s has no policy", full)
 			}
 		}
@@ -135,9 +134,7 @@ func (s *Server) Prepare() error {
 			return fmt.Errorf("%s is not a service", name)
 		}
 		for i := range service.Methods().Len() {
-			method := service.Methods().Get(i)
-			requests = append(requests, method.Input())
-			s.codec.allow(method.Input(), policy.MaxRequestBytes(s.limits.policies[policy.FullMethod(method)]))
+			requests = append(requests, service.Methods().Get(i).Input())
 		}
 	}
 	s.checks.validator, err = protovalidate.New(protovalidate.WithMessageDescriptors(requests...))
@@ -150,6 +147,7 @@ func (s *Server) Prepare() error {
 		reflection.Register(s)
 	}
 	s.metrics.InitializeMetrics(s)
+	s.reception.learn(policies, s.GetServiceInfo())
 	return nil
 }
 

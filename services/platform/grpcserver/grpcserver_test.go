@@ -87,8 +87,8 @@ func start(t *testing.T) (*models, *grpc.ClientConn, *grpcserver.Server, *log) {
 	return service, connect(t, server), server, lines
 }
 
-// connect serves a server until the test ends, and returns a connection to it.
-func connect(t *testing.T, server *grpcserver.Server) *grpc.ClientConn {
+// serve serves a server until the test ends.
+func serve(t *testing.T, server *grpcserver.Server) *bufconn.Listener {
 	t.Helper()
 	if err := server.Prepare(); err != nil {
 		t.Fatal(err)
@@ -96,6 +96,17 @@ func connect(t *testing.T, server *grpcserver.Server) *grpc.ClientConn {
 	listener := bufconn.Listen(1 << 16)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
+	return listener
+}
+
+// connect serves a server until the test ends, and returns a connection to it.
+func connect(t *testing.T, server *grpcserver.Server) *grpc.ClientConn {
+	t.Helper()
+	return dial(t, serve(t, server))
+}
+
+func dial(t *testing.T, listener *bufconn.Listener) *grpc.ClientConn {
+	t.Helper()
 	connection, err := grpc.NewClient("passthrough:///test",
 		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return listener.Dial() }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()))

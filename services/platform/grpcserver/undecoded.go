@@ -22,12 +22,10 @@ func (s *Server) RegisterService(service *grpc.ServiceDesc, implementation any) 
 }
 
 func (s *Server) intercepted(handler grpc.MethodHandler) grpc.MethodHandler {
-	return func(service any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+	return func(service any, ctx context.Context, _ func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 		var wrong error
 		return handler(service, ctx, func(into any) error {
-			if wrong = decode(into); wrong == nil {
-				wrong = s.codec.problem(into)
-			}
+			wrong = s.reception.only(ctx, into)
 			return nil
 		}, func(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			if wrong != nil {

@@ -3,6 +3,7 @@
 package inflight
 
 import (
+	"context"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -33,11 +34,27 @@ func (l *Limit) Acquire(weight int64) (release func(), err error) {
 		l.refused.Add(1)
 		return nil, overloaded()
 	}
+	return l.taken(weight), nil
+}
+
+// AcquireWithin is like Acquire, and waits so long for the part to be left.
+func (l *Limit) AcquireWithin(ctx context.Context, wait time.Duration, weight int64) (release func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	weight = min(max(weight, 1), l.max)
+	if l.left.Acquire(ctx, weight) != nil {
+		l.refused.Add(1)
+		return nil, overloaded()
+	}
+	return l.taken(weight), nil
+}
+
+func (l *Limit) taken(weight int64) (release func()) {
 	l.now.Add(weight)
 	return func() {
 		l.now.Add(-weight)
 		l.left.Release(weight)
-	}, nil
+	}
 }
 
 // Register registers the metrics of limits, by what they limit.

@@ -2,7 +2,6 @@ package importing
 
 import (
 	"context"
-	"errors"
 	"mime/multipart"
 	"net/http"
 	"strconv"
@@ -42,11 +41,7 @@ func (h *handlers) form(v *ui.View, w http.ResponseWriter, r *http.Request) {
 func (h *handlers) importFiles(v *ui.View, w http.ResponseWriter, r *http.Request) {
 	const inMemory = 128 << 20 // more than the gateway takes: nothing about people goes to a temporary file
 	if err := r.ParseMultipartForm(inMemory); err != nil {
-		code, text := http.StatusBadRequest, v.T("error_form")
-		if tooLarge, is := errors.AsType[*http.MaxBytesError](err); is {
-			code, text = http.StatusRequestEntityTooLarge, v.T("upload_too_large", "Most", v.Integer(int(tooLarge.Limit>>20))) //nolint:mnd // MiB
-		}
-		h.Refuse(v, w, r, code, text)
+		h.FailUpload(v, w, r, err, v.T("error_form"))
 		return
 	}
 	defer r.MultipartForm.RemoveAll() //nolint:errcheck // what is left in the folder of temporary files goes with it

@@ -2,7 +2,6 @@ package scoring
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -59,18 +58,14 @@ func (h *handlers) batchCheck(v *ui.View, w http.ResponseWriter, r *http.Request
 // readFile reads the uploaded file, or answers with what went wrong.
 func (h *handlers) readFile(v *ui.View, w http.ResponseWriter, r *http.Request) (*futurisysv1.Model, *upload, bool) {
 	file, _, err := r.FormFile(fileField)
-	if tooLarge, is := errors.AsType[*http.MaxBytesError](err); is {
-		h.Refuse(v, w, r, http.StatusRequestEntityTooLarge, v.T("upload_too_large", "Most", v.Integer(int(tooLarge.Limit>>20)))) //nolint:mnd // MiB
-		return nil, nil, false
-	}
 	if err != nil {
-		h.Refuse(v, w, r, http.StatusBadRequest, v.T("upload_no_file"))
+		h.FailUpload(v, w, r, err, v.T("upload_no_file"))
 		return nil, nil, false
 	}
 	defer file.Close()
 	data, err := io.ReadAll(file)
 	if err != nil {
-		h.Refuse(v, w, r, http.StatusBadRequest, v.T("error_form"))
+		h.FailUpload(v, w, r, err, v.T("error_form"))
 		return nil, nil, false
 	}
 	model, err := h.Models.Get(r.Context())

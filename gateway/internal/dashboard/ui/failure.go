@@ -99,3 +99,18 @@ func (site *Site) Fail(v *View, w http.ResponseWriter, r *http.Request, service 
 func (site *Site) Refuse(v *View, w http.ResponseWriter, r *http.Request, code int, text string) {
 	site.Render(v, w, r, code, v.T("error_title"), FailurePart(v, Failure{Title: v.T("error_title"), Text: text}))
 }
+
+// FailUpload answers with a page that says why a form with files could not be read, in a text
+// of the page where the form itself is wrong.
+func (site *Site) FailUpload(v *View, w http.ResponseWriter, r *http.Request, err error, text string) {
+	over, tooLarge := errors.AsType[*http.MaxBytesError](err)
+	unread := middleware.Unread(err)
+	switch {
+	case tooLarge:
+		site.Refuse(v, w, r, http.StatusRequestEntityTooLarge, v.T("upload_too_large", "Most", v.Integer(int(over.Limit>>20)))) //nolint:mnd // MiB
+	case unread != nil:
+		site.Fail(v, w, r, "", unread)
+	default:
+		site.Refuse(v, w, r, http.StatusBadRequest, text)
+	}
+}

@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -99,8 +98,8 @@ var manyTimes = []string{"id"}
 // would be taken in silence.
 func parseForm(r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
-		if large, is := errors.AsType[*http.MaxBytesError](err); is {
-			return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", large.Limit)
+		if unread := middleware.Unread(err); unread != nil {
+			return unread
 		}
 		return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "form", "cause", err.Error())
 	}

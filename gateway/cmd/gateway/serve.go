@@ -46,11 +46,11 @@ func (serveCommand) Run(s *settings) error {
 	if err != nil {
 		return err
 	}
-	httpListener, err := lifecycle.Listen("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr)
+	httpListener, err := lifecycle.Listen("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr, metrics)
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}
-	adminListener, err := lifecycle.Listen("GATEWAY_ADMIN_ADDR", s.GatewayAdminAddr)
+	adminListener, err := lifecycle.Listen("GATEWAY_ADMIN_ADDR", s.GatewayAdminAddr, metrics)
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}

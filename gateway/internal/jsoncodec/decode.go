@@ -102,12 +102,23 @@ func (r *reading) problem(reason futurisysv1.ViolationReason, parameters ...any)
 		case step.name == "":
 			place.WriteString("[" + strconv.Itoa(step.index) + "]")
 		case i > 0:
-			place.WriteString("." + step.name)
+			place.WriteString("." + shortName(step.name))
 		default:
-			place.WriteString(step.name)
+			place.WriteString(shortName(step.name))
 		}
 	}
 	r.violations = append(r.violations, catalogue.Violation(reason, place.String(), parameters...))
+}
+
+// maxName is longer than any field's name.
+const maxName = 100
+
+// shortName is a name that may be what a caller made up.
+func shortName(name string) string {
+	if len(name) <= maxName {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxName], "") + "…"
 }
 
 // skip says what is wrong and steps over the value.

@@ -20,6 +20,9 @@ const (
 	// bodyBytes is how much large bodies may be together; one that is larger comes alone. Of
 	// each several times as much is made.
 	bodyBytes = 16 << 20
+	// exportPart is which part of the requests there may be of answers without bounds, which
+	// are taken for as long as their readers like.
+	exportPart = 16
 )
 
 // Admission refuses requests beyond so many at once, and large bodies beyond bodyBytes. A
@@ -28,11 +31,13 @@ const (
 func Admission(registry prometheus.Registerer, limit int, fail Fail) Middleware {
 	requests := inflight.New(int64(limit))
 	receiving := inflight.NewReceiving(min(maxReceiving, max(limit/2, 1)), bodyBytes) //nolint:mnd // large ones take at most half of the places
-	inflight.Register(registry, map[string]*inflight.Limit{"requests": requests})
+	exports := inflight.New(int64(max(limit/exportPart, 1)))
+	inflight.Register(registry, map[string]*inflight.Limit{"requests": requests, "exports": exports})
 	inflight.RegisterReceiving(registry, map[string]*inflight.Receiving{"bodies": receiving})
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if _, served := routes.From(r.Context()); !served { // a probe, or nothing
+			route, served := routes.From(r.Context())
+			if !served { // a probe, or nothing
 				next.ServeHTTP(w, r)
 				return
 			}
@@ -49,7 +54,11 @@ func Admission(registry prometheus.Registerer, limit int, fail Fail) Middleware 
 				defer body.Done()
 				r.Body = body
 			}
-			release, err := requests.Acquire(1)
+			places := requests
+			if route.Unbounded {
+				places = exports
+			}
+			release, err := places.Acquire(1)
 			if err != nil {
 				refuse(err)
 				return

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -127,5 +128,26 @@ func TestFilesThatHoldNoKeysAreRefused(t *testing.T) {
 	}
 	if _, err := access.OpenKeys(filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("a file that is not there is read")
+	}
+}
+
+// Two operators at once both have their key.
+func TestKeysMadeAtOnceAreAllKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	var makers sync.WaitGroup
+	for range 20 {
+		makers.Go(func() {
+			key, err := access.NewKey()
+			if err == nil {
+				err = access.AddToFile(path, access.NewEntry(key, "a key", "somebody", []access.Role{access.Viewer}, nil))
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	makers.Wait()
+	if got, err := access.ReadFile(path); err != nil || len(got) != 20 {
+		t.Errorf("got %d keys, %v", len(got), err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2"
 )
 
@@ -30,24 +31,32 @@ func ReadFile(path string) ([]Entry, error) {
 
 // AddToFile keeps one key more.
 func AddToFile(path string, entry Entry) error {
+	return change(path, func(entries []Entry) []Entry { return append(entries, entry) })
+}
+
+// RemoveFromFile revokes a key, and says whether it was there.
+func RemoveFromFile(path, id string) (there bool, err error) {
+	err = change(path, func(entries []Entry) []Entry {
+		left := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return e.ID == id })
+		there = len(left) < len(entries)
+		return left
+	})
+	return there, err
+}
+
+// change changes what a file keeps, one process at a time. The file itself gets another one in
+// its place; so the lock is a file beside it.
+func change(path string, to func([]Entry) []Entry) error {
+	lock := flock.New(path + ".lock")
+	if err := lock.Lock(); err != nil {
+		return fmt.Errorf("lock the keys: %w", err)
+	}
+	defer func() { _ = lock.Unlock() }()
 	entries, err := ReadFile(path)
 	if err != nil {
 		return err
 	}
-	return writeFile(path, append(entries, entry))
-}
-
-// RemoveFromFile revokes a key, and says whether it was there.
-func RemoveFromFile(path, id string) (bool, error) {
-	entries, err := ReadFile(path)
-	if err != nil {
-		return false, err
-	}
-	left := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return e.ID == id })
-	if len(left) == len(entries) {
-		return false, nil
-	}
-	return true, writeFile(path, left)
+	return writeFile(path, to(entries))
 }
 
 // writeFile writes the keys, all or none: a reader never sees half of them.

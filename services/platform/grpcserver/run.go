@@ -31,11 +31,11 @@ type Process struct {
 
 // Run serves until a signal, and then drains. The server is prepared.
 func (s *Server) Run(p Process) error {
-	calls, err := lifecycle.Listen(p.GRPC.Key, p.GRPC.Addr)
+	calls, err := lifecycle.Listen(p.GRPC.Key, p.GRPC.Addr, p.Metrics)
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}
-	admin, err := lifecycle.Listen(p.Admin.Key, p.Admin.Addr)
+	admin, err := lifecycle.Listen(p.Admin.Key, p.Admin.Addr, p.Metrics)
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}

@@ -18,7 +18,6 @@ import (
 	"github.com/futurisys/futurisys/services/platform/guarded"
 
 	"github.com/oklog/run"
-	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
 )
 
@@ -113,7 +112,7 @@ func (g *Group) AddAdmin(handler http.Handler, listener net.Listener) {
 
 func (g *Group) addHTTP(handler http.Handler, listener net.Listener, drain time.Duration) {
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: occupying(handler), ConnContext: withConnection, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelInfo), // what a peer does wrong with its connection
 	}
 	g.members.Add(func() error {
@@ -153,27 +152,6 @@ func (g *Group) Run() error {
 		return fmt.Errorf("stopped: %w", err)
 	}
 	return nil
-}
-
-// Listen listens at the address of a setting. More connections than the process has
-// descriptors for wait, so that those of operators, and files, are left.
-func Listen(key, addr string) (net.Listener, error) {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", key, err)
-	}
-	return netutil.LimitListener(listener, maxConnections()), nil
-}
-
-// maxConnections is how many connections one listener has at most: half of the descriptors
-// that the process may have.
-func maxConnections() int {
-	const most, least = 10_000, 16
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 2*most {
-		return most
-	}
-	return max(int(limit.Cur/2), least) //nolint:mnd // half
 }
 
 // Close closes something at the end of a process, where nobody is left to return an error to.

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/futurisys/futurisys/services/platform/lifecycle"
 )
 
@@ -84,7 +86,7 @@ func TestAMemberThatEndsEndsTheOthers(t *testing.T) {
 		"by itself":    {func(context.Context) {}, ""},
 		"with a panic": {func(context.Context) { panic("at the disco") }, "at the disco"},
 	} {
-		listener, err := lifecycle.Listen("SOME_ADDR", "127.0.0.1:0")
+		listener, err := lifecycle.Listen("SOME_ADDR", "127.0.0.1:0", prometheus.NewRegistry())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,12 +110,12 @@ func TestAMemberThatEndsEndsTheOthers(t *testing.T) {
 }
 
 func TestListenNamesTheSetting(t *testing.T) {
-	taken, err := lifecycle.Listen("SOME_ADDR", "127.0.0.1:0")
+	taken, err := lifecycle.Listen("SOME_ADDR", "127.0.0.1:0", prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	if _, err := lifecycle.Listen("SOME_ADDR", taken.Addr().String()); err == nil || !strings.HasPrefix(err.Error(), "SOME_ADDR: ") {
+	if _, err := lifecycle.Listen("SOME_ADDR", taken.Addr().String(), prometheus.NewRegistry()); err == nil || !strings.HasPrefix(err.Error(), "SOME_ADDR: ") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -48,6 +49,10 @@ func (site *Site) Cut(v *View, w http.ResponseWriter, r *http.Request, begun boo
 		site.Fail(v, w, r, Persistence, err)
 		return
 	}
-	site.Log.ErrorContext(r.Context(), "an export was cut off", "error", err)
+	level := slog.LevelError
+	if r.Context().Err() != nil { // by the reader
+		level = slog.LevelDebug
+	}
+	site.Log.Log(r.Context(), level, "an export was cut off", "error", err)
 	panic(http.ErrAbortHandler)
 }

@@ -17,7 +17,7 @@ type outboxCommand struct {
 }
 
 type outboxImportCommand struct {
-	File string `arg:"" help:"A file outbox.db.damaged-... or set-aside.jsonl of OUTBOX_DIR." type:"existingfile"`
+	File string `arg:"" help:"A file outbox.db.damaged-..., outbox.db.removed-... or set-aside.jsonl of OUTBOX_DIR." type:"existingfile"`
 }
 
 // Run imports the file and says what came of it. A file of which the record has all is

@@ -70,7 +70,12 @@ func (serveCommand) Run(s *settings) error {
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
-	ready := func(context.Context) error { return models.Ready() }
+	ready := func(context.Context) error {
+		if err := models.Ready(); err != nil {
+			return err //nolint:wrapcheck // it says all there is to say
+		}
+		return record.Ready() //nolint:wrapcheck // it says all there is to say
+	}
 
 	grpcServer := grpcserver.New(grpcserver.Options{
 		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes, Gate: who.Gate,

@@ -36,15 +36,18 @@ type asideCount struct {
 // Aside finds what is set aside in the folder.
 func (o *Outbox) Aside() (Aside, error) {
 	var out Aside
-	damaged, err := filepath.Glob(filepath.Join(o.folder, file+damagedMark+"*"))
-	if err != nil {
-		return Aside{}, fmt.Errorf("look for what is set aside: %w", err)
-	}
-	for _, path := range damaged {
-		if !strings.Contains(filepath.Base(path), importedMark) {
-			out.Files++
+	for _, mark := range []string{damagedMark, removedMark} {
+		files, err := filepath.Glob(filepath.Join(o.folder, file+mark+"*"))
+		if err != nil {
+			return Aside{}, fmt.Errorf("look for what is set aside: %w", err)
+		}
+		for _, path := range files {
+			if !strings.Contains(filepath.Base(path), importedMark) {
+				out.Files++
+			}
 		}
 	}
+	var err error
 	if out.Rows, err = o.aside.count(filepath.Join(o.folder, asideFile)); err != nil {
 		return Aside{}, fmt.Errorf("look for what is set aside: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -23,9 +24,9 @@ var (
 	ErrFull = errors.New("the outbox is full")
 	// ErrInUse says that another process has the folder.
 	ErrInUse = errors.New("another process has the outbox")
-	// ErrGone says that the file is not the one that was opened: what is put into that one
-	// would be gone with the process.
-	ErrGone = errors.New("its file was removed or replaced while it is in use: restart")
+	// ErrGone says that the file is not the one that was opened, or not as it was left: what
+	// is put into it would be gone.
+	ErrGone = errors.New("its file was removed, replaced or changed while it is in use")
 )
 
 const (
@@ -72,13 +73,14 @@ type Outbox struct {
 	rows     atomic.Int64
 	bytes    atomic.Int64
 	aside    asideCount
+	gone     gone
 }
 
 // Open opens the outbox of a folder, whose values may take so many bytes, with what
 // a predecessor left in it. A file that does not read is set aside under another
 // name and said in the log. ErrInUse: another process has it.
 func Open(folder string, maxBytes int64, log *slog.Logger) (*Outbox, error) {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := makeFolder(folder); err != nil {
 		return nil, fmt.Errorf("OUTBOX_DIR: %w", err)
 	}
 	path := filepath.Join(folder, file)
@@ -106,17 +108,22 @@ func Open(folder string, maxBytes int64, log *slog.Logger) (*Outbox, error) {
 	return box, nil
 }
 
-// Check returns ErrGone when the path leads to another file by now, or to none.
-func (o *Outbox) Check() error {
-	if now, err := os.Stat(filepath.Join(o.folder, file)); err != nil || !os.SameFile(now, o.opened) {
-		return fmt.Errorf("%s: %w", filepath.Join(o.folder, file), ErrGone)
+// makeFolder makes a folder. Of an absolute path that above it must be there: it may be a
+// volume that is not mounted.
+func makeFolder(folder string) error {
+	const owner = 0o700
+	if !filepath.IsAbs(folder) {
+		return os.MkdirAll(folder, owner) //nolint:wrapcheck // it names the folder
+	}
+	if err := os.Mkdir(folder, owner); !errors.Is(err, fs.ErrExist) {
+		return err //nolint:wrapcheck // it names the folder
 	}
 	return nil
 }
 
 // count finds how much is there.
 func (o *Outbox) count() error {
-	err := o.database.View(func(tx *bbolt.Tx) error {
+	err := o.view(func(tx *bbolt.Tx) error {
 		return tx.Bucket(rowsBucket).ForEach(func(_, value []byte) error {
 			o.rows.Add(1)
 			o.bytes.Add(int64(len(value)))
@@ -141,7 +148,7 @@ func (o *Outbox) Put(entries []Entry) (earlier map[ID][]byte, err error) {
 	}
 	earlier = map[ID][]byte{}
 	var rows, bytes int64
-	err = o.database.Update(func(tx *bbolt.Tx) error {
+	err = o.update(func(tx *bbolt.Tx) error {
 		for i := range entries {
 			e := &entries[i]
 			if there := find(tx, e); there != nil {
@@ -182,7 +189,7 @@ func (o *Outbox) Empty() bool { return o.rows.Load() == 0 }
 // Holds says whether it holds a row of one of the ids that may come again.
 func (o *Outbox) Holds(ids []ID) bool {
 	holds := false
-	_ = o.database.View(func(tx *bbolt.Tx) error { // a View fails only when it is closed
+	_ = o.view(func(tx *bbolt.Tx) error { // a View fails only when it is closed
 		for _, id := range ids {
 			holds = holds || tx.Bucket(idsBucket).Get(id[:]) != nil
 		}
@@ -206,7 +213,7 @@ func find(tx *bbolt.Tx, e *Entry) []byte {
 // Oldest returns up to so many entries, the oldest first.
 func (o *Outbox) Oldest(limit int) ([]Entry, error) {
 	var out []Entry
-	err := o.database.View(func(tx *bbolt.Tx) error {
+	err := o.view(func(tx *bbolt.Tx) error {
 		cursor := tx.Bucket(rowsBucket).Cursor()
 		for key, value := cursor.First(); key != nil && len(out) < limit; key, value = cursor.Next() {
 			e := Entry{Value: append([]byte{}, value...)}
@@ -239,7 +246,7 @@ func (o *Outbox) Delete(entries []Entry) error {
 
 func (o *Outbox) delete(entries []Entry) error {
 	var rows, bytes int64
-	err := o.database.Update(func(tx *bbolt.Tx) error {
+	err := o.update(func(tx *bbolt.Tx) error {
 		for i := range entries {
 			key := entries[i].key()
 			value := tx.Bucket(rowsBucket).Get(key)
@@ -289,7 +296,7 @@ func (o *Outbox) Stats() Stats {
 	if out.Rows == 0 {
 		return out
 	}
-	_ = o.database.View(func(tx *bbolt.Tx) error { // a View fails only when it is closed
+	_ = o.view(func(tx *bbolt.Tx) error { // a View fails only when it is closed
 		key, _ := tx.Bucket(rowsBucket).Cursor().First()
 		if key == nil {
 			// The last rows were deleted since they were counted.
@@ -304,7 +311,8 @@ func (o *Outbox) Stats() Stats {
 
 // Close closes it; what it holds stays for a successor.
 func (o *Outbox) Close() error {
-	if err := o.database.Close(); err != nil {
+	_ = o.Check() // or what a removed file holds would go with the process
+	if err := o.faulting(o.database.Close); err != nil {
 		return fmt.Errorf("close the outbox: %w", err)
 	}
 	return nil

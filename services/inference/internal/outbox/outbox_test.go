@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -216,9 +217,71 @@ func TestAFileThatIsRemovedIsNoticed(t *testing.T) {
 	if _, err := box.Put([]outbox.Entry{entry(2)}); !errors.Is(err, outbox.ErrGone) {
 		t.Errorf("replaced: got %v", err)
 	}
-	// What is in there is still to be had.
+	// What is in there is still to be had, from the process and from a file.
 	if got := values(t, box); got != "row 1" {
 		t.Errorf("got %s", got)
+	}
+	saved, err := filepath.Glob(filepath.Join(folder, "outbox.db.removed-*"))
+	if err != nil || len(saved) != 1 || !strings.Contains(fmt.Sprint(box.Check()), saved[0]) {
+		t.Fatalf("got %v, %v, and %v", saved, err, box.Check())
+	}
+	var values []string
+	if err := outbox.ReadAside(saved[0], func(value []byte) error { values = append(values, string(value)); return nil }); err != nil || !slices.Equal(values, []string{"row 1"}) {
+		t.Errorf("got %v, %v", values, err)
+	}
+	if aside, err := box.Aside(); err != nil || aside.Files != 1 {
+		t.Errorf("got %v, %v", aside, err)
+	}
+}
+
+// Where it cannot be written out, whoever would restart the process is told what that costs.
+func TestAFolderThatIsRemovedIsNoticed(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "outbox")
+	box := open(t, folder, large)
+	put(t, box, entry(1))
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	if err := box.Check(); !errors.Is(err, outbox.ErrGone) || !strings.Contains(err.Error(), "1 predictions are in this process alone") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// bbolt maps the file: pages that somebody takes away would end the process, and a file that
+// is copied over it would be written on as if nothing had happened.
+func TestAFileThatIsChangedInPlaceIsNoticed(t *testing.T) {
+	older, err := os.ReadFile(filepath.Join(func() string {
+		folder := t.TempDir()
+		box := open(t, folder, large)
+		put(t, box, entry(1))
+		if err := box.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return folder
+	}(), "outbox.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(path string) error{
+		"truncated":              func(path string) error { return os.Truncate(path, 4096) },
+		"emptied":                func(path string) error { return os.Truncate(path, 0) },
+		"copied over":            func(path string) error { return os.WriteFile(path, older, 0o600) },
+		"overwritten with zeros": func(path string) error { return os.WriteFile(path, make([]byte, len(older)), 0o600) },
+	} {
+		folder := t.TempDir()
+		box := open(t, folder, large)
+		for i := range 10 {
+			put(t, box, entry(i))
+		}
+		if err := change(filepath.Join(folder, "outbox.db")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := box.Put([]outbox.Entry{entry(20)}); !errors.Is(err, outbox.ErrGone) || !strings.Contains(err.Error(), "of its 10 predictions some may be lost") {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if err := box.Check(); !errors.Is(err, outbox.ErrGone) {
+			t.Errorf("%s, afterwards: got %v", name, err)
+		}
 	}
 }
 

@@ -195,6 +195,7 @@ func (f *forwarder) forward(entries []outbox.Entry) error {
 	switch {
 	case err == nil:
 		r.metrics.rows.WithLabelValues("forwarded").Add(float64(len(rows)))
+		r.refusing.Store(0)
 		r.metrics.countConflicts(rows, earlier)
 		r.unavailable.Store(false)
 		f.forwarded = good

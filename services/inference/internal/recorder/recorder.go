@@ -82,6 +82,7 @@ type Recorder struct {
 	// outbox at once, until the forwarder gets through. Never set without an outbox.
 	unavailable atomic.Bool
 	down        atomic.Bool  // the last commit failed
+	refusing    atomic.Int64 // when the last rows were refused, in nanoseconds; 0: rows were taken since
 	lastSingle  atomic.Int64 // when a single prediction came last, in nanoseconds
 	metrics     *metrics
 	// What is logged of an outage, which may last for days.
@@ -131,9 +132,26 @@ func newOutage() *telemetry.Repeated { return telemetry.NewRepeated(1, outageInt
 // error is what the caller gets.
 func (r *Recorder) Admit() error {
 	if r.unavailable.Load() && !r.options.Unrecorded && r.tooMuch() {
+		r.refusing.Store(time.Now().UnixNano())
 		return ErrUnavailable
 	}
 	return nil
+}
+
+// refusalCounts is about the usual time between two looks at a process.
+const refusalCounts = 10 * time.Second
+
+// Ready returns an error while predictions are refused because they can be put neither on
+// record nor into the outbox: other copies of the service may have room. After a while without
+// any it is tried again.
+func (r *Recorder) Ready() error {
+	if r.options.Outbox == nil || time.Since(time.Unix(0, r.refusing.Load())) > refusalCounts {
+		return nil // without an outbox only a call tells that persistence is back
+	}
+	if err := r.options.Outbox.Check(); err != nil {
+		return fmt.Errorf("%w, and the outbox takes none: %w", ErrUnavailable, err)
+	}
+	return ErrUnavailable
 }
 
 // tooMuch says whether the outbox is at its bounds.

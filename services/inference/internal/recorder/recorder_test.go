@@ -273,6 +273,9 @@ func TestFullOutboxRefusesWithATimeToTryAgain(t *testing.T) {
 				_, err = w.Record(t.Context(), []*futurisysv1.Prediction{prediction(n)})
 			}
 			unavailable(t, err)
+			if err := w.Ready(); !errors.Is(err, recorder.ErrUnavailable) {
+				t.Errorf("readiness: got %v", err)
+			}
 			kept := w.box.Stats().Rows
 			if kept == 0 {
 				t.Error("nothing was kept")
@@ -285,7 +288,7 @@ func TestFullOutboxRefusesWithATimeToTryAgain(t *testing.T) {
 			if len(w.ledger.rows) != int(kept) {
 				t.Errorf("%d of %d arrived", len(w.ledger.rows), kept)
 			}
-			eventually(t, "it admits again", func() bool { return w.Admit() == nil })
+			eventually(t, "it admits again", func() bool { return w.Admit() == nil && w.Ready() == nil })
 		})
 	}
 }

@@ -42,6 +42,7 @@ func (r *Recorder) send(calls []*call) error {
 		var earlier map[string]*futurisysv1.Prediction
 		if earlier, err = r.commit(ctx, rows, false, r.options.Timeout); err == nil {
 			r.metrics.rows.WithLabelValues("recorded").Add(float64(len(rows)))
+			r.refusing.Store(0)
 			for _, c := range calls {
 				c.settle(earlier, futurisysv1.Recording_RECORDING_RECORDED)
 			}
@@ -183,6 +184,7 @@ func (r *Recorder) keep(calls []*call, rows []*futurisysv1.Prediction, err error
 		earlier, boxErr := r.put(rows)
 		if boxErr == nil {
 			r.metrics.rows.WithLabelValues("queued").Add(float64(len(rows)))
+			r.refusing.Store(0)
 			for _, c := range calls {
 				c.settle(earlier, futurisysv1.Recording_RECORDING_QUEUED)
 			}
@@ -198,6 +200,7 @@ func (r *Recorder) keep(calls []*call, rows []*futurisysv1.Prediction, err error
 		return
 	}
 	r.metrics.rows.WithLabelValues("refused").Add(float64(len(rows)))
+	r.refusing.Store(time.Now().UnixNano())
 	for _, c := range calls {
 		c.err = ErrUnavailable
 		if err != nil {

@@ -31,7 +31,9 @@ func (c copyCommand) Run(s *settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	if source.URL == target.URL || from.SameAs(to) {
+	if same, err := from.SameAs(ctx, to); err != nil {
+		return err //nolint:wrapcheck // it says what it was doing
+	} else if same {
 		return errors.New("--to: it is the database of DATABASE_URL")
 	}
 	if err := from.Alone(ctx); err != nil {

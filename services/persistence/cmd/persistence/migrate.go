@@ -48,7 +48,7 @@ func (c migrateCommand) Run(s *settings) (err error) {
 
 // down takes the schema back, if nothing is lost by it or that was asked for.
 func (c migrateCommand) down(ctx context.Context, rows *gormstore.Store) error {
-	if err := rows.Own(); err != nil {
+	if err := rows.Alone(ctx); err != nil {
 		return fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	schema, err := rows.Schema(ctx)

@@ -73,7 +73,7 @@ func (s *settings) connect(options gormstore.Options, log *slog.Logger) (*gormst
 	const interval = time.Second
 	for until := time.Now().Add(s.DatabaseConnectWait); ; time.Sleep(interval) {
 		rows, err := gormstore.Open(options)
-		if err == nil || !errors.Is(err, store.ErrUnavailable) || time.Now().After(until) {
+		if err == nil || !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrDamaged) || time.Now().After(until) {
 			return rows, err //nolint:wrapcheck // it names the key
 		}
 		log.Warn("the database does not answer yet", "error", err)

@@ -20,6 +20,9 @@ var (
 	// ErrUnavailable says that the database cannot do it now: it does not answer, is full,
 	// or is handing over. Trying again may help.
 	ErrUnavailable = errors.New("the database is unavailable")
+	// ErrDamaged says that pages of the database do not read: that comes with ErrUnavailable,
+	// and no wait mends it.
+	ErrDamaged = errors.New("the database is damaged")
 	// ErrTimeout says that the database gave a statement up that took too long.
 	ErrTimeout = errors.New("the database took too long")
 	// ErrRefused says that a row breaks a rule of the schema. Trying again is of no

@@ -192,7 +192,14 @@ func Restore(ctx context.Context, backup, databaseURL string) (predictions int64
 	if err := (&Store{file: there}).Own(); err != nil {
 		return 0, "", fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	partial := there.path + ".partial"
+	made, err := os.CreateTemp(filepath.Dir(there.path), filepath.Base(there.path)+".*.partial")
+	if err != nil {
+		return 0, "", err //nolint:wrapcheck // it names the path
+	}
+	partial := made.Name() // a name of its own: another one might be the backup's
+	if err := made.Close(); err != nil {
+		return 0, "", err //nolint:wrapcheck // it names the path
+	}
 	defer func() { err = errors.Join(err, removeDatabase(partial)) }()
 	if err := copyDatabase(backup, partial); err != nil {
 		return 0, "", fmt.Errorf("copy the backup: %w", err)

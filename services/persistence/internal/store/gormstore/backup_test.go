@@ -300,3 +300,24 @@ func TestTwoBackupsToOnePath(t *testing.T) {
 		t.Errorf("%v is left, %v", left, err)
 	}
 }
+
+// A backup may have any name: also that of a file which a restore would make on its way.
+func TestABackupWithTheNameOfAPartIsLeftAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f.db")
+	rows := openMigrated(t, "sqlite:"+path)
+	if err := record(t, rows); err != nil {
+		t.Fatal(err)
+	}
+	backup := path + ".partial"
+	if _, err := rows.Backup(t.Context(), backup); err != nil {
+		t.Fatal(err)
+	}
+	if err := rows.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got, _, err := gormstore.Restore(t.Context(), backup, "sqlite:"+path); err != nil || got != 1 {
+			t.Fatalf("got %d, %v", got, err)
+		}
+	}
+}

@@ -60,6 +60,8 @@ func classify(translated, err error) error {
 	case isPooled(err): // it was not when the connection was opened
 		return fmt.Errorf("%w: a pooler in transaction mode stands before the database: restart, "+
 			"or add default_query_exec_mode=cache_describe to DATABASE_URL: %w", store.ErrUnavailable, translated)
+	case class == classDamaged:
+		return fmt.Errorf("%w: %w: %w", store.ErrUnavailable, store.ErrDamaged, translated)
 	case slices.Contains(away, class):
 		return fmt.Errorf("%w (%s): %w", store.ErrUnavailable, class, translated)
 	case class == classTimeout:
@@ -92,6 +94,7 @@ const (
 	classConnections class = "too_many_connections"
 	classDiskFull    class = "disk_full"
 	classIO          class = "io"
+	classDamaged     class = "damaged"   // pages or indexes that do not read
 	classResources   class = "resources" // memory, or the like
 	classShutdown    class = "shutdown"  // it starts, stops or hands over
 	classReadOnly    class = "read_only"
@@ -108,7 +111,7 @@ func classes() []class {
 
 // away are those of which it is no use to say more to a caller than to try again.
 var away = []class{
-	classConnection, classConnections, classDiskFull, classIO, classResources, classShutdown, classReadOnly, classLock, classConflict,
+	classConnection, classConnections, classDiskFull, classIO, classDamaged, classResources, classShutdown, classReadOnly, classLock, classConflict,
 }
 
 // classOf is the class of an error; "": it is none of the database's.
@@ -152,6 +155,7 @@ const tooManyConnections = "53300"
 func postgresClass(code string) class {
 	if known, ok := map[string]class{
 		tooManyConnections: classConnections, "53100": classDiskFull, "57014": classTimeout, "55P03": classLock, "25006": classReadOnly,
+		"XX001": classDamaged, "XX002": classDamaged,
 	}[code]; ok {
 		return known
 	}
@@ -167,7 +171,7 @@ func postgresClass(code string) class {
 // sqliteClass is the class of a primary result code.
 func sqliteClass(code int) class {
 	if known, ok := map[int]class{
-		5: classLock, 6: classLock, 8: classReadOnly, 10: classIO, 13: classDiskFull, 14: classIO, 19: classRefused,
+		5: classLock, 6: classLock, 8: classReadOnly, 10: classIO, 11: classDamaged, 13: classDiskFull, 14: classIO, 19: classRefused, 26: classDamaged,
 	}[code]; ok {
 		return known
 	}

@@ -1,6 +1,7 @@
 package gormstore_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func TestPathsThatAreNoDatabaseAreSaid(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v", name, err)
 		}
-		if errors.Is(err, store.ErrUnavailable) {
+		if errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrDamaged) {
 			t.Errorf("%s: it is waited for: %v", name, err)
 		}
 	}
@@ -414,4 +415,77 @@ func TestFewConnectionsAreShared(t *testing.T) {
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
 		t.Errorf("the metrics: %v, %v", problems, err)
 	}
+}
+
+// What is locked, damaged or missing shows in the rows that are not recorded, and in nothing
+// else that is tried.
+func TestRowsThatAreNotRecordedAreNotReady(t *testing.T) {
+	for name, broken := range map[string]struct {
+		class         string
+		breaks, mends string
+	}{
+		"a missing table":  {"other", "ALTER TABLE predictions RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO predictions"},
+		"a missing column": {"other", "ALTER TABLE predictions RENAME COLUMN request_id TO elsewhere", "ALTER TABLE predictions RENAME COLUMN elsewhere TO request_id"},
+	} {
+		for dialect, url := range urls(t) {
+			t.Run(name+" of "+dialect, func(t *testing.T) {
+				rows, registry := openWith(t, gormstore.Options{URL: url})
+				if err := errors.Join(rows.Migrate(t.Context()), rows.Ping(t.Context()), record(t, rows)); err != nil {
+					t.Fatal(err)
+				}
+				rows.Execute(t, broken.breaks)
+				if err := rows.Ping(t.Context()); err != nil {
+					t.Fatalf("nothing has shown yet: %v", err)
+				}
+				failed := record(t, rows)
+				if err := rows.Ping(t.Context()); failed == nil || err == nil || !strings.Contains(err.Error(), "the last predictions were not recorded") {
+					t.Errorf("after %v: got %v", failed, err)
+				}
+				counted(t, registry, broken.class)
+				rows.Execute(t, broken.mends)
+				if err := errors.Join(record(t, rows), rows.Ping(t.Context())); err != nil {
+					t.Errorf("when it is mended: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// Pages that do not read are no fault of the program: what comes is kept elsewhere.
+func TestADamagedFileIsUnavailable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f.db")
+	rows, _ := openWith(t, gormstore.Options{URL: "sqlite:" + path})
+	if err := rows.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		if err := record(t, rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows.Execute(t, "PRAGMA wal_checkpoint(TRUNCATE)")
+	if err := rows.Close(); err != nil {
+		t.Fatal(err)
+	}
+	damagedRows, registry := openWith(t, gormstore.Options{URL: "sqlite:" + path})
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const pages = 4 * 4096 // with the schema
+	damaged, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = damaged.WriteAt(bytes.Repeat([]byte{0xa5}, int(info.Size())-pages), pages)
+	if err := errors.Join(err, damaged.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := record(t, damagedRows); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	if err := damagedRows.Ping(t.Context()); err == nil {
+		t.Error("it is ready")
+	}
+	counted(t, registry, "damaged")
 }

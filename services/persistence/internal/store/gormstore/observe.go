@@ -23,6 +23,8 @@ type observer struct {
 	// unwritable says that the last row was refused for want of room, or of the right.
 	unwritable atomic.Bool
 	room       room
+	// failure is why the last predictions were not recorded; nil: they were.
+	failure atomic.Pointer[failure]
 	// sessions is the number of the sessions that are good: see sessionsEnd.
 	sessions atomic.Int64
 }
@@ -104,6 +106,34 @@ func (o *observer) reuse(_ context.Context, connection *pgx.Conn) error {
 	}
 	return nil
 }
+
+// failure is what went wrong, and when.
+type failure struct {
+	err error
+	at  time.Time
+}
+
+// recorded notes what came of recording predictions.
+func (o *observer) recorded(err error) {
+	switch class := classOf(err); {
+	case err == nil:
+		o.failure.Store(nil)
+	case class == classLock, class == classTimeout, class == classDamaged, class == classOther, errors.Is(err, context.DeadlineExceeded):
+		o.failure.Store(&failure{err, time.Now()})
+	}
+}
+
+// lastFailure is why predictions are not recorded, where nothing else that is tried shows it: a
+// table is locked, damaged or missing. After a while it counts no more, so that it is tried.
+func (o *observer) lastFailure() error {
+	if last := o.failure.Load(); last != nil && time.Since(last.at) < failureCounts {
+		return fmt.Errorf("the last predictions were not recorded: %w", last.err)
+	}
+	return nil
+}
+
+// failureCounts is about the usual time between two looks at a process.
+const failureCounts = 10 * time.Second
 
 // writable says whether rows can be written, as far as is known.
 func (o *observer) writable() bool { return !o.unwritable.Load() }

@@ -3,9 +3,12 @@ package gormstore
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
+
+	"gorm.io/gorm"
 )
 
 // ServerName is the Name of the connections of a process that serves a database.
@@ -60,7 +63,30 @@ func (s *Store) Foreign(ctx context.Context) error {
 	return nil
 }
 
-// SameAs says whether two SQLite databases are one file.
-func (s *Store) SameAs(other *Store) bool {
-	return s.file != nil && other.file != nil && os.SameFile(s.file.opened, other.file.opened)
+// SameAs says whether two stores are of one database, by whatever names.
+func (s *Store) SameAs(ctx context.Context, other *Store) (same bool, err error) {
+	if s.dialect != other.dialect {
+		return false, nil
+	}
+	if s.dialect == SQLite {
+		return os.SameFile(s.file.opened, other.file.opened), nil
+	}
+	// An advisory lock is its database's: of one database the other session does not get it.
+	const lock = "SELECT pg_try_advisory_xact_lock(?)"
+	key := rand.Int64()
+	err = s.record.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		var locked, lockedToo bool
+		if err := scan(tx.Raw(lock, key), &locked); err != nil {
+			return err
+		}
+		if err := scan(other.record.WithContext(ctx).Raw(lock, key), &lockedToo); err != nil {
+			return err
+		}
+		same = !lockedToo
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("look whether they are one database: %w", err)
+	}
+	return same, nil
 }

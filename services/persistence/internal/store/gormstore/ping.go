@@ -19,6 +19,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.file.check(); err != nil {
 		return err
 	}
+	if err := s.seen.lastFailure(); err != nil {
+		return err
+	}
 	if s.seen.writable() {
 		return s.answers(ctx)
 	}

@@ -15,6 +15,12 @@ import (
 
 // RecordPredictions adds predictions; see store.Predictions.
 func (s *Store) RecordPredictions(ctx context.Context, predictions []store.Prediction, answered bool) (*store.Recorded, error) {
+	out, err := s.recordPredictions(ctx, predictions, answered)
+	s.seen.recorded(err)
+	return out, err
+}
+
+func (s *Store) recordPredictions(ctx context.Context, predictions []store.Prediction, answered bool) (*store.Recorded, error) {
 	rows := make([]predictionRow, len(predictions))
 	for i := range predictions {
 		row, err := predictionToRow(&predictions[i])

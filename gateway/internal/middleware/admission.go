@@ -23,6 +23,8 @@ const (
 	// exportPart is which part of the requests there may be of answers without bounds, which
 	// are taken for as long as their readers like.
 	exportPart = 16
+	// endTime is how long a request that was told to end may take.
+	endTime = 100 * time.Millisecond
 )
 
 // Admission refuses requests beyond so many at once, and large bodies beyond bodyBytes. A
@@ -30,7 +32,7 @@ const (
 // place among those that are served. Probes are answered also at the limit.
 func Admission(registry prometheus.Registerer, limit int, fail Fail) Middleware {
 	requests := inflight.New(int64(limit))
-	receiving := inflight.NewReceiving(min(maxReceiving, max(limit/2, 1)), bodyBytes) //nolint:mnd // large ones take at most half of the places
+	receiving := inflight.NewReceiving(maxReceiving, bodyBytes)
 	exports := inflight.New(int64(max(limit/exportPart, 1)))
 	inflight.Register(registry, map[string]*inflight.Limit{"requests": requests, "exports": exports})
 	inflight.RegisterReceiving(registry, map[string]*inflight.Receiving{"bodies": receiving})
@@ -59,6 +61,9 @@ func Admission(registry prometheus.Registerer, limit int, fail Fail) Middleware 
 				places = exports
 			}
 			release, err := places.Acquire(1)
+			if err != nil && receiving.EndSlowest() { // a large body has a place while it comes
+				release, err = places.AcquireWithin(r.Context(), endTime, 1)
+			}
 			if err != nil {
 				refuse(err)
 				return

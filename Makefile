@@ -29,6 +29,10 @@ build: ## Build the three programs into bin/
 	@CGO_ENABLED=0 go build -o bin/persistence ./services/persistence/cmd/persistence
 	@CGO_ENABLED=0 go build -o bin/gateway ./gateway/cmd/gateway
 
+.PHONY: certs
+certs: bin/dev ## Make a certificate of each program, for one machine or one network of containers, in CERTS (var/certs)
+	@bin/dev certs $(or $(CERTS),var/certs)
+
 .PHONY: bin/dev
 bin/dev:
 	@GOWORK=off go build -C scripts/dev -o ../../bin/dev .

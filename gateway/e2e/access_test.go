@@ -31,10 +31,19 @@ type guarded struct {
 	*stack
 
 	keysFile string
+	settings []string
 	keys     map[access.Role]string
 }
 
 func startGuarded(t *testing.T) *guarded {
+	t.Helper()
+	g := newGuarded(t)
+	g.stack = start(t, options{database: sqliteURL(t), environment: g.settings})
+	return g
+}
+
+// newGuarded makes what a stack needs whose callers must be known.
+func newGuarded(t *testing.T) *guarded {
 	t.Helper()
 	g := &guarded{keysFile: filepath.Join(t.TempDir(), "keys.json"), keys: map[access.Role]string{}}
 	for _, role := range access.Roles() {
@@ -44,7 +53,7 @@ func startGuarded(t *testing.T) *guarded {
 	if err := os.WriteFile(service, []byte(g.keys[access.Service]+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g.stack = start(t, options{database: sqliteURL(t), environment: []string{"AUTH=on", "KEYS_FILE=" + g.keysFile, "SERVICE_KEY_FILE=" + service}})
+	g.settings = []string{"AUTH=on", "KEYS_FILE=" + g.keysFile, "SERVICE_KEY_FILE=" + service}
 	return g
 }
 

@@ -29,7 +29,11 @@ func TestEachEnvironmentRuns(t *testing.T) {
 	} {
 		t.Run(environment, func(t *testing.T) {
 			ports := freePorts(t, 6)
-			s := &stack{t: t, web: "http://" + ports[0]}
+			scheme := "http://"
+			if environment == "prod" {
+				scheme = "https://"
+			}
+			s := &stack{t: t, web: scheme + ports[0]}
 			own := []string{
 				"GATEWAY_HTTP_ADDR=" + ports[0], "GATEWAY_ADMIN_ADDR=" + ports[1], "INFERENCE_GRPC_ADDR=" + ports[2],
 				"INFERENCE_ADMIN_ADDR=" + ports[3], "INFERENCE_TARGET=" + ports[2], "PERSISTENCE_GRPC_ADDR=" + ports[4],
@@ -40,8 +44,16 @@ func TestEachEnvironmentRuns(t *testing.T) {
 			}
 			// What is exported and what .env says, the one over the other.
 			dotenv := "ENVIRONMENT=prod\nPOSTGRES_PASSWORD=x\nLOG_FORMAT=json\n"
-			log := runner(t, dotenv, append(own, "ENVIRONMENT="+environment)...)
+			log, folder := runner(t, dotenv, append(own, "ENVIRONMENT="+environment)...)
 			s.eventually(environment+" is ready", func() bool { return strings.Contains(log.String(), "ready ("+environment+")") })
+			if environment == "prod" {
+				s.https = trusting(t, filepath.Join(folder, "var/access"), "")
+				key, err := os.ReadFile(filepath.Join(folder, "var/access/analyst.key"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.key = strings.TrimSpace(string(key))
+			}
 			s.call(http.MethodPost, "/v1/models/attrition:predict", `{"profile": `+exampleJSON(t, s)+`}`).into(t, &futurisysv1.Prediction{})
 			if got := s.call(http.MethodPost, "/v1/models/attrition:predictEmployees", test.predict); got.code != test.code {
 				t.Errorf("employees: got %d %s", got.code, got.body)
@@ -57,9 +69,9 @@ func TestEachEnvironmentRuns(t *testing.T) {
 }
 
 // runner runs what `make run` runs, in a folder like the repository with this .env.
-func runner(t *testing.T, dotenv string, environment ...string) *logBuffer {
+func runner(t *testing.T, dotenv string, environment ...string) (log *logBuffer, folder string) {
 	t.Helper()
-	folder := t.TempDir()
+	folder = t.TempDir()
 	for name, target := range map[string]string{"bin": binaries, "deploy": absolute(t, "deploy"), "scripts": absolute(t, "scripts")} {
 		if err := os.Symlink(target, filepath.Join(folder, name)); err != nil {
 			t.Fatal(err)
@@ -71,7 +83,7 @@ func runner(t *testing.T, dotenv string, environment ...string) *logBuffer {
 	command := exec.CommandContext(context.Background(), filepath.Join(binaries, "dev"))
 	command.Dir = folder
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "ONNXRUNTIME_LIB=" + library}, environment...)
-	log := &logBuffer{}
+	log = &logBuffer{}
 	command.Stdout, command.Stderr = log, log
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
@@ -85,7 +97,7 @@ func runner(t *testing.T, dotenv string, environment ...string) *logBuffer {
 			t.Logf("log:\n%s", log)
 		}
 	})
-	return log
+	return log, folder
 }
 
 // kill kills the process of a program that has this in its environment.

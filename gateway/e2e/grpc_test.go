@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 
@@ -71,18 +72,19 @@ func TestGRPCCallers(t *testing.T) {
 // grpcurl and Postman find the services by reflection; prod does not offer it.
 func TestReflectionIsThereOutsideProd(t *testing.T) {
 	s := start(t, options{environment: []string{"ENVIRONMENT=demo"}})
-	if !slices.Contains(reflected(t, s.grpc), "futurisys.v1.PredictionService") {
+	if !slices.Contains(reflected(t, s.grpc, insecure.NewCredentials()), "futurisys.v1.PredictionService") {
 		t.Error("the demo must offer reflection")
 	}
-	s = start(t, options{environment: []string{"ENVIRONMENT=prod", "PERSISTENCE_TARGET="}})
-	if services := reflected(t, s.grpc); len(services) != 0 {
+	settings, folder := newGuarded(t).prodSettings(t)
+	s = start(t, options{environment: append(settings, "PERSISTENCE_TARGET=")})
+	if services := reflected(t, s.grpc, credentials.NewTLS(trusting(t, folder, "gateway"))); len(services) != 0 {
 		t.Errorf("prod must not offer reflection, got %v", services)
 	}
 }
 
-func reflected(t *testing.T, address string) []string {
+func reflected(t *testing.T, address string, encrypted credentials.TransportCredentials) []string {
 	t.Helper()
-	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(encrypted))
 	if err != nil {
 		t.Fatal(err)
 	}

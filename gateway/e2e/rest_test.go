@@ -57,7 +57,15 @@ func (s *stack) send(method, path, contentType string, body io.Reader) answer {
 
 func (s *stack) do(request *http.Request) answer {
 	s.t.Helper()
-	response, err := http.DefaultClient.Do(request)
+	if s.key != "" && request.Header.Get("Authorization") == "" {
+		request.Header.Set("Authorization", "Bearer "+s.key)
+	}
+	client := http.DefaultClient
+	if s.https != nil {
+		client = &http.Client{Transport: &http.Transport{TLSClientConfig: s.https}}
+		defer client.CloseIdleConnections()
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		s.t.Fatalf("%s %s: %v", request.Method, request.URL, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -70,9 +71,11 @@ func TestBadSettingsStopTheStart(t *testing.T) {
 // starts first.
 func TestProdServesOnlyAMigratedDatabase(t *testing.T) {
 	url := postgresURL(t)
+	g := newGuarded(t)
+	settings, _ := g.prodSettings(t)
 	run := func(arguments ...string) (string, error) {
 		command := exec.CommandContext(t.Context(), filepath.Join(binaries, "persistence"), arguments...)
-		command.Env = []string{"HOME=" + t.TempDir(), "ENVIRONMENT=prod", "DATABASE_URL=" + url}
+		command.Env = append(slices.Clone(settings), "HOME="+t.TempDir(), "DATABASE_URL="+url)
 		command.Dir = t.TempDir()
 		out, err := command.CombinedOutput()
 		return string(out), err
@@ -83,5 +86,5 @@ func TestProdServesOnlyAMigratedDatabase(t *testing.T) {
 	if out, err := run("migrate"); err != nil || !strings.Contains(out, "schema version 8 of 8") {
 		t.Errorf("got %v: %s", err, out)
 	}
-	start(t, options{database: url, environment: []string{"ENVIRONMENT=prod"}})
+	start(t, options{database: url, environment: settings})
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -37,13 +38,16 @@ type stack struct {
 	web         string // URL of the gateway
 	grpc        string // address of inference
 	memory      int64  // of each program; see options
+	https       *tls.Config
+	key         string // of calls of the gateway; "": none
 }
 
 // options say how a stack differs from the usual one.
 type options struct {
 	database    string // URL; empty: none, as in the demo
 	environment []string
-	memory      int64 // bytes that each program may have, where cgroups can be made; 0: all
+	memory      int64       // bytes that each program may have, where cgroups can be made; 0: all
+	https       *tls.Config // of callers of the gateway; nil: they speak HTTP
 }
 
 // start starts a stack and waits until it is ready. It is stopped, and its exit
@@ -64,7 +68,10 @@ func start(t *testing.T, o options) *stack {
 		s.persistence = s.launch("persistence", "http://"+ports[5])
 	}
 	s.inference = s.launch("inference", "http://"+ports[3])
-	s.gateway = s.launch("gateway", s.web)
+	s.gateway = s.launch("gateway", "http://"+ports[1])
+	if o.https != nil {
+		s.web, s.https = "https://"+ports[0], o.https
+	}
 	return s
 }
 

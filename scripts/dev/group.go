@@ -24,8 +24,9 @@ type group struct {
 	lines   sync.Mutex // one line at a time
 	members []*member
 	ended   chan *member
-	// environment is what the processes get besides ours.
+	// environment is what the processes get besides ours, and own what one gets by its name.
 	environment []string
+	own         map[string][]string
 }
 
 // member is one process.
@@ -47,7 +48,7 @@ func newGroup(out io.Writer, environment ...string) *group {
 // start starts a process; its lines are printed with its name before them.
 func (g *group) start(name, path string, args ...string) error {
 	m := &member{name: name, path: path, args: args, started: time.Now(), command: exec.Command(path, args...), done: make(chan struct{})}
-	m.command.Env = append(os.Environ(), g.environment...)
+	m.command.Env = slices.Concat(os.Environ(), g.environment, g.own[name])
 	// A group of its own: Ctrl-C reaches only us, and we stop all in order.
 	m.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	reader, writer := io.Pipe()

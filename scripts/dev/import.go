@@ -11,12 +11,15 @@ import (
 	"os"
 )
 
+// importer is who imports, at a URL, with a key where one is needed.
+type importer struct{ web, key string }
+
 // importHeldOut puts the held-out employees on record when there is nobody yet.
-func importHeldOut(ctx context.Context, web, path string) error {
+func (i importer) importHeldOut(ctx context.Context, path string) error {
 	var list struct {
 		TotalSize int `json:"totalSize"`
 	}
-	if err := call(ctx, http.MethodGet, web+"/v1/employees?pageSize=1", "", nil, &list); err != nil {
+	if err := i.call(ctx, http.MethodGet, "/v1/employees?pageSize=1", "", nil, &list); err != nil {
 		return fmt.Errorf("count the employees: %w", err)
 	}
 	if list.TotalSize > 0 {
@@ -31,7 +34,7 @@ func importHeldOut(ctx context.Context, web, path string) error {
 	var report struct {
 		CreatedCount int `json:"createdCount"`
 	}
-	if err := call(ctx, http.MethodPost, web+"/v1/employees:import", kind, form, &report); err != nil {
+	if err := i.call(ctx, http.MethodPost, "/v1/employees:import", kind, form, &report); err != nil {
 		return fmt.Errorf("import the held-out employees: %w", err)
 	}
 	sayf("%d employees imported", report.CreatedCount)
@@ -60,10 +63,14 @@ func upload(part, path string) (body io.Reader, contentType string, err error) {
 }
 
 // call makes a request and reads the JSON answer.
-func call(ctx context.Context, method, url, contentType string, body io.Reader, answer any) error {
+func (i importer) call(ctx context.Context, method, path, contentType string, body io.Reader, answer any) error {
+	url := i.web + path
 	request, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", method, url, err)
+	}
+	if i.key != "" {
+		request.Header.Set("Authorization", "Bearer "+i.key)
 	}
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)

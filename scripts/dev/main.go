@@ -21,6 +21,13 @@ import (
 const readyTimeout = time.Minute
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == "certs" { //nolint:mnd // and where to
+		if err := makeCertificates(os.Args[2]); err != nil {
+			sayf("%s", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx)
 	if ctx.Err() != nil {
@@ -52,16 +59,22 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	web := "http://" + settings.get("GATEWAY_HTTP_ADDR", "127.0.0.1:8080")
 	group := newGroup(os.Stdout, "ONNXRUNTIME_LIB="+library)
 	defer group.stop()
+	key := ""
+	if settings.secured() {
+		if group.own, key, err = settings.secure(ctx, root, filepath.Join(root, "var/access")); err != nil {
+			return err
+		}
+	}
+	web := settings.web()
 	if settings.environment() == "prod" {
 		// In prod the schema is not the business of whichever copy starts first.
 		if err := group.once(ctx, "migrate", filepath.Join(root, "bin/persistence"), "migrate"); err != nil {
 			return err
 		}
 	}
-	for _, s := range services(settings, web) {
+	for _, s := range services(settings) {
 		if err := group.start(s.name, filepath.Join(root, "bin", s.name)); err != nil {
 			return err
 		}
@@ -70,7 +83,7 @@ func run(ctx context.Context) error {
 		}
 	}
 	if settings.environment() == "dev" {
-		if err := importHeldOut(ctx, web, filepath.Join(root, "scripts/training/data/X_test.csv")); err != nil {
+		if err := (importer{web, key}).importHeldOut(ctx, filepath.Join(root, "scripts/training/data/X_test.csv")); err != nil {
 			return err
 		}
 	}
@@ -79,11 +92,11 @@ func run(ctx context.Context) error {
 }
 
 // services are those of the environment, in the order of their needs.
-func services(settings settings, web string) []service {
+func services(settings settings) []service {
 	all := []service{
 		{"persistence", "http://" + settings.get("PERSISTENCE_ADMIN_ADDR", "127.0.0.1:9092") + "/readyz"},
 		{"inference", "http://" + settings.get("INFERENCE_ADMIN_ADDR", "127.0.0.1:9091") + "/readyz"},
-		{"gateway", web + "/readyz"},
+		{"gateway", "http://" + settings.get("GATEWAY_ADMIN_ADDR", "127.0.0.1:9090") + "/readyz"},
 	}
 	if settings.environment() == "demo" {
 		return all[1:] // no database

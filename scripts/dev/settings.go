@@ -40,6 +40,15 @@ func (s settings) get(key, standard string) string {
 
 func (s settings) environment() string { return s.get("ENVIRONMENT", "dev") }
 
+// web is the URL of the gateway.
+func (s settings) web() string {
+	scheme := "http://"
+	if s.get("GATEWAY_TLS_CERT_FILE", "") != "" || s.needsHTTPS() {
+		scheme = "https://"
+	}
+	return scheme + s.get("GATEWAY_HTTP_ADDR", "127.0.0.1:8080")
+}
+
 // runtime is the path of ONNX Runtime's library, which is fetched where nobody names it.
 func (s settings) runtime(ctx context.Context, root string) (string, error) {
 	if named := s.get("ONNXRUNTIME_LIB", ""); named != "" {

@@ -79,7 +79,8 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, gat
 			return table.Find(r)
 		}),
 		middleware.RequestID,
-		middleware.Headers,
+		middleware.Headers(s.encrypted()),
+		middleware.Proxies(s.GatewayTrustedProxies),
 		middleware.Metrics(metrics),
 		middleware.Access(log, s.AccessLog),
 		middleware.Guard(log, fail),

@@ -31,7 +31,7 @@ func serve(t *testing.T, name string) *service {
 	grpc_health_v1.RegisterHealthServer(s.server, s.health)
 	go func() { _ = s.server.Serve(listener) }()
 	t.Cleanup(s.server.Stop)
-	connection, err := grpcclient.New(name, listener.Addr().String(), "", nil)
+	connection, err := grpcclient.New(name, listener.Addr().String(), grpcclient.Identity{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,12 +2,18 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
 	"github.com/futurisys/futurisys/services/platform/buildinfo"
+	"github.com/futurisys/futurisys/services/platform/certs"
+	"github.com/futurisys/futurisys/services/platform/config"
 	"github.com/futurisys/futurisys/services/platform/grpcclient"
 	"github.com/futurisys/futurisys/services/platform/lifecycle"
 	"github.com/futurisys/futurisys/services/platform/readiness"
@@ -21,11 +27,19 @@ func (serveCommand) Run(s *settings) error {
 	log := telemetry.NewLogger(os.Stderr, "gateway", s.LogLevel, s.LogFormat)
 	metrics := telemetry.NewRegistry()
 
-	who, err := s.Access.Open()
-	if err != nil {
-		return err //nolint:wrapcheck // it names the key
+	if err := s.CheckProd(); err != nil {
+		return err //nolint:wrapcheck // it names the keys
 	}
-	inference, err := grpcclient.New("inference", s.InferenceTarget, who.Own, metrics)
+	if s.Environment == config.Prod && !s.encrypted() {
+		return errors.New("GATEWAY_TLS_CERT_FILE: prod needs HTTPS, or GATEWAY_TRUSTED_PROXIES where a proxy in front speaks it")
+	}
+	who, err := s.Secure()
+	if err != nil {
+		return err //nolint:wrapcheck // it names the keys
+	}
+	defer who.Certificates.Close()
+	own := grpcclient.Identity{Credential: who.Own, Certificates: who.Certificates}
+	inference, err := grpcclient.New("inference", s.InferenceTarget, own, metrics)
 	if err != nil {
 		return fmt.Errorf("INFERENCE_TARGET: %w", err)
 	}
@@ -33,7 +47,7 @@ func (serveCommand) Run(s *settings) error {
 	peers := []peer{{"inference", inference}}
 	var persistence *grpc.ClientConn
 	if s.HasDatabase(s.PersistenceTarget) {
-		if persistence, err = grpcclient.New("persistence", s.PersistenceTarget, who.Own, metrics); err != nil {
+		if persistence, err = grpcclient.New("persistence", s.PersistenceTarget, own, metrics); err != nil {
 			return fmt.Errorf("PERSISTENCE_TARGET: %w", err)
 		}
 		defer persistence.Close()
@@ -46,10 +60,11 @@ func (serveCommand) Run(s *settings) error {
 	if err != nil {
 		return err
 	}
-	httpListener, err := lifecycle.Listen("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr, metrics)
+	httpListener, end, err := s.listen(metrics)
 	if err != nil {
-		return err //nolint:wrapcheck // it names the key
+		return err
 	}
+	defer end()
 	adminListener, err := lifecycle.Listen("GATEWAY_ADMIN_ADDR", s.GatewayAdminAddr, metrics)
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
@@ -63,6 +78,23 @@ func (serveCommand) Run(s *settings) error {
 	group.AddLoop(func(ctx context.Context) { who.Gate.Run(ctx, log) })
 	log.Info("serving", "http", s.GatewayHTTPAddr, "admin", s.GatewayAdminAddr, "version", buildinfo.Version())
 	return group.Run() //nolint:wrapcheck // it says what it was doing
+}
+
+// listen listens for callers, by HTTPS where a certificate is set. end ends the following of
+// its files.
+func (s *settings) listen(metrics prometheus.Registerer) (listener net.Listener, end func(), err error) {
+	plain, err := lifecycle.Listen("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr, metrics)
+	if err != nil {
+		return nil, nil, err //nolint:wrapcheck // it names the key
+	}
+	if s.GatewayTLSCertFile == "" {
+		return plain, func() {}, nil
+	}
+	certificate, err := certs.OpenPair("GATEWAY_TLS_CERT_FILE, GATEWAY_TLS_KEY_FILE", s.GatewayTLSCertFile, s.GatewayTLSKeyFile)
+	if err != nil {
+		return nil, nil, err //nolint:wrapcheck // it names the keys
+	}
+	return tls.NewListener(plain, certificate.HTTP()), certificate.Close, nil
 }
 
 // softMemory is what Go tries to keep within: an answer of 10,000 explained rows is 150 MB

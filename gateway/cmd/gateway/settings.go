@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/futurisys/futurisys/services/platform/config"
@@ -13,6 +15,9 @@ type settings struct {
 
 	GatewayHTTPAddr       string        `name:"gateway-http-addr" env:"GATEWAY_HTTP_ADDR" default:"127.0.0.1:8080" help:"Address of REST, the dashboard and the documentation."`
 	GatewayAllowedHosts   []string      `env:"GATEWAY_ALLOWED_HOSTS" help:"Names by which browsers and programs reach REST and the dashboard, separated by commas. Empty: names of this machine where it listens on loopback, else all."`
+	GatewayTLSCertFile    string        `name:"gateway-tls-cert-file" env:"GATEWAY_TLS_CERT_FILE" help:"The certificate of REST and the dashboard, which then speak HTTPS: a PEM file, read again when it changes."`
+	GatewayTLSKeyFile     string        `name:"gateway-tls-key-file" env:"GATEWAY_TLS_KEY_FILE" help:"The key of GATEWAY_TLS_CERT_FILE."`
+	GatewayTrustedProxies []string      `env:"GATEWAY_TRUSTED_PROXIES" help:"Addresses (10.0.0.0/8) of proxies in front that speak HTTPS with callers, separated by commas. Nobody else is answered, and what they say of the caller's address is believed."`
 	GatewayAdminAddr      string        `env:"GATEWAY_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of health, metrics and pprof."`
 	GatewayRequestTimeout time.Duration `env:"GATEWAY_REQUEST_TIMEOUT" default:"30s" help:"How long a request may take; imports and batches ten times as long."`
 	AccessLog             bool          `env:"ACCESS_LOG" default:"true" negatable:"" help:"Log a line about each request. About what fails through no fault of the caller there is one in any case."`
@@ -36,7 +41,26 @@ func (s *settings) Validate() error {
 		s.CheckCommon(),
 		config.Bound("GATEWAY_REQUEST_TIMEOUT", s.GatewayRequestTimeout, time.Second, 10*time.Minute),
 		config.CheckHosts("GATEWAY_ALLOWED_HOSTS", s.GatewayAllowedHosts),
-		s.CheckBind("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr),
-		s.CheckBind("GATEWAY_ADMIN_ADDR", s.GatewayAdminAddr),
+		s.checkEncryption(),
+		s.CheckBind("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr, s.encrypted()),
+		s.CheckBind("GATEWAY_ADMIN_ADDR", s.GatewayAdminAddr, false),
 	)
+}
+
+// encrypted says whether callers speak HTTPS, with this process or a proxy.
+func (s *settings) encrypted() bool {
+	return s.GatewayTLSCertFile != "" || len(s.GatewayTrustedProxies) > 0
+}
+
+// checkEncryption refuses what cannot be meant about it.
+func (s *settings) checkEncryption() error {
+	if (s.GatewayTLSCertFile == "") != (s.GatewayTLSKeyFile == "") {
+		return errors.New("GATEWAY_TLS_CERT_FILE, GATEWAY_TLS_KEY_FILE: both are needed, or none")
+	}
+	for _, proxy := range s.GatewayTrustedProxies {
+		if _, err := netip.ParsePrefix(proxy); err != nil {
+			return fmt.Errorf("GATEWAY_TRUSTED_PROXIES: %q is no range of addresses, such as 10.0.0.0/8", proxy)
+		}
+	}
+	return nil
 }

@@ -233,7 +233,7 @@ func TestFirstMiddlewareSeesARequestFirst(t *testing.T) {
 			})
 		}
 	}
-	handler := middleware.Chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), note("a"), note("b"), middleware.Headers)
+	handler := middleware.Chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), note("a"), note("b"), middleware.Headers(false))
 	got := serve(t, handler, http.MethodGet, "/", "", "")
 	if strings.Join(order, "") != "ab" || got.Header().Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("got %v, %v", order, got.Header())

@@ -20,6 +20,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/futurisys/futurisys/services/platform/access"
+	"github.com/futurisys/futurisys/services/platform/certs"
 )
 
 // Environments that settings differ in; the third is dev.
@@ -37,6 +38,7 @@ type Common struct {
 	ShutdownDelay     time.Duration   `env:"SHUTDOWN_DELAY" default:"0s" help:"How long requests are still taken after a signal, for balancers to hear that no more should come; 5s in a cluster."`
 	ConfigFile        string          `env:"CONFIG_FILE" help:"A file of KEY=value lines; outside prod .env is read if it is there."`
 	Access            access.Settings `embed:""`
+	TLS               certs.Settings  `embed:""`
 	AllowInsecureBind bool            `env:"ALLOW_INSECURE_BIND" help:"Allow an address other than loopback while authentication is off."`
 }
 
@@ -110,23 +112,61 @@ func (c *Common) CheckCommon() error {
 		Bound("MAX_IN_FLIGHT", c.MaxInFlight, 1, maxInFlight),
 		Bound("SHUTDOWN_DELAY", c.ShutdownDelay, 0, maxShutdownDelay),
 		checkTimeZone(),
+		c.TLS.Check(),
 	)
+}
+
+// Secured is what the settings of who may do what, and of encryption, lead to.
+type Secured struct {
+	access.Opened
+
+	Certificates *certs.Files // between the programs; nil: nothing is encrypted
+}
+
+// Secure reads keys and certificates. Close the certificates at the end.
+func (c *Common) Secure() (Secured, error) {
+	certificates, err := c.TLS.Open()
+	if err != nil {
+		return Secured{}, err //nolint:wrapcheck // it names the keys
+	}
+	who, err := c.Access.Open()
+	if err != nil {
+		certificates.Close()
+		return Secured{}, err //nolint:wrapcheck // it names the key
+	}
+	return Secured{who, certificates}, nil
+}
+
+// CheckProd refuses to serve in prod without what it must not be without.
+func (c *Common) CheckProd() error {
+	if c.Environment != Prod {
+		return nil
+	}
+	var missing []error
+	if c.Access.Auth != "on" {
+		missing = append(missing, errors.New("AUTH: prod needs on"))
+	}
+	if !c.TLS.Set() {
+		missing = append(missing, errors.New("TLS_CERT_FILE: prod needs certificates between the programs"))
+	}
+	return errors.Join(missing...)
 }
 
 // HasDatabase says whether a process uses persistence at that address: the demo has none.
 func (c *Common) HasDatabase(target string) bool { return c.Environment != Demo && target != "" }
 
-// CheckBind refuses an address that others can reach while nothing guards it.
-func (c *Common) CheckBind(key, addr string) error {
+// CheckBind refuses an address that others can reach while nothing guards it, or while what
+// they say there is not encrypted.
+func (c *Common) CheckBind(key, addr string, encrypted bool) error {
 	if _, _, err := net.SplitHostPort(addr); err != nil {
 		return fmt.Errorf("%s: %q is not host:port", key, addr)
 	}
-	if IsLoopback(addr) || c.AllowInsecureBind {
+	if IsLoopback(addr) || c.AllowInsecureBind || encrypted && c.Access.Auth == "on" {
 		return nil
 	}
 	why := "authentication is off"
 	if c.Access.Auth == "on" {
-		why = "nothing is encrypted"
+		why = "nothing is encrypted there"
 	}
 	return fmt.Errorf("%s: %q is reachable from outside while %s; "+
 		"set ALLOW_INSECURE_BIND=true if that is what you want", key, addr, why)

@@ -150,13 +150,13 @@ func TestCheckBind(t *testing.T) {
 		"127.0.0.1:80": true, "localhost:80": true, "[::1]:80": true, "127.8.8.8:1": true,
 		"0.0.0.0:80": false, ":80": false, "[::]:80": false, "192.168.1.2:80": false, "example.com:80": false, "80": false,
 	} {
-		if err := (&config.Common{}).CheckBind("SOME_ADDR", addr); (err == nil) != want {
+		if err := (&config.Common{}).CheckBind("SOME_ADDR", addr, false); (err == nil) != want {
 			t.Errorf("%q: got %v", addr, err)
 		} else if err != nil && !strings.Contains(err.Error(), "SOME_ADDR") {
 			t.Errorf("%q: the key is not named: %v", addr, err)
 		}
 	}
-	if err := (&config.Common{AllowInsecureBind: true}).CheckBind("SOME_ADDR", "0.0.0.0:80"); err != nil {
+	if err := (&config.Common{AllowInsecureBind: true}).CheckBind("SOME_ADDR", "0.0.0.0:80", false); err != nil {
 		t.Errorf("allowed: %v", err)
 	}
 }

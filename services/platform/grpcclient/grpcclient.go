@@ -11,13 +11,13 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
 	"github.com/futurisys/futurisys/proto/policy"
 	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/apierr"
+	"github.com/futurisys/futurisys/services/platform/certs"
 	"github.com/futurisys/futurisys/services/platform/requestid"
 )
 
@@ -29,12 +29,18 @@ const MaxMessageBytes = 64 << 20
 // second at most.
 const retryAfter = time.Second
 
+// Identity is who a process is to the services that it calls. The zero one is nobody.
+type Identity struct {
+	Credential   string       // by which it makes calls of its own; "": by none
+	Certificates *certs.Files // nil: nothing is encrypted
+}
+
 // New returns a connection to a service of ours at a target (host:port, or any name that
 // gRPC resolves). That it cannot be reached is an error that names the service. It connects
 // when it is first used and again whenever it breaks, after a second at most, so that a
-// service that comes back is found soon. credential is by which this process makes calls of its
-// own; "": by none. registry gets the metrics of the calls; nil: there are none.
-func New(service, target, credential string, registry prometheus.Registerer) (*grpc.ClientConn, error) {
+// service that comes back is found soon. own is who this process is. registry gets the metrics
+// of the calls; nil: there are none.
+func New(service, target string, own Identity, registry prometheus.Registerer) (*grpc.ClientConn, error) {
 	policies, err := policy.Load()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
@@ -46,7 +52,7 @@ func New(service, target, credential string, registry prometheus.Registerer) (*g
 		}
 	}
 	connection, err := grpc.NewClient(target,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(own.Certificates.Client()),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff: backoff.Config{
@@ -55,8 +61,8 @@ func New(service, target, credential string, registry prometheus.Registerer) (*g
 			MinConnectTimeout: time.Second,
 		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 5 * time.Second}),
-		grpc.WithChainUnaryInterceptor(naming(service), metrics.UnaryClientInterceptor(), bounded(policies, credential)),
-		grpc.WithChainStreamInterceptor(metrics.StreamClientInterceptor(), named(policies, credential)),
+		grpc.WithChainUnaryInterceptor(naming(service), metrics.UnaryClientInterceptor(), bounded(policies, own.Credential)),
+		grpc.WithChainStreamInterceptor(metrics.StreamClientInterceptor(), named(policies, own.Credential)),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessageBytes), grpc.MaxCallSendMsgSize(MaxMessageBytes)),
 	)
 	if err != nil {

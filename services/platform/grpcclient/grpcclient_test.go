@@ -66,7 +66,7 @@ func serve(t *testing.T, addr string, service futurisysv1.EmployeeServiceServer)
 
 func connect(t *testing.T, target string) futurisysv1.EmployeeServiceClient {
 	t.Helper()
-	connection, err := grpcclient.New("persistence", target, "", nil)
+	connection, err := grpcclient.New("persistence", target, grpcclient.Identity{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestAServiceThatComesBackIsFound(t *testing.T) {
 }
 
 func TestATargetThatIsNoneIsRefused(t *testing.T) {
-	if _, err := grpcclient.New("persistence", "\x00", "", nil); err == nil {
+	if _, err := grpcclient.New("persistence", "\x00", grpcclient.Identity{}, nil); err == nil {
 		t.Error("no error")
 	}
 }

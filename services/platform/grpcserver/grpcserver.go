@@ -20,6 +20,7 @@ import (
 
 	"github.com/futurisys/futurisys/proto/policy"
 	"github.com/futurisys/futurisys/services/platform/access"
+	"github.com/futurisys/futurisys/services/platform/certs"
 )
 
 // Options say what a server needs besides its services.
@@ -32,6 +33,8 @@ type Options struct {
 	MaxMessageBytes int
 	// Gate refuses callers who are not known or not allowed; nil: everybody may do all.
 	Gate *access.Gate
+	// Certificates encrypt what callers say, who show one too; nil: nothing is encrypted.
+	Certificates *certs.Files
 	// Limits are how much is in flight at once; zero: DefaultLimits.
 	Limits Limits
 	// MapError turns an error of the domain into one for a caller; nil: there is nothing
@@ -90,6 +93,7 @@ func New(options Options) *Server {
 	admission := newAdmission(options.Limits, options.Registry, reception.streams)
 	guard := &guard{log: options.Logger, mapError: options.MapError}
 	server := grpc.NewServer(
+		grpc.Creds(options.Certificates.Server()),
 		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, options.Gate.Unary, refuseUndecoded, admission.unary, checks.unary),
 		grpc.ChainStreamInterceptor(reception.stream, metrics.StreamServerInterceptor(), guard.stream, options.Gate.Stream, admission.stream, checks.stream),
 		grpc.InTapHandle(reception.begin),

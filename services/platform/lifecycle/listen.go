@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -177,6 +178,9 @@ type connectionKey struct{}
 
 // withConnection is the ConnContext of an HTTP server.
 func withConnection(ctx context.Context, c net.Conn) context.Context {
+	if encrypted, is := c.(*tls.Conn); is {
+		c = encrypted.NetConn()
+	}
 	if ours, is := c.(*connection); is {
 		ours.http.Store(true)
 		return context.WithValue(ctx, connectionKey{}, ours)

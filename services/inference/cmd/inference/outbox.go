@@ -26,11 +26,12 @@ func (c outboxImportCommand) Run(s *settings) error {
 	if !s.hasDatabase() {
 		return errors.New("PERSISTENCE_TARGET: an import needs persistence")
 	}
-	who, err := s.Access.Open()
+	who, err := s.Secure()
 	if err != nil {
-		return err //nolint:wrapcheck // it names the key
+		return err //nolint:wrapcheck // it names the keys
 	}
-	connection, err := grpcclient.New("persistence", s.PersistenceTarget, who.Own, nil)
+	defer who.Certificates.Close()
+	connection, err := grpcclient.New("persistence", s.PersistenceTarget, grpcclient.Identity{Credential: who.Own, Certificates: who.Certificates}, nil)
 	if err != nil {
 		return fmt.Errorf("PERSISTENCE_TARGET: %w", err)
 	}

@@ -26,11 +26,11 @@ type persistence struct {
 }
 
 // connect connects to persistence, where there is a database.
-func (s *settings) connect(repositoryName, credential string, log *slog.Logger, metrics prometheus.Registerer) (persistence, error) {
+func (s *settings) connect(repositoryName string, own grpcclient.Identity, log *slog.Logger, metrics prometheus.Registerer) (persistence, error) {
 	if !s.hasDatabase() {
 		return persistence{}, nil
 	}
-	connection, err := grpcclient.New("persistence", s.PersistenceTarget, credential, metrics)
+	connection, err := grpcclient.New("persistence", s.PersistenceTarget, own, metrics)
 	if err != nil {
 		return persistence{}, fmt.Errorf("PERSISTENCE_TARGET: %w", err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -38,6 +39,9 @@ func (serveCommand) Run(s *settings) error {
 	log := telemetry.NewLogger(os.Stderr, "inference", s.LogLevel, s.LogFormat)
 	metrics := telemetry.NewRegistry()
 
+	if err := s.CheckProd(); err != nil {
+		return err //nolint:wrapcheck // it names the keys
+	}
 	runtime, err := s.open()
 	if err != nil {
 		return err
@@ -47,11 +51,12 @@ func (serveCommand) Run(s *settings) error {
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}
-	who, err := s.Access.Open()
+	who, err := s.Secure()
 	if err != nil {
-		return err //nolint:wrapcheck // it names the key
+		return err //nolint:wrapcheck // it names the keys
 	}
-	to, err := s.connect(versions.Name(), who.Own, log, metrics)
+	defer who.Certificates.Close()
+	to, err := s.connect(versions.Name(), grpcclient.Identity{Credential: who.Own, Certificates: who.Certificates}, log, metrics)
 	if err != nil {
 		return err
 	}
@@ -70,15 +75,10 @@ func (serveCommand) Run(s *settings) error {
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
-	ready := func(context.Context) error {
-		if err := models.Ready(); err != nil {
-			return err //nolint:wrapcheck // it says all there is to say
-		}
-		return record.Ready() //nolint:wrapcheck // it says all there is to say
-	}
+	ready := func(context.Context) error { return cmp.Or(models.Ready(), record.Ready()) }
 
 	grpcServer := grpcserver.New(grpcserver.Options{
-		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes, Gate: who.Gate,
+		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes, Gate: who.Gate, Certificates: who.Certificates,
 		Limits: grpcserver.Limits{Calls: s.MaxInFlight, Rows: s.MaxRowsInFlight}, MapError: server.MapError,
 	})
 	futurisysv1.RegisterPredictionServiceServer(grpcServer, server.NewPrediction(models, scorer, to.employees))

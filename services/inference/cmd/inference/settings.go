@@ -63,8 +63,8 @@ func (s *settings) Validate() error {
 		config.Bound("OUTBOX_MAX_AGE", s.OutboxMaxAge, time.Minute, 90*24*time.Hour),
 		s.Settings.Validate(),
 		s.checkRecording(),
-		s.CheckBind("INFERENCE_GRPC_ADDR", s.InferenceGRPCAddr),
-		s.CheckBind("INFERENCE_ADMIN_ADDR", s.InferenceAdminAddr),
+		s.CheckBind("INFERENCE_GRPC_ADDR", s.InferenceGRPCAddr, s.TLS.Set()),
+		s.CheckBind("INFERENCE_ADMIN_ADDR", s.InferenceAdminAddr, false),
 	)
 }
 

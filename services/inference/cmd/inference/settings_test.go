@@ -9,6 +9,7 @@ import (
 
 	"github.com/futurisys/futurisys/services/inference/internal/recorder"
 	"github.com/futurisys/futurisys/services/platform/config"
+	"github.com/futurisys/futurisys/services/platform/grpcclient"
 )
 
 // parse reads settings from flags alone.
@@ -85,7 +86,7 @@ func TestWithoutADatabaseNothingIsConnected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, err := s.connect("folder", "", nil, prometheus.NewRegistry())
+	to, err := s.connect("folder", grpcclient.Identity{}, nil, prometheus.NewRegistry())
 	if err != nil || to.employees != nil || to.records != nil || to.journal != nil {
 		t.Errorf("got %+v, %v", to, err)
 	}

@@ -27,10 +27,14 @@ type serveCommand struct{}
 func (serveCommand) Run(s *settings) error {
 	log := telemetry.NewLogger(os.Stderr, "persistence", s.LogLevel, s.LogFormat)
 	metrics := telemetry.NewRegistry()
-	who, err := s.Access.Open()
-	if err != nil {
-		return err //nolint:wrapcheck // it names the key
+	if err := s.CheckProd(); err != nil {
+		return err //nolint:wrapcheck // it names the keys
 	}
+	who, err := s.Secure()
+	if err != nil {
+		return err //nolint:wrapcheck // it names the keys
+	}
+	defer who.Certificates.Close()
 	options := s.options(gormstore.ServerName)
 	options.Registry = metrics
 	if path, is := strings.CutPrefix(s.DatabaseURL, "sqlite:"); is {
@@ -52,7 +56,7 @@ func (serveCommand) Run(s *settings) error {
 	}
 
 	grpcServer := grpcserver.New(grpcserver.Options{
-		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes, Gate: who.Gate,
+		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes, Gate: who.Gate, Certificates: who.Certificates,
 		Limits: grpcserver.Limits{Calls: s.MaxInFlight, Rows: s.MaxRowsInFlight}, MapError: server.MapError,
 	})
 	futurisysv1.RegisterEmployeeServiceServer(grpcServer, server.NewEmployee(rows, importer))

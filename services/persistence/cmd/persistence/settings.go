@@ -55,8 +55,8 @@ func (s *settings) Validate() error {
 		config.Bound("DATABASE_LOCK_TIMEOUT", s.DatabaseLockTimeout, 0, time.Hour),
 		config.Bound("DATABASE_CONNECT_WAIT", s.DatabaseConnectWait, 0, time.Hour),
 		database,
-		s.CheckBind("PERSISTENCE_GRPC_ADDR", s.PersistenceGRPCAddr),
-		s.CheckBind("PERSISTENCE_ADMIN_ADDR", s.PersistenceAdminAddr),
+		s.CheckBind("PERSISTENCE_GRPC_ADDR", s.PersistenceGRPCAddr, s.TLS.Set()),
+		s.CheckBind("PERSISTENCE_ADMIN_ADDR", s.PersistenceAdminAddr, false),
 	)
 }
 

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// roles are those of people and programs who call; the programs themselves are the last.
+func roles() []string {
+	return []string{"viewer", "analyst", "engineer", "auditor", "admin", "scorer", "service"}
+}
+
+// secured says whether callers must be known.
+func (s settings) secured() bool {
+	return s.get("AUTH", "off") == "on" || s.environment() == "prod"
+}
+
+// secure gives the programs what AUTH=on needs and nobody has set: certificates, and a key of
+// each role, under a folder. It returns what each program gets by its name, and the secret of
+// the importer.
+func (s settings) secure(ctx context.Context, root, folder string) (own map[string][]string, importer string, err error) {
+	own = map[string][]string{}
+	all := []string{"AUTH=on"}
+	if s.get("KEYS_FILE", "") == "" {
+		if err := makeKeys(ctx, root, folder); err != nil {
+			return nil, "", err
+		}
+		all = append(all, "KEYS_FILE="+filepath.Join(folder, "keys.json"), "SERVICE_KEY_FILE="+filepath.Join(folder, "service.key"))
+		secret, err := os.ReadFile(filepath.Join(folder, "analyst.key"))
+		if err != nil {
+			return nil, "", fmt.Errorf("read the importer's key: %w", err)
+		}
+		importer = strings.TrimSpace(string(secret))
+		sayf("AUTH=on: a key of each role is in %s", folder)
+	}
+	made := s.get("TLS_CERT_FILE", "") == ""
+	if made {
+		if err := makeCertificates(folder); err != nil {
+			return nil, "", err
+		}
+	}
+	for _, name := range programs() {
+		own[name] = append(own[name], all...)
+		certificate := filepath.Join(folder, name)
+		if made {
+			own[name] = append(own[name], "TLS_CERT_FILE="+certificate+".pem", "TLS_KEY_FILE="+certificate+"-key.pem", "TLS_CA_FILE="+filepath.Join(folder, "ca.pem"))
+		}
+		if made && s.needsHTTPS() {
+			own[name] = append(own[name], "GATEWAY_TLS_CERT_FILE="+certificate+".pem", "GATEWAY_TLS_KEY_FILE="+certificate+"-key.pem")
+		}
+	}
+	return own, importer, nil
+}
+
+// needsHTTPS says whether browsers must speak HTTPS, and nobody has said how.
+func (s settings) needsHTTPS() bool {
+	return s.environment() == "prod" && s.get("GATEWAY_TLS_CERT_FILE", "") == "" && s.get("GATEWAY_TRUSTED_PROXIES", "") == ""
+}
+
+// makeKeys makes a key of each role that has none yet.
+func makeKeys(ctx context.Context, root, folder string) error {
+	const private = 0o700
+	if err := os.MkdirAll(folder, private); err != nil {
+		return fmt.Errorf("make the keys' folder: %w", err)
+	}
+	for _, role := range roles() {
+		path := filepath.Join(folder, role+".key")
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		make := exec.CommandContext(ctx, filepath.Join(root, "bin/persistence"), "keys", "create", "--name", role, "--role", role)
+		make.Env = append(os.Environ(), "KEYS_FILE="+filepath.Join(folder, "keys.json"))
+		make.Stderr = os.Stderr
+		secret, err := make.Output()
+		if err != nil {
+			return fmt.Errorf("make a key of %s: %w", role, err)
+		}
+		const owner = 0o600
+		if err := os.WriteFile(path, secret, owner); err != nil {
+			return fmt.Errorf("write a key: %w", err)
+		}
+	}
+	return nil
+}

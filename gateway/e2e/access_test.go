@@ -262,3 +262,45 @@ func TestAKeyScoresAndIsRevoked(t *testing.T) {
 		}
 	}
 }
+
+// A caller who asks too often is told so, over REST and at the services, and keeps nobody else
+// out; so is who guesses keys.
+func TestCallersAreHeldToARate(t *testing.T) {
+	g := newGuarded(t)
+	another, third := g.newKey(t, "--role", "viewer", "--owner", "another"), g.newKey(t, "--role", "viewer", "--owner", "a third")
+	g.stack = start(t, options{database: sqliteURL(t), environment: append(g.settings, "RATE_LIMIT=5")})
+	ask := func(key string) answer {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.web+"/v1/models", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+key)
+		return g.do(request)
+	}
+	for key, want := range map[string]int{g.keys[access.Viewer]: http.StatusOK, "fsk_guess": http.StatusUnauthorized} {
+		byCode := map[int]int{}
+		for range 50 {
+			got := ask(key)
+			byCode[got.code]++
+			if got.code == http.StatusTooManyRequests && (got.header.Get("Retry-After") == "" || !strings.Contains(string(got.body), "RATE_LIMITED")) {
+				t.Errorf("got %v %s", got.header, got.body)
+			}
+		}
+		if byCode[want] < 10 || byCode[want] > 30 || byCode[want]+byCode[http.StatusTooManyRequests] != 50 {
+			t.Errorf("got %v", byCode)
+		}
+	}
+	if got := ask(another); got.code != http.StatusOK {
+		t.Errorf("another caller: got %d %s", got.code, got.body)
+	}
+	connection := dial(t, g.grpc)
+	client := futurisysv1.NewModelServiceClient(connection)
+	byCode := map[codes.Code]int{}
+	for range 50 {
+		_, err := client.ListModels(metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+third), &futurisysv1.ListModelsRequest{})
+		byCode[status.Code(err)]++
+	}
+	if byCode[codes.OK] < 10 || byCode[codes.OK]+byCode[codes.ResourceExhausted] != 50 || byCode[codes.ResourceExhausted] == 0 {
+		t.Errorf("over gRPC: got %v", byCode)
+	}
+}

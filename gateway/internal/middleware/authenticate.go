@@ -11,13 +11,20 @@ import (
 )
 
 // Authenticate finds out who a request is from, and refuses those whose route asks for more
-// than he may. What has no policy, as the documentation, is for everybody.
+// than he may, and those beyond his rate. What has no policy, as the documentation, is for everybody.
 func Authenticate(gate *access.Gate, fail Fail) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ctx, err := gate.Identify(r.Context(), r.Header.Get("Authorization"))
-			if err == nil {
-				if route, ok := routes.From(r.Context()); ok {
+			if err != nil {
+				ctx = r.Context()
+			}
+			if route, served := routes.From(r.Context()); served {
+				if limited := gate.Take(ctx, r.RemoteAddr); limited != nil {
+					fail(w, r, limited) // also who is not known: guessing a key is one request each
+					return
+				}
+				if err == nil {
 					err = gate.Allow(ctx, route.Policy.GetPermission())
 				}
 			}

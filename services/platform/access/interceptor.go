@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -26,16 +27,18 @@ const scheme = "bearer "
 // Gate refuses calls whose caller is not known, or not allowed what he asks for.
 type Gate struct {
 	keys     *Keys
+	rates    *Rates
 	policies policy.Policies
 }
 
-// NewGate returns a gate of such keys; nil keys: everybody may do all.
-func NewGate(keys *Keys) (*Gate, error) {
+// NewGate returns a gate of such keys; nil keys: everybody may do all. nil rates: as often as
+// he likes.
+func NewGate(keys *Keys, rates *Rates) (*Gate, error) {
 	policies, err := policy.Load()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says all there is to say
 	}
-	return &Gate{keys, policies}, nil
+	return &Gate{keys, rates, policies}, nil
 }
 
 // open says that everybody may do all.
@@ -67,6 +70,15 @@ func (g *Gate) Identify(ctx context.Context, authorization string) (context.Cont
 	return context.WithValue(ctx, callKey{}, call{principal, credential}), nil
 }
 
+// Take counts a request of the principal of a context, or of an address where there is none.
+// What a service calls for itself is not counted.
+func (g *Gate) Take(ctx context.Context, address string) error {
+	if g == nil || From(ctx).May(futurisysv1.Permission_PERMISSION_INTERNAL) {
+		return nil
+	}
+	return g.rates.Take(ctx, address)
+}
+
 // Allow returns an error unless the principal of a context has a permission.
 func (g *Gate) Allow(ctx context.Context, permission futurisysv1.Permission) error {
 	principal := From(ctx)
@@ -92,11 +104,22 @@ func (g *Gate) admit(ctx context.Context, method string) (context.Context, error
 	if values := metadata.ValueFromIncomingContext(ctx, metadataKey); len(values) > 0 {
 		given = values[0]
 	}
-	ctx, err := g.Identify(ctx, given)
+	known, err := g.Identify(ctx, given)
+	if err != nil {
+		known = ctx
+	}
+	address := ""
+	if from, is := peer.FromContext(ctx); is {
+		address = from.Addr.String()
+	}
+	// Also who is not known is counted: guessing a key is one request each.
+	if limited := g.Take(known, address); limited != nil {
+		return nil, limited
+	}
 	if err != nil {
 		return nil, err
 	}
-	return ctx, g.Allow(ctx, g.policies[method].GetPermission())
+	return known, g.Allow(known, g.policies[method].GetPermission())
 }
 
 // allowFields returns an error when a field is set that asks for more than the method.

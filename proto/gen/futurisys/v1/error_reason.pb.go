@@ -89,6 +89,9 @@ const (
 	ErrorReason_ERROR_REASON_HOST_NOT_ALLOWED ErrorReason = 28
 	// The call has no credential, or one that is nobody's, has expired or was revoked.
 	ErrorReason_ERROR_REASON_UNAUTHENTICATED ErrorReason = 29
+	// The caller, or the address where nobody is known, has made too many requests of late.
+	// The same request can be sent again, after the time in RetryInfo.
+	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 31
 	// The caller is known, and may not do this.
 	ErrorReason_ERROR_REASON_PERMISSION_DENIED ErrorReason = 30
 )
@@ -126,6 +129,7 @@ var (
 		27: "ERROR_REASON_OVERLOADED",
 		28: "ERROR_REASON_HOST_NOT_ALLOWED",
 		29: "ERROR_REASON_UNAUTHENTICATED",
+		31: "ERROR_REASON_RATE_LIMITED",
 		30: "ERROR_REASON_PERMISSION_DENIED",
 	}
 	ErrorReason_value = map[string]int32{
@@ -159,6 +163,7 @@ var (
 		"ERROR_REASON_OVERLOADED":              27,
 		"ERROR_REASON_HOST_NOT_ALLOWED":        28,
 		"ERROR_REASON_UNAUTHENTICATED":         29,
+		"ERROR_REASON_RATE_LIMITED":            31,
 		"ERROR_REASON_PERMISSION_DENIED":       30,
 	}
 )
@@ -194,7 +199,7 @@ var File_futurisys_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1\x1a\x1cfuturisys/v1/catalogue.proto*\xd4!\n" +
+	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1\x1a\x1cfuturisys/v1/catalogue.proto*\x94#\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x85\x01\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x1ab\xca\xf3\x18U\n" +
@@ -256,7 +261,9 @@ const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"\x1dERROR_REASON_HOST_NOT_ALLOWED\x10\x1c\x1aQ\xca\xf3\x18D\n" +
 	"\x1ehost {host} is not served here\x12\"Le nom {host} n'est pas servi ici.\xd2\xf3\x18\x05\b\a\x10\xa5\x03\x12\x86\x01\n" +
 	"\x1cERROR_REASON_UNAUTHENTICATED\x10\x1d\x1ad\xca\xf3\x18W\n" +
-	"\x1ea valid credential is required\x125Il faut se connecter, ou présenter une clé valable.\xd2\xf3\x18\x05\b\x10\x10\x91\x03\x12\x8e\x01\n" +
+	"\x1ea valid credential is required\x125Il faut se connecter, ou présenter une clé valable.\xd2\xf3\x18\x05\b\x10\x10\x91\x03\x12\xbd\x01\n" +
+	"\x19ERROR_REASON_RATE_LIMITED\x10\x1f\x1a\x9d\x01\xca\xf3\x18\x8f\x01\n" +
+	"@too many requests: {limit} a second are allowed; try again later\x12KTrop de demandes : {limit} par seconde au plus. Réessayez dans un instant.\xd2\xf3\x18\x05\b\b\x10\xad\x03\x12\x8e\x01\n" +
 	"\x1eERROR_REASON_PERMISSION_DENIED\x10\x1e\x1aj\xca\xf3\x18]\n" +
 	"#permission {permission} is required\x126Vous n'avez pas le droit de faire cela ({permission}).\xd2\xf3\x18\x05\b\a\x10\x93\x03BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 

@@ -9,10 +9,10 @@ import (
 
 // Settings are those of who may do what.
 type Settings struct {
-	Auth           string `env:"AUTH" enum:"off,on" default:"off" help:"Whether callers must be known. off: everybody may do all."`
-	KeysFile       string `env:"KEYS_FILE" help:"The keys of callers, as persistence keys writes them, for all programs; read again when it changes."`
+	Auth           string  `env:"AUTH" enum:"off,on" default:"off" help:"Whether callers must be known. off: everybody may do all."`
+	KeysFile       string  `env:"KEYS_FILE" help:"The keys of callers, as persistence keys writes them, for all programs; read again when it changes."`
 	RateLimit      float64 `env:"RATE_LIMIT" default:"0" help:"How many requests a second one caller may make, or one address where nobody is known; more are refused with RATE_LIMITED. 0: as many as he likes."`
-	ServiceKeyFile string `env:"SERVICE_KEY_FILE" help:"A file with the key by which this program calls the other services."`
+	ServiceKeyFile string  `env:"SERVICE_KEY_FILE" help:"A file with the key by which this program calls the other services."`
 }
 
 // Opened is what the settings lead to.

@@ -304,3 +304,35 @@ func TestCallersAreHeldToARate(t *testing.T) {
 		t.Errorf("over gRPC: got %v", byCode)
 	}
 }
+
+// Who asked stands in the record, and not who says that he did; two callers who choose the same
+// request_id each have their own answer.
+func TestTheRecordSaysWhoAsked(t *testing.T) {
+	g := newGuarded(t)
+	first, second := g.newKey(t, "--role", "analyst", "--owner", "Zoé"), g.newKey(t, "--role", "analyst", "--owner", "Max")
+	rotated := g.newKey(t, "--role", "analyst", "--owner", "Zoé")
+	engineer := g.newKey(t, "--role", "engineer", "--owner", "Eve")
+	g.stack = start(t, options{database: sqliteURL(t), environment: g.settings})
+	predict := func(key string) *futurisysv1.Prediction {
+		g.key = key
+		got := &futurisysv1.Prediction{}
+		g.call(http.MethodPost, "/v1/models/attrition:predict", `{"requestId": "mine", "profile": `+exampleJSON(t, g.stack)+`}`).into(t, got)
+		return got
+	}
+	of, again, other := predict(first), predict(rotated), predict(second)
+	if of.GetPrincipal() != "Zoé" || again.GetId() != of.GetId() || other.GetId() == of.GetId() || other.GetPrincipal() != "Max" {
+		t.Errorf("got %v, %v, %v", of, again, other)
+	}
+	var kept futurisysv1.Prediction
+	g.call(http.MethodGet, "/v1/predictions/"+of.GetId(), nil).into(t, &kept)
+	if kept.GetPrincipal() != "Zoé" {
+		t.Errorf("on record: got %v", &kept)
+	}
+	g.key = engineer
+	var model futurisysv1.Model
+	g.call(http.MethodPost, "/v1/models/attrition:setAlias", `{"alias": "next", "version": 1, "changedBy": "somebody else"}`).into(t, &model)
+	changes := model.GetAliasChanges()
+	if got := changes[0]; got.GetAlias() != "next" || got.GetChangedBy() != "Eve" {
+		t.Errorf("got %v", got)
+	}
+}

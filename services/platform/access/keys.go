@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -51,6 +52,9 @@ type known struct {
 	principal *Principal
 	expires   time.Time // zero: never
 }
+
+// maxSubject is how many bytes the name of a principal has at most: it stands in records.
+const maxSubject = 200
 
 // reloadInterval is how soon a key that was taken out of the file is one no more.
 const reloadInterval = 2 * time.Second
@@ -123,6 +127,8 @@ func (e *Entry) known() (known, error) {
 		return known{}, errors.New("sha256 is not a hash of 64 hexadecimal digits")
 	case len(e.ID) != idLength || e.Owner == "":
 		return known{}, errors.New("id and owner are required")
+	case len(e.Owner) > maxSubject || len(e.Name) > maxSubject || strings.ContainsRune(e.Owner+e.Name, 0):
+		return known{}, fmt.Errorf("name and owner have at most %d bytes", maxSubject)
 	}
 	for _, role := range e.Roles {
 		if !slices.Contains(Roles(), role) {

@@ -78,6 +78,14 @@ type call struct {
 
 type callKey struct{}
 
+// Subject is whom a call is made for; "": nobody is known.
+func Subject(ctx context.Context) string {
+	if principal := From(ctx); principal != nil {
+		return principal.Subject
+	}
+	return ""
+}
+
 // From returns who a call is made for; nil: nobody is known.
 func From(ctx context.Context) *Principal {
 	found, _ := ctx.Value(callKey{}).(call)

@@ -403,7 +403,7 @@ type AliasChange struct {
 	ToVersion int32 `protobuf:"varint,4,opt,name=to_version,json=toVersion,proto3" json:"to_version,omitempty"`
 	// The revision of to_version then; empty when it is 0.
 	ToRevision string `protobuf:"bytes,5,opt,name=to_revision,json=toRevision,proto3" json:"to_revision,omitempty"`
-	// Who changed it, as the caller said; empty: the caller did not say.
+	// Who changed it: the caller, or who he said it was where callers are not known; empty: not said.
 	ChangedBy string `protobuf:"bytes,6,opt,name=changed_by,json=changedBy,proto3" json:"changed_by,omitempty"`
 	// Why, as the caller said.
 	Comment string `protobuf:"bytes,7,opt,name=comment,proto3" json:"comment,omitempty"`

@@ -575,7 +575,7 @@ type SetModelAliasRequest struct {
 	Version int32 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
 	// Promote to champion even if inputs or answers differ from the present one's.
 	Force bool `protobuf:"varint,4,opt,name=force,proto3" json:"force,omitempty"`
-	// Who changes it, kept with the change; until there is authentication, as the caller says.
+	// Who changes it, kept with the change, as the caller says; not read where callers are known.
 	ChangedBy string `protobuf:"bytes,5,opt,name=changed_by,json=changedBy,proto3" json:"changed_by,omitempty"`
 	// Why, kept with the change.
 	Comment       string `protobuf:"bytes,6,opt,name=comment,proto3" json:"comment,omitempty"`
@@ -662,7 +662,7 @@ type RollbackModelAliasRequest struct {
 	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
 	// The alias, such as champion or challenger: a-z, 0-9 and -.
 	Alias string `protobuf:"bytes,2,opt,name=alias,proto3" json:"alias,omitempty"`
-	// Who changes it, kept with the change; until there is authentication, as the caller says.
+	// Who changes it, kept with the change, as the caller says; not read where callers are known.
 	ChangedBy string `protobuf:"bytes,3,opt,name=changed_by,json=changedBy,proto3" json:"changed_by,omitempty"`
 	// Why, kept with the change.
 	Comment       string `protobuf:"bytes,4,opt,name=comment,proto3" json:"comment,omitempty"`

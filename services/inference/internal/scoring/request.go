@@ -16,11 +16,19 @@ var requestNamespace = uuid.MustParse("5b0bb8de-5d0e-5b65-9d3c-8c4f0b9c3a11") //
 type Request struct {
 	id        string
 	requested string
+	namespace uuid.UUID
 }
 
 // NewRequest returns the request of a request_id; empty: the call has none. requested is
-// the alias, or the number of the version, that the call asks for.
-func NewRequest(id, requested string) Request { return Request{id: id, requested: requested} }
+// the alias, or the number of the version, that the call asks for. subject is whose id it is,
+// so that two callers cannot meet on one; empty: nobody is known.
+func NewRequest(subject, id, requested string) Request {
+	namespace := requestNamespace
+	if subject != "" && id != "" {
+		namespace = uuid.NewSHA1(requestNamespace, []byte("subject\x00"+subject))
+	}
+	return Request{id: id, requested: requested, namespace: namespace}
+}
 
 // Row is the name of the call's only row.
 func (r Request) Row() RowName { return r.name("") }
@@ -40,7 +48,7 @@ func (r Request) name(part string) RowName {
 	if r.id == "" {
 		return RowName{}
 	}
-	return RowName{requestID: r.id, requested: r.requested, predictionID: uuid.NewSHA1(requestNamespace, []byte(r.id+"\x00"+part)).String()}
+	return RowName{requestID: r.id, requested: r.requested, predictionID: uuid.NewSHA1(r.namespace, []byte(r.id+"\x00"+part)).String()}
 }
 
 // RowName says which id a row's prediction must get; the zero value: a new one.

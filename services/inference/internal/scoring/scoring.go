@@ -11,6 +11,7 @@ import (
 
 	"github.com/futurisys/futurisys/services/inference/internal/features"
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
+	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/rules"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -97,13 +98,13 @@ func (s *Scorer) Score(ctx context.Context, version *registry.Version, rows []Ro
 	if len(good) == 0 {
 		return outcomes, nil
 	}
-	predictions := make([]*futurisysv1.Prediction, len(good))
+	predictions, subject := make([]*futurisysv1.Prediction, len(good)), access.Subject(ctx)
 	for n, i := range good {
 		prediction, err := predict(version, rows[i], float64(probabilities[n]))
 		if err != nil {
 			return nil, err
 		}
-		prediction.BatchId = batchID
+		prediction.BatchId, prediction.Principal = batchID, subject
 		predictions[n] = prediction
 	}
 	if err := s.addExplanations(ctx, version, rows, good, encoded, predictions); err != nil {

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
+	"github.com/futurisys/futurisys/services/platform/access"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -52,7 +54,7 @@ func (s *Model) changed(request interface {
 func (s *Model) SetModelAlias(ctx context.Context, request *futurisysv1.SetModelAliasRequest) (*futurisysv1.Model, error) {
 	model, lagging, err := s.models.SetAlias(ctx, request.GetModel(), registry.Order{
 		Alias: request.GetAlias(), Version: request.GetVersion(), Force: request.GetForce(),
-		By: request.GetChangedBy(), Comment: request.GetComment(),
+		By: changedBy(ctx, request), Comment: request.GetComment(),
 	})
 	if err != nil {
 		return nil, changeError(err, request.GetModel(), request.GetVersion(), request.GetAlias())
@@ -63,12 +65,17 @@ func (s *Model) SetModelAlias(ctx context.Context, request *futurisysv1.SetModel
 // RollbackModelAlias makes an alias stand for what it stood for before.
 func (s *Model) RollbackModelAlias(ctx context.Context, request *futurisysv1.RollbackModelAliasRequest) (*futurisysv1.Model, error) {
 	model, lagging, err := s.models.RollbackAlias(ctx, request.GetModel(), registry.Order{
-		Alias: request.GetAlias(), By: request.GetChangedBy(), Comment: request.GetComment(),
+		Alias: request.GetAlias(), By: changedBy(ctx, request), Comment: request.GetComment(),
 	})
 	if err != nil {
 		return nil, changeError(err, request.GetModel(), 0, request.GetAlias())
 	}
 	return s.aliasChanged(model, lagging), nil
+}
+
+// changedBy is who changes an alias: whoever is known, and nobody whom a caller names.
+func changedBy(ctx context.Context, request interface{ GetChangedBy() string }) string {
+	return cmp.Or(access.Subject(ctx), request.GetChangedBy())
 }
 
 // aliasChanged answers with a model of which an alias was changed.

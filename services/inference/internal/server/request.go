@@ -11,6 +11,7 @@ import (
 
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
 	"github.com/futurisys/futurisys/services/inference/internal/scoring"
+	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -27,7 +28,7 @@ const longestRequestID = 200
 func requestOf(ctx context.Context, requestID string, asked target) (scoring.Request, error) {
 	header := metadata.ValueFromIncomingContext(ctx, idempotencyKey)
 	if len(header) == 0 || header[0] == "" {
-		return scoring.NewRequest(requestID, requestedOf(asked)), nil
+		return scoring.NewRequest(access.Subject(ctx), requestID, requestedOf(asked)), nil
 	}
 	key := header[0]
 	switch {
@@ -38,7 +39,7 @@ func requestOf(ctx context.Context, requestID string, asked target) (scoring.Req
 	case utf8.RuneCountInString(key) > longestRequestID || strings.ContainsRune(key, 0):
 		return scoring.Request{}, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_TOO_LONG, "request_id", "max", longestRequestID)
 	}
-	return scoring.NewRequest(key, requestedOf(asked)), nil
+	return scoring.NewRequest(access.Subject(ctx), key, requestedOf(asked)), nil
 }
 
 // requestedOf is what a call asks for: the number of a version, or an alias.

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/futurisys/futurisys/services/inference/internal/scoring"
+	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/guarded"
 
@@ -116,9 +117,9 @@ func (s *Prediction) scoreGroup(ctx context.Context, group []*futurisysv1.Stream
 		return results, nil
 	}
 	defer version.Release()
-	rows := make([]scoring.Row, len(group))
+	rows, subject := make([]scoring.Row, len(group)), access.Subject(ctx)
 	for i, request := range group {
-		rows[i] = scoring.Row{Profile: request.GetProfile(), Name: scoring.NewRequest(request.GetRequestId(), requestedOf(request)).Row(), Explain: request.GetExplain()}
+		rows[i] = scoring.Row{Profile: request.GetProfile(), Name: scoring.NewRequest(subject, request.GetRequestId(), requestedOf(request)).Row(), Explain: request.GetExplain()}
 	}
 	outcomes, err := s.scorer.Score(ctx, version, rows, "")
 	if err != nil {

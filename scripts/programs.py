@@ -26,8 +26,8 @@ def free_ports(count: int) -> list[str]:
 class Programs:
     """Gateway, inference and, unless it is a demo, persistence on SQLite."""
 
-    def __init__(self, folder: Path, *, demo: bool = False) -> None:
-        """Programs that keep their data in this folder."""
+    def __init__(self, folder: Path, *, demo: bool = False, environment: dict[str, str] | None = None) -> None:
+        """Programs that keep their data in this folder; environment is more of it for all."""
         ports = free_ports(6)
         self.web = f"http://{ports[0]}"
         self.folder = folder
@@ -53,6 +53,7 @@ class Programs:
             "MODEL_REPOSITORY": str(REPOSITORY / "deploy/models"),
             "MODEL_STATE_DIR": f"{folder}/models",
             "OUTBOX_DIR": f"{folder}/outbox",
+            **(environment or {}),
         }
         self.processes: dict[str, subprocess.Popen] = {}
 

@@ -14,6 +14,7 @@ import (
 	"github.com/futurisys/futurisys/gateway/internal/middleware"
 	"github.com/futurisys/futurisys/gateway/internal/mux"
 	"github.com/futurisys/futurisys/gateway/internal/routes"
+	"github.com/futurisys/futurisys/gateway/internal/session"
 	"github.com/futurisys/futurisys/proto/policy"
 	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/status"
@@ -52,7 +53,10 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, gat
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
 	}
-	screens, err := dashboard.New(dashboard.Options{Inference: to.inference, Persistence: to.persistence, Status: joined, Policies: policies, Logger: log})
+	sessions := session.New(s.encrypted())
+	screens, err := dashboard.New(dashboard.Options{
+		Inference: to.inference, Persistence: to.persistence, Status: joined, Policies: policies, Logger: log, Gate: gate, Sessions: sessions,
+	})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
 	}
@@ -87,7 +91,7 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, gat
 		middleware.NoHTTP2,
 		middleware.Host(s.GatewayHTTPAddr, s.GatewayAllowedHosts, fail),
 		middleware.Head,
-		middleware.Authenticate(gate, fail),
+		middleware.Authenticate(gate, signedIn(sessions), fail),
 		middleware.URLText(fail),
 		middleware.IdempotencyKey(fail),
 		middleware.Origin(fail),
@@ -95,6 +99,17 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, gat
 		middleware.Deadline(s.GatewayRequestTimeout),
 		middleware.Admission(metrics, s.MaxInFlight, fail),
 	), nil
+}
+
+// signedIn is whom the browser of a request is signed in as. Only the dashboard asks: a page of
+// elsewhere that makes a browser call the API calls it as nobody.
+func signedIn(sessions *session.Sessions) func(*http.Request) string {
+	return func(r *http.Request) string {
+		if !strings.HasPrefix(r.URL.Path, dashboard.Prefix) {
+			return ""
+		}
+		return sessions.Credential(r)
+	}
 }
 
 // joinedStatus answers for the gateway and the services behind it.

@@ -28,7 +28,10 @@ import (
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/texts"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/ui"
 	"github.com/futurisys/futurisys/gateway/internal/routes"
+	"github.com/futurisys/futurisys/gateway/internal/session"
 	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/access"
+	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -46,6 +49,8 @@ type Options struct {
 	Status      futurisysv1.StatusServiceServer
 	Policies    policy.Policies // of the methods that the screens call
 	Logger      *slog.Logger
+	Gate        *access.Gate      // who may see what; nil: everybody all
+	Sessions    *session.Sessions // of who signs in, where callers must be known
 }
 
 // Dashboard serves the pages. It may be used by many goroutines at once.
@@ -57,6 +62,7 @@ type Dashboard struct {
 	pages, streams *http.ServeMux
 	compressed     http.Handler
 	routes         map[string]routes.Route // by pattern
+	sessions       *session.Sessions
 }
 
 // New returns the dashboard.
@@ -76,8 +82,9 @@ func New(options Options) (*Dashboard, error) {
 				Models:      &ui.Models{Client: futurisysv1.NewModelServiceClient(options.Inference)},
 				Status:      options.Status,
 			},
-			Log: options.Logger, Texts: catalogue, Assets: assets,
+			Log: options.Logger, Texts: catalogue, Assets: assets, Gate: options.Gate, Policies: options.Policies,
 		},
+		sessions: options.Sessions,
 		health: map[string]grpc_health_v1.HealthClient{ui.Inference: grpc_health_v1.NewHealthClient(options.Inference)},
 		pages:  http.NewServeMux(), streams: http.NewServeMux(), routes: map[string]routes.Route{},
 	}
@@ -91,7 +98,7 @@ func New(options Options) (*Dashboard, error) {
 
 // screens are those that this environment has.
 func (d *Dashboard) screens() []ui.Screen {
-	all := slices.Concat(d.shell(), scoring.Screens(d.Site), model.Screens(d.Site))
+	all := slices.Concat(d.shell(), d.signing(), scoring.Screens(d.Site), model.Screens(d.Site))
 	if d.HasDatabase() {
 		all = slices.Concat(all, employees.Screens(d.Site), importing.Screens(d.Site), history.Screens(d.Site), health.Screens(d.Site))
 	}
@@ -137,6 +144,11 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // FailRequest answers a request that did not reach its screen with a page that says why.
 func (d *Dashboard) FailRequest(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Content-Security-Policy", pagePolicy)
+	if apierr.ReasonOf(err) == futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED && !d.Gate.Open() {
+		w.Header().Del("WWW-Authenticate") // which makes browsers ask in a window of their own
+		d.toSignIn(d.NewView(r), w, r)
+		return
+	}
 	d.Fail(d.NewView(r), w, r, "", err)
 }
 

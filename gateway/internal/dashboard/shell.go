@@ -53,7 +53,15 @@ func (d *Dashboard) alive(v *ui.View, w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Dashboard) home(v *ui.View, w http.ResponseWriter, r *http.Request) {
-	http.Redirect(w, r, ui.Prefix+v.Sections()[0], http.StatusSeeOther)
+	sections := v.Sections()
+	switch {
+	case len(sections) > 0:
+		http.Redirect(w, r, ui.Prefix+sections[0], http.StatusSeeOther)
+	case v.Principal == nil:
+		d.toSignIn(v, w, r)
+	default: // he may see nothing
+		d.NotFound(v, w, r)
+	}
 }
 
 // changeSettings keeps the chosen language or theme in a cookie, and goes back.
@@ -74,7 +82,7 @@ func (*Dashboard) changeSettings(_ *ui.View, w http.ResponseWriter, r *http.Requ
 // localPath is a path of the dashboard's own, whatever is asked for.
 func localPath(asked string) string {
 	parsed, err := url.Parse(asked)
-	if err != nil || parsed.IsAbs() || parsed.Host != "" || !strings.HasPrefix(parsed.Path, ui.Prefix) || strings.Contains(asked, "\\") {
+	if err != nil || parsed.IsAbs() || parsed.Host != "" || !strings.HasPrefix(parsed.Path, ui.Prefix) || parsed.Path == signPath || strings.Contains(asked, "\\") {
 		return ui.Prefix
 	}
 	return asked

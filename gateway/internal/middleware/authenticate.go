@@ -12,12 +12,18 @@ import (
 
 // Authenticate finds out who a request is from, and refuses those whose route asks for more
 // than he may, and those beyond his rate. What has no policy, as the documentation, is for everybody.
-func Authenticate(gate *access.Gate, fail Fail) Middleware {
+// signedIn is the credential of whom a request's browser is signed in as; "": nobody.
+func Authenticate(gate *access.Gate, signedIn func(*http.Request) string, fail Fail) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ctx, err := gate.Identify(r.Context(), r.Header.Get("Authorization"))
 			if err != nil {
 				ctx = r.Context()
+			} else if credential := signedIn(r); access.From(ctx) == nil && credential != "" {
+				// One that was revoked since is nobody: he may sign in again.
+				if known, err := gate.Identify(r.Context(), "Bearer "+credential); err == nil {
+					ctx = known
+				}
 			}
 			if route, served := routes.From(r.Context()); served {
 				if limited := gate.Take(ctx, r.RemoteAddr); limited != nil {

@@ -41,12 +41,12 @@ func NewGate(keys *Keys, rates *Rates) (*Gate, error) {
 	return &Gate{keys, rates, policies}, nil
 }
 
-// open says that everybody may do all.
-func (g *Gate) open() bool { return g == nil || g.keys == nil }
+// Open says that everybody may do all.
+func (g *Gate) Open() bool { return g == nil || g.keys == nil }
 
 // Run keeps what the gate knows of callers up to date until ctx ends.
 func (g *Gate) Run(ctx context.Context, log *slog.Logger) {
-	if g.open() {
+	if g.Open() {
 		<-ctx.Done()
 		return
 	}
@@ -56,7 +56,7 @@ func (g *Gate) Run(ctx context.Context, log *slog.Logger) {
 // Identify returns a context of whom a credential is, as it stands in the header
 // Authorization; "": of nobody. An error is what the caller gets.
 func (g *Gate) Identify(ctx context.Context, authorization string) (context.Context, error) {
-	if g.open() || authorization == "" {
+	if g.Open() || authorization == "" {
 		return ctx, nil
 	}
 	if len(authorization) < len(scheme) || !strings.EqualFold(authorization[:len(scheme)], scheme) {
@@ -83,7 +83,7 @@ func (g *Gate) Take(ctx context.Context, address string) error {
 func (g *Gate) Allow(ctx context.Context, permission futurisysv1.Permission) error {
 	principal := From(ctx)
 	switch {
-	case g.open() || principal.May(permission):
+	case g.Open() || principal.May(permission):
 		return nil
 	case principal == nil:
 		return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED)
@@ -142,7 +142,7 @@ func (g *Gate) allowFields(ctx context.Context, method string, request any) erro
 
 // Unary is the interceptor of calls with one request.
 func (g *Gate) Unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if g.open() {
+	if g.Open() {
 		return next(ctx, request)
 	}
 	ctx, err := g.admit(ctx, info.FullMethod)
@@ -157,7 +157,7 @@ func (g *Gate) Unary(ctx context.Context, request any, info *grpc.UnaryServerInf
 
 // Stream is the interceptor of streams.
 func (g *Gate) Stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	if g.open() {
+	if g.Open() {
 		return next(service, stream)
 	}
 	ctx, err := g.admit(stream.Context(), info.FullMethod)

@@ -94,3 +94,8 @@ func (h *handlers) eachEmployee(paged func(read func(context.Context) error) err
 		}
 	}
 }
+
+// mayScore says whether the reader may have employees scored.
+func mayScore(v *ui.View) bool {
+	return v.May(futurisysv1.PredictionService_PredictEmployees_FullMethodName)
+}

@@ -15,9 +15,9 @@ type handlers struct{ *ui.Site }
 func Screens(site *ui.Site) []ui.Screen {
 	h := &handlers{site}
 	return []ui.Screen{
-		ui.Page("GET /ui/simulate", futurisysv1.ModelService_GetModel_FullMethodName, h.simulateForm),
+		ui.Page("GET /ui/simulate", futurisysv1.PredictionService_Predict_FullMethodName, h.simulateForm),
 		ui.Page("POST /ui/simulate", futurisysv1.PredictionService_Predict_FullMethodName, h.simulate),
-		ui.Page("GET /ui/batch", futurisysv1.ModelService_GetModel_FullMethodName, h.batchForm),
+		ui.Page("GET /ui/batch", futurisysv1.PredictionService_BatchPredict_FullMethodName, h.batchForm),
 		ui.Page("POST /ui/batch/check", futurisysv1.PredictionService_BatchPredict_FullMethodName, h.batchCheck),
 		ui.Stream("POST /ui/batch/score", futurisysv1.PredictionService_BatchPredict_FullMethodName, h.batchScore),
 	}

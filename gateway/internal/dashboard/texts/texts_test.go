@@ -70,7 +70,7 @@ func sorted(list []string) []string {
 // Every key that a page uses is there, and no key is kept that none uses.
 func TestKeysAreThoseThatThePagesUse(t *testing.T) {
 	var sources strings.Builder
-	for _, pattern := range []string{"../*.go", "../*/*.go", "../*/*.templ"} {
+	for _, pattern := range []string{"../*.go", "../*.templ", "../*/*.go", "../*/*.templ"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

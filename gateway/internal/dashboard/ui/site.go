@@ -9,6 +9,8 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/texts"
+	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/access"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -68,6 +70,9 @@ type Site struct {
 	Texts *texts.Catalogue
 	// Assets are the addresses of the static files, by name.
 	Assets map[string]string
+	// Gate knows who may see what, by the policies of the methods; nil: everybody all.
+	Gate     *access.Gate
+	Policies policy.Policies
 }
 
 // HasDatabase says whether there are screens that need one.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/texts"
 	"github.com/futurisys/futurisys/gateway/internal/middleware"
+	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -28,8 +29,15 @@ type View struct {
 	Database bool
 	Partial  bool // htmx asks for a part of the page
 	Failures []Failure
-	assets   map[string]string
+	// Principal is who reads; nil: nobody is known. SignIn says that he must be.
+	Principal *access.Principal
+	SignIn    bool
+	assets    map[string]string
+	may       func(method string) bool
 }
+
+// May says whether the reader may call a method: what he may not is not shown to him.
+func (v *View) May(method string) bool { return v.may == nil || v.may(method) }
 
 // View gives a handler the view of its request, whose form is read and in order.
 func (site *Site) View(handle func(*View, http.ResponseWriter, *http.Request)) http.Handler {
@@ -50,6 +58,10 @@ func (site *Site) NewView(r *http.Request) *View {
 		Language: site.Texts.Choose(cookie(r, LanguageCookie), r.Header.Get("Accept-Language")),
 		Theme:    cookie(r, ThemeCookie), Path: r.URL.RequestURI(), Section: section(r.URL.Path),
 		Database: site.HasDatabase(), assets: site.Assets,
+		Principal: access.From(r.Context()), SignIn: !site.Gate.Open(),
+		may: func(method string) bool {
+			return site.Gate.Allow(r.Context(), site.Policies[method].GetPermission()) == nil
+		},
 		Partial: r.Header.Get("Hx-Request") == "true" && r.Header.Get("Hx-History-Restore-Request") != "true",
 	}
 	if v.Theme != "light" && v.Theme != "dark" {
@@ -82,13 +94,30 @@ func section(path string) string {
 // Asset is the address of a static file.
 func (v *View) Asset(name string) string { return v.assets[name] }
 
-// Sections are the parts of the navigation.
+// Sections are the parts of the navigation that the reader may see.
 func (v *View) Sections() []string {
-	if !v.Database {
-		return []string{"simulate", "batch", "model"}
+	var out []string
+	for _, section := range []struct {
+		name, method string
+		database     bool
+	}{
+		{"employees", futurisysv1.EmployeeService_ListEmployees_FullMethodName, true},
+		{"simulate", futurisysv1.PredictionService_Predict_FullMethodName, false},
+		{"batch", futurisysv1.PredictionService_BatchPredict_FullMethodName, false},
+		{"import", futurisysv1.EmployeeService_ImportEmployees_FullMethodName, true},
+		{"history", futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName, true},
+		{"model", futurisysv1.ModelService_GetModel_FullMethodName, false},
+		{"health", futurisysv1.StatusService_GetStatus_FullMethodName, true},
+	} {
+		if (v.Database || !section.database) && v.May(section.method) {
+			out = append(out, section.name)
+		}
 	}
-	return []string{"employees", "simulate", "batch", "import", "history", "model", "health"}
+	return out
 }
+
+// maxParameters is how many fields net/url reads of a form.
+const maxParameters = 10_000
 
 // manyTimes are the fields of forms that may be sent more than once: ticks.
 var manyTimes = []string{"id"}
@@ -100,6 +129,9 @@ func parseForm(r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		if unread := middleware.Unread(err); unread != nil {
 			return unread
+		}
+		if strings.Contains(err.Error(), "parameters exceeded limit") { // net/url says so only in words
+			return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_TOO_MANY_ITEMS, "form", "max", maxParameters)
 		}
 		return apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "form", "cause", err.Error())
 	}

@@ -1,0 +1,87 @@
+"""Where callers must be known: signing in by the keyboard, in French and English, and out again."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from programs import REPOSITORY, Programs
+
+
+class Guarded(Programs):
+    """The programs with AUTH=on, and a key of each role that is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        """Programs that keep their data, and keys, in this folder."""
+        self.keys_file = folder / "keys.json"
+        service = folder / "service.key"
+        service.write_text(self.new_key("service"))
+        super().__init__(
+            folder, environment={"AUTH": "on", "KEYS_FILE": str(self.keys_file), "SERVICE_KEY_FILE": str(service)}
+        )
+
+    def new_key(self, role: str) -> str:
+        """A key of a role."""
+        return subprocess.run(
+            [REPOSITORY / "bin/persistence", "keys", "create", "--name", f"Zoé ({role})", "--role", role],
+            env={**os.environ, "KEYS_FILE": str(self.keys_file)},
+            cwd=self.keys_file.parent,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """Programs whose callers must be known."""
+    with Guarded(tmp_path_factory.mktemp("guarded")) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("locale", "theme", "texts"),
+    [
+        ("fr-FR", "light", ("Clé d'accès", "Cette clé est inconnue", "Salariés", "Se déconnecter")),
+        ("en-GB", "dark", ("Access key", "This key is not known", "Employees", "Sign out")),
+    ],
+)
+def test_signing_in_by_the_keyboard(open_page, guarded, locale, theme, texts):
+    """A wrong key, a good one, and out again; axe finds nothing on the way."""
+    label, refused, section, sign_out = texts
+    page = open_page(guarded, locale=locale, color_scheme=theme)
+    page.goto("/ui/employees")
+    assert page.url.endswith("/ui/sign-in?back=%2Fui%2Femployees")
+    field = page.get_by_label(label)
+    assert field.evaluate("field => field === document.activeElement")
+    page.keyboard.type("fsk_nobody")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").get_by_text(refused).wait_for()
+    assert not Axe().run(page).response["violations"]
+    page.keyboard.type(guarded.new_key("analyst"))
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name=section, exact=True).wait_for()
+    assert page.url.endswith("/ui/employees")
+    page.get_by_text("Zoé (analyst)").wait_for()
+    assert not Axe().run(page).response["violations"]
+    page.get_by_role("button", name=sign_out).focus()
+    page.keyboard.press("Enter")
+    page.get_by_label(label).wait_for()
+    page.go_back()
+    page.get_by_label(label).wait_for()
+
+
+def test_a_reader_without_a_right_is_told(open_page, guarded):
+    """An engineer sees no people, and is told so when he asks."""
+    page = open_page(guarded)
+    page.goto("/ui/sign-in")
+    page.get_by_label("Clé d'accès").fill(guarded.new_key("engineer"))
+    page.get_by_role("button", name="Se connecter").click()
+    page.get_by_role("link", name="Modèle", exact=True).wait_for()
+    assert page.get_by_role("link", name="Salariés", exact=True).count() == 0
+    page.goto("/ui/employees")
+    page.get_by_text("Vous n'avez pas le droit de faire cela").wait_for()
+    assert not Axe().run(page).response["violations"]

@@ -105,7 +105,7 @@ func TestMetricsAreOnTheirPage(t *testing.T) {
 		}
 	}
 	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(absolute(t, metricsPage), []byte(page.String()), 0o644); err != nil { //nolint:gosec // a document
+		if err := os.WriteFile(absolute(t, metricsPage), []byte(page.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -16,9 +16,10 @@ import (
 
 // browser is what a person has: cookies, and redirects that are looked at.
 type browser struct {
+	*http.Client
+
 	t   *testing.T
 	web string
-	*http.Client
 }
 
 func newBrowser(t *testing.T, s *stack) *browser {
@@ -27,7 +28,7 @@ func newBrowser(t *testing.T, s *stack) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &browser{t, s.web, &http.Client{Jar: jar, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &browser{t: t, web: s.web, Client: &http.Client{Jar: jar, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 // ask asks for a page, with a form where there is one.
@@ -77,7 +78,7 @@ func TestPeopleSignInAtTheDashboard(t *testing.T) {
 	if got := b.ask("/ui/employees?sex=f", nil); got.code != http.StatusSeeOther || got.header.Get("Location") != "/ui/sign-in?back=%2Fui%2Femployees%3Fsex%3Df" || got.header.Get("WWW-Authenticate") != "" {
 		t.Errorf("nobody: got %d %v", got.code, got.header)
 	}
-	if got := b.ask("/ui/employees", nil, "HX-Request", "true"); got.code != http.StatusUnauthorized || !strings.HasPrefix(got.header.Get("HX-Redirect"), "/ui/sign-in?back=") {
+	if got := b.ask("/ui/employees", nil, "HX-Request", "true"); got.code != http.StatusUnauthorized || !strings.HasPrefix(got.header.Get("Hx-Redirect"), "/ui/sign-in?back=") {
 		t.Errorf("a part of a page: got %d %v", got.code, got.header)
 	}
 	if got := b.ask("/ui/sign-in", nil); got.code != http.StatusOK || !strings.Contains(string(got.body), `name="key"`) || strings.Contains(string(got.body), "/ui/employees") {
@@ -138,18 +139,24 @@ func TestScreensShowWhatTheReaderMayDo(t *testing.T) {
 	}{
 		access.Analyst: {
 			"employees simulate batch import history model health",
-			[]string{"/ui/employees/4/edit", "/ui/import", "/ui/simulate"}, []string{"/ui/model/alias?alias=champion&version=2"},
-			[]string{score, edit}, []string{alias},
+			[]string{"/ui/employees/4/edit", "/ui/import", "/ui/simulate"},
+			[]string{"/ui/model/alias?alias=champion&version=2"},
+			[]string{score, edit},
+			[]string{alias},
 		},
 		access.Auditor: {
 			"employees history model health",
-			[]string{"/ui/employees", "/ui/history"}, []string{"/ui/employees/4/edit", "/ui/import", "/ui/simulate", "/ui/batch", "/ui/model/alias?alias=champion&version=2"},
-			nil, []string{score, edit, alias, `id="what-if"`},
+			[]string{"/ui/employees", "/ui/history"},
+			[]string{"/ui/employees/4/edit", "/ui/import", "/ui/simulate", "/ui/batch", "/ui/model/alias?alias=champion&version=2"},
+			nil,
+			[]string{score, edit, alias, `id="what-if"`},
 		},
 		access.Engineer: {
 			"simulate batch model health",
-			[]string{"/ui/model/alias?alias=champion&version=2", "/ui/simulate"}, []string{"/ui/employees", "/ui/employees/4", "/ui/history", "/ui/history.csv", "/ui/import"},
-			[]string{alias}, []string{score, edit},
+			[]string{"/ui/model/alias?alias=champion&version=2", "/ui/simulate"},
+			[]string{"/ui/employees", "/ui/employees/4", "/ui/history", "/ui/history.csv", "/ui/import"},
+			[]string{alias},
+			[]string{score, edit},
 		},
 		access.Viewer: {"model health", []string{"/ui/model"}, []string{"/ui/employees", "/ui/simulate", "/ui/batch", "/ui/history"}, nil, []string{score, edit, alias}},
 	} {

@@ -85,8 +85,8 @@ func New(options Options) (*Dashboard, error) {
 			Log: options.Logger, Texts: catalogue, Assets: assets, Gate: options.Gate, Policies: options.Policies,
 		},
 		sessions: options.Sessions,
-		health: map[string]grpc_health_v1.HealthClient{ui.Inference: grpc_health_v1.NewHealthClient(options.Inference)},
-		pages:  http.NewServeMux(), streams: http.NewServeMux(), routes: map[string]routes.Route{},
+		health:   map[string]grpc_health_v1.HealthClient{ui.Inference: grpc_health_v1.NewHealthClient(options.Inference)},
+		pages:    http.NewServeMux(), streams: http.NewServeMux(), routes: map[string]routes.Route{},
 	}
 	if options.Persistence != nil {
 		d.Employees = futurisysv1.NewEmployeeServiceClient(options.Persistence)

@@ -71,12 +71,12 @@ func (*Dashboard) changeSettings(_ *ui.View, w http.ResponseWriter, r *http.Requ
 			continue
 		}
 		const year = 365 * 24 * 60 * 60
-		http.SetCookie(w, &http.Cookie{
+		http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure where there is HTTPS
 			Name: name, Value: url.QueryEscape(r.PostForm.Get(name)), Path: ui.Prefix, MaxAge: year,
 			HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
 		})
 	}
-	http.Redirect(w, r, localPath(r.PostForm.Get("back")), http.StatusSeeOther)
+	http.Redirect(w, r, localPath(r.PostForm.Get("back")), http.StatusSeeOther) //nolint:gosec // see localPath
 }
 
 // localPath is a path of the dashboard's own, whatever is asked for.

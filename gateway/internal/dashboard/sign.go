@@ -51,7 +51,7 @@ func (d *Dashboard) signIn(v *ui.View, w http.ResponseWriter, r *http.Request) {
 		d.Fail(v, w, r, "", err)
 		return
 	}
-	http.Redirect(w, r, back, http.StatusSeeOther)
+	http.Redirect(w, r, back, http.StatusSeeOther) //nolint:gosec // see localPath
 }
 
 func (d *Dashboard) signOut(_ *ui.View, w http.ResponseWriter, r *http.Request) {

@@ -16,22 +16,12 @@ import (
 func Authenticate(gate *access.Gate, signedIn func(*http.Request) string, fail Fail) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			ctx, err := gate.Identify(r.Context(), r.Header.Get("Authorization"))
-			if err != nil {
-				ctx = r.Context()
-			} else if credential := signedIn(r); access.From(ctx) == nil && credential != "" {
-				// One that was revoked since is nobody: he may sign in again.
-				if known, err := gate.Identify(r.Context(), "Bearer "+credential); err == nil {
-					ctx = known
-				}
-			}
+			r, err := identify(gate, signedIn, r)
 			if route, served := routes.From(r.Context()); served {
-				if limited := gate.Take(ctx, r.RemoteAddr); limited != nil {
-					fail(w, r, limited) // also who is not known: guessing a key is one request each
-					return
-				}
-				if err == nil {
-					err = gate.Allow(ctx, route.Policy.GetPermission())
+				if limited := gate.Take(r.Context(), r.RemoteAddr); limited != nil {
+					err = limited // also who is not known: guessing a key is one request each
+				} else if err == nil {
+					err = gate.Allow(r.Context(), route.Policy.GetPermission())
 				}
 			}
 			if err != nil {
@@ -41,7 +31,22 @@ func Authenticate(gate *access.Gate, signedIn func(*http.Request) string, fail F
 				fail(w, r, err)
 				return
 			}
-			next.ServeHTTP(w, r.WithContext(ctx))
+			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// identify returns a request with whom it is from; with an error nobody is.
+func identify(gate *access.Gate, signedIn func(*http.Request) string, r *http.Request) (*http.Request, error) {
+	ctx, err := gate.Identify(r.Context(), r.Header.Get("Authorization"))
+	if err != nil {
+		return r, err //nolint:wrapcheck // what the caller gets
+	}
+	if credential := signedIn(r); access.From(ctx) == nil && credential != "" {
+		// One that was revoked since is nobody: he may sign in again.
+		if known, err := gate.Identify(r.Context(), "Bearer "+credential); err == nil {
+			ctx = known
+		}
+	}
+	return r.WithContext(ctx), nil
 }

@@ -50,7 +50,7 @@ func WriteError(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 	}
 	w.WriteHeader(middleware.HTTPCode(seen))
-	_, _ = w.Write(body) // a reader that went away needs no answer
+	_, _ = w.Write(body) //nolint:gosec // JSON; a reader that went away needs no answer
 }
 
 // nameAsJSON gives fields their JSON names: services speak of monthly_income,

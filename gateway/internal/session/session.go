@@ -98,7 +98,7 @@ func (s *Sessions) End(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Sessions) setCookie(w http.ResponseWriter, value string, maxAge int) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure where there is HTTPS
 		Name: s.cookieName(), Value: value, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.encrypted,
 	})

@@ -32,7 +32,7 @@ func loadFile(args []string) error {
 		}
 		path = DotEnv
 	}
-	content, err := os.ReadFile(path) //nolint:gosec // an operator's own path
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("CONFIG_FILE: %w", err)
 	}

@@ -58,7 +58,7 @@ func (h *handlers) edit(v *ui.View, w http.ResponseWriter, r *http.Request) {
 		})
 		switch {
 		case err == nil:
-			http.Redirect(w, r, string(ui.To("employees/%d", employee.GetId())), http.StatusSeeOther)
+			http.Redirect(w, r, string(ui.To("employees/%d", employee.GetId())), http.StatusSeeOther) //nolint:gosec // a page of our own
 			return
 		case status.Code(err) == codes.Aborted:
 			data.Stale, code = true, http.StatusPreconditionFailed

@@ -123,5 +123,5 @@ func (h *handlers) scoreOne(v *ui.View, w http.ResponseWriter, r *http.Request) 
 		h.Render(v, w, r, http.StatusBadRequest, v.T("error_title"), badRowsPart(v, out.Bad))
 		return
 	}
-	http.Redirect(w, r, string(ui.To("employees/%d", id)), http.StatusSeeOther)
+	http.Redirect(w, r, string(ui.To("employees/%d", id)), http.StatusSeeOther) //nolint:gosec // a page of our own
 }

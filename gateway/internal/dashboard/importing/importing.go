@@ -39,8 +39,8 @@ func (h *handlers) form(v *ui.View, w http.ResponseWriter, r *http.Request) {
 
 // importFiles checks or imports the files of the form, and shows how far it is.
 func (h *handlers) importFiles(v *ui.View, w http.ResponseWriter, r *http.Request) {
-	const inMemory = 128 << 20 // more than the gateway takes: nothing about people goes to a temporary file
-	if err := r.ParseMultipartForm(inMemory); err != nil {
+	const inMemory = 128 << 20                             // more than the gateway takes: nothing about people goes to a temporary file
+	if err := r.ParseMultipartForm(inMemory); err != nil { //nolint:gosec // the route bounds the body
 		h.FailUpload(v, w, r, err, v.T("error_form"))
 		return
 	}

@@ -23,7 +23,7 @@ type thresholdData struct {
 // threshold is the threshold explorer alone.
 func (h *handlers) threshold(v *ui.View, w http.ResponseWriter, r *http.Request) {
 	if !v.Partial {
-		http.Redirect(w, r, string(ui.With("model", ui.Filters(r.URL.Query(), "threshold")))+"#threshold", http.StatusSeeOther)
+		http.Redirect(w, r, string(ui.With("model", ui.Filters(r.URL.Query(), "threshold")))+"#threshold", http.StatusSeeOther) //nolint:gosec // a page of our own
 		return
 	}
 	model, err := h.Models.Get(r.Context())

@@ -129,7 +129,7 @@ func (c *Client) CachedRefs(repository string) (map[string]string, error) {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		commit, err := os.ReadFile(path)
+		commit, err := os.ReadFile(path) //nolint:gosec // the cache is the user's own
 		if err != nil {
 			return err //nolint:wrapcheck // wrapped below
 		}

@@ -75,7 +75,7 @@ func (s store) incomplete(etag string) (string, error) {
 // fetch makes path hold the whole file, continuing what it holds already. When
 // that turns out wrong it is removed, so that the next try starts again.
 func (c *Client) fetch(ctx context.Context, path string, file *metadata) error {
-	target, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o666) // less the umask, as the Python library
+	target, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o666) //nolint:gosec // less the umask, as the Python library
 	if err != nil {
 		return backoff.Permanent(cacheError("write", err))
 	}

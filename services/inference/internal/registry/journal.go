@@ -134,7 +134,7 @@ func (j *FileJournal) Read(_ context.Context, model string) ([]Change, error) {
 
 // Append writes a file anew, under a lock; see Journal.
 func (j *FileJournal) Append(ctx context.Context, model string, known int, changes ...Change) error {
-	if err := os.MkdirAll(j.folder, 0o755); err != nil {
+	if err := os.MkdirAll(j.folder, 0o750); err != nil {
 		return fmt.Errorf("MODEL_STATE_DIR: %w", err)
 	}
 	lock := flock.New(j.path(model) + ".lock")
@@ -172,7 +172,7 @@ func (j *FileJournal) write(model string, changes []Change) error {
 	if err != nil {
 		return fmt.Errorf("MODEL_STATE_DIR: %w", err)
 	}
-	if err := os.MkdirAll(j.folder, 0o755); err != nil {
+	if err := os.MkdirAll(j.folder, 0o750); err != nil {
 		return fmt.Errorf("MODEL_STATE_DIR: %w", err)
 	}
 	if err := renameio.WriteFile(j.path(model), append(data, '\n'), 0o644); err != nil {

@@ -73,7 +73,7 @@ func (s *Store) SameAs(ctx context.Context, other *Store) (same bool, err error)
 	}
 	// An advisory lock is its database's: of one database the other session does not get it.
 	const lock = "SELECT pg_try_advisory_xact_lock(?)"
-	key := rand.Int64()
+	key := rand.Int64() //nolint:gosec // a name, not a secret
 	err = s.record.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		var locked, lockedToo bool
 		if err := scan(tx.Raw(lock, key), &locked); err != nil {

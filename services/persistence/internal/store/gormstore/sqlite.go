@@ -86,7 +86,7 @@ func makeFile(path string) error {
 	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("make the folder of the database: %w", err)
 	}
-	made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // an operator's own path
+	made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err //nolint:wrapcheck // it names the path
 	}
@@ -95,7 +95,7 @@ func makeFile(path string) error {
 
 // statWritable is the file of a path, which it must be possible to write to.
 func statWritable(path string) (os.FileInfo, error) {
-	opened, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // an operator's own path
+	opened, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it names the path
 	}

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/futurisys/futurisys/gateway/internal/routes"
@@ -16,12 +17,17 @@ import (
 func Authenticate(gate *access.Gate, signedIn func(*http.Request) string, fail Fail) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r, err := identify(gate, signedIn, r)
+			ctx, err := gate.Identify(r.Context(), r.Header.Get("Authorization"))
+			if err != nil {
+				ctx = r.Context()
+			} else {
+				ctx = asSignedIn(ctx, gate, signedIn(r))
+			}
 			if route, served := routes.From(r.Context()); served {
-				if limited := gate.Take(r.Context(), r.RemoteAddr); limited != nil {
+				if limited := gate.Take(ctx, r.RemoteAddr); limited != nil {
 					err = limited // also who is not known: guessing a key is one request each
 				} else if err == nil {
-					err = gate.Allow(r.Context(), route.Policy.GetPermission())
+					err = gate.Allow(ctx, route.Policy.GetPermission())
 				}
 			}
 			if err != nil {
@@ -31,22 +37,19 @@ func Authenticate(gate *access.Gate, signedIn func(*http.Request) string, fail F
 				fail(w, r, err)
 				return
 			}
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(w, r.WithContext(ctx))
 		})
 	}
 }
 
-// identify returns a request with whom it is from; with an error nobody is.
-func identify(gate *access.Gate, signedIn func(*http.Request) string, r *http.Request) (*http.Request, error) {
-	ctx, err := gate.Identify(r.Context(), r.Header.Get("Authorization"))
-	if err != nil {
-		return r, err //nolint:wrapcheck // what the caller gets
+// asSignedIn returns a context of whom the credential of a session is. One that was revoked
+// since is nobody: he may sign in again.
+func asSignedIn(ctx context.Context, gate *access.Gate, credential string) context.Context {
+	if access.From(ctx) != nil || credential == "" {
+		return ctx
 	}
-	if credential := signedIn(r); access.From(ctx) == nil && credential != "" {
-		// One that was revoked since is nobody: he may sign in again.
-		if known, err := gate.Identify(r.Context(), "Bearer "+credential); err == nil {
-			ctx = known
-		}
+	if known, err := gate.Identify(ctx, "Bearer "+credential); err == nil {
+		return known
 	}
-	return r.WithContext(ctx), nil
+	return ctx
 }

@@ -31,8 +31,7 @@ type gone struct {
 // file is not as it was left. What a removed file holds is written out beside it then, for
 // `inference outbox import`: it would go with the process.
 func (o *Outbox) Check() error {
-	path := filepath.Join(o.folder, file)
-	if now, err := os.Stat(path); err == nil && os.SameFile(now, o.opened) {
+	if !o.removed() {
 		return o.gone.known()
 	}
 	o.gone.rescue.Lock()
@@ -40,7 +39,13 @@ func (o *Outbox) Check() error {
 	if known := o.gone.known(); known != nil {
 		return known
 	}
-	return o.gone.note(o.rescue(path))
+	return o.gone.note(o.rescue(filepath.Join(o.folder, file)))
+}
+
+// removed says whether the path leads to another file by now, or to none.
+func (o *Outbox) removed() bool {
+	now, err := os.Stat(filepath.Join(o.folder, file))
+	return err != nil || !os.SameFile(now, o.opened)
 }
 
 func (g *gone) known() error {
@@ -59,17 +64,21 @@ func (g *gone) note(because error) error {
 	return g.because
 }
 
-// rescue writes out what an open file holds to which no path leads any more.
+// rescue writes out what an open file holds to which no path leads any more. Nothing is put
+// into it from then on: see update.
 func (o *Outbox) rescue(path string) error {
-	rows := o.rows.Load()
-	if rows == 0 {
-		return fmt.Errorf("%s: %w: it held nothing; restart", path, ErrGone)
-	}
 	saved := path + removedMark + time.Now().UTC().Format("20060102T150405Z")
 	const owner = 0o600
+	var rows int64
 	err := o.faulting(func() error {
+		if rows = o.rows.Load(); rows == 0 {
+			return nil
+		}
 		return o.database.View(func(tx *bbolt.Tx) error { return tx.CopyFile(saved+".partial", owner) })
 	})
+	if err == nil && rows == 0 {
+		return fmt.Errorf("%s: %w: it held nothing; restart", path, ErrGone)
+	}
 	if err == nil {
 		err = os.Rename(saved+".partial", saved)
 	}
@@ -84,10 +93,12 @@ func (o *Outbox) changed(cause any) error {
 	return o.gone.note(fmt.Errorf("%s: %w (%v): of its %d predictions some may be lost; restart", filepath.Join(o.folder, file), ErrGone, cause, o.rows.Load()))
 }
 
-// update runs a transaction that writes.
-func (o *Outbox) update(write func(*bbolt.Tx) error) error {
+// update runs a transaction that writes, which says by how many rows and bytes the outbox
+// grows.
+func (o *Outbox) update(write func(*bbolt.Tx) (rows, bytes int64, err error)) error {
 	return o.faulting(func() error {
-		return o.database.Update(func(tx *bbolt.Tx) error { //nolint:wrapcheck // wrapped by who asks
+		var rows, bytes int64
+		err := o.database.Update(func(tx *bbolt.Tx) (err error) {
 			// The number grows by one with each that was written; of a file that was
 			// overwritten with another one it is any.
 			before, now := o.gone.begun, tx.ID()
@@ -95,14 +106,28 @@ func (o *Outbox) update(write func(*bbolt.Tx) error) error {
 				return o.changed(fmt.Sprintf("its transaction %d comes after %d", now, before))
 			}
 			o.gone.begun = now
-			return write(tx)
+			rows, bytes, err = write(tx)
+			return err
 		})
+		if err == nil {
+			o.rows.Add(rows)
+			o.bytes.Add(bytes)
+		}
+		return err //nolint:wrapcheck // wrapped by who asks
 	})
 }
 
 // view runs a transaction that reads.
 func (o *Outbox) view(read func(*bbolt.Tx) error) error {
-	return o.faulting(func() error { return o.database.View(read) }) //nolint:wrapcheck // wrapped by who asks
+	return o.faulting(func() error {
+		return o.database.View(func(tx *bbolt.Tx) error { //nolint:wrapcheck // wrapped by who asks
+			begun, now := o.gone.begun, tx.ID() // of the last that was written: begun, or the one before
+			if begun != 0 && now != begun && now != begun-1 {
+				return o.changed(fmt.Sprintf("its transaction %d comes after %d", now, begun))
+			}
+			return read(tx)
+		})
+	})
 }
 
 // faulting runs what reads the mapped file. Pages that are not there any more, or make no

@@ -147,8 +147,10 @@ func (o *Outbox) Put(entries []Entry) (earlier map[ID][]byte, err error) {
 		return nil, err
 	}
 	earlier = map[ID][]byte{}
-	var rows, bytes int64
-	err = o.update(func(tx *bbolt.Tx) error {
+	err = o.update(func(tx *bbolt.Tx) (rows, bytes int64, err error) {
+		if o.removed() { // since it was checked: what is put now might come after its rescue
+			return 0, 0, ErrGone
+		}
 		for i := range entries {
 			e := &entries[i]
 			if there := find(tx, e); there != nil {
@@ -158,28 +160,29 @@ func (o *Outbox) Put(entries []Entry) (earlier map[ID][]byte, err error) {
 			key := e.key()
 			if e.Retried {
 				if err := tx.Bucket(idsBucket).Put(e.ID[:], key); err != nil {
-					return err //nolint:wrapcheck // wrapped below
+					return 0, 0, err //nolint:wrapcheck // wrapped below
 				}
 			}
 			if err := tx.Bucket(rowsBucket).Put(key, e.Value); err != nil {
-				return err //nolint:wrapcheck // wrapped below
+				return 0, 0, err //nolint:wrapcheck // wrapped below
 			}
 			rows++
 			bytes += int64(len(e.Value))
 		}
 		switch {
 		case rows == 0:
-			return errNothingNew
+			return 0, 0, errNothingNew
 		case o.bytes.Load()+bytes > o.maxBytes:
-			return ErrFull
+			return 0, 0, ErrFull
 		}
-		return nil
+		return rows, bytes, nil
 	})
+	if errors.Is(err, ErrGone) {
+		err = o.Check()
+	}
 	if err != nil && !errors.Is(err, errNothingNew) {
 		return nil, fmt.Errorf("put %d rows into the outbox: %w", len(entries), err)
 	}
-	o.rows.Add(rows)
-	o.bytes.Add(bytes)
 	return earlier, nil
 }
 
@@ -222,6 +225,9 @@ func (o *Outbox) Oldest(limit int) ([]Entry, error) {
 			e.Retried = tx.Bucket(idsBucket).Get(e.ID[:]) != nil
 			out = append(out, e)
 		}
+		if rows := o.rows.Load(); len(out) == 0 && rows > 0 { // or they would pass for delivered
+			return o.changed("it is empty")
+		}
 		return nil
 	})
 	if err != nil {
@@ -245,27 +251,24 @@ func (o *Outbox) Delete(entries []Entry) error {
 }
 
 func (o *Outbox) delete(entries []Entry) error {
-	var rows, bytes int64
-	err := o.update(func(tx *bbolt.Tx) error {
+	err := o.update(func(tx *bbolt.Tx) (rows, bytes int64, err error) {
 		for i := range entries {
 			key := entries[i].key()
 			value := tx.Bucket(rowsBucket).Get(key)
 			if value == nil {
 				continue
 			}
-			rows++
-			bytes += int64(len(value))
+			rows--
+			bytes -= int64(len(value))
 			if err := errors.Join(tx.Bucket(rowsBucket).Delete(key), tx.Bucket(idsBucket).Delete(entries[i].ID[:])); err != nil {
-				return err //nolint:wrapcheck // wrapped below
+				return 0, 0, err //nolint:wrapcheck // wrapped below
 			}
 		}
-		return nil
+		return rows, bytes, nil
 	})
 	if err != nil {
 		return fmt.Errorf("delete %d rows from the outbox: %w", len(entries), err)
 	}
-	o.rows.Add(-rows)
-	o.bytes.Add(-bytes)
 	return nil
 }
 

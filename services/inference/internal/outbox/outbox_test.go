@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -282,6 +284,67 @@ func TestAFileThatIsChangedInPlaceIsNoticed(t *testing.T) {
 		if err := box.Check(); !errors.Is(err, outbox.ErrGone) {
 			t.Errorf("%s, afterwards: got %v", name, err)
 		}
+	}
+}
+
+// What was put when a file was removed is in the file beside it, whoever put it at that moment.
+func TestAFileThatIsRemovedWhileRowsAreKeptLosesNone(t *testing.T) {
+	for range 30 {
+		folder := t.TempDir()
+		box := open(t, folder, large)
+		var kept atomic.Int64
+		var putters sync.WaitGroup
+		for range 3 {
+			putters.Go(func() {
+				for {
+					if _, err := box.Put([]outbox.Entry{entry(int(kept.Load()))}); err != nil {
+						return
+					}
+					kept.Add(1)
+				}
+			})
+		}
+		for kept.Load() < 5 {
+			time.Sleep(time.Millisecond)
+		}
+		if err := os.Remove(filepath.Join(folder, "outbox.db")); err != nil {
+			t.Fatal(err)
+		}
+		putters.Wait()
+		if err := box.Close(); err != nil {
+			t.Fatal(err)
+		}
+		saved, err := filepath.Glob(filepath.Join(folder, "outbox.db.removed-*"))
+		if err != nil || len(saved) != 1 {
+			t.Fatalf("got %v, %v", saved, err)
+		}
+		rows := int64(0)
+		if err := outbox.ReadAside(saved[0], func([]byte) error { rows++; return nil }); err != nil || rows != kept.Load() {
+			t.Fatalf("%d rows were kept, %d are in the file (%v)", kept.Load(), rows, err)
+		}
+	}
+}
+
+// Rows that are gone must not pass for delivered.
+func TestAFileThatIsOverwrittenIsNotEmpty(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "outbox.db")
+	box := open(t, folder, large)
+	empty, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		put(t, box, entry(i))
+	}
+	if err := os.WriteFile(path, empty, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := box.Oldest(10); !errors.Is(err, outbox.ErrGone) || !strings.Contains(err.Error(), "of its 3 predictions") {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if err := box.Check(); !errors.Is(err, outbox.ErrGone) {
+		t.Errorf("afterwards: got %v", err)
 	}
 }
 

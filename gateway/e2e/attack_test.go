@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -247,6 +248,11 @@ func attacks() []attack {
 			}
 		}},
 		{"1,000 halves of headers", func(t *testing.T, s *stack) { connections(t, web(s), "GET / HTTP/1.1\r\nHost: x\r\nX-") }},
+		{"5,000 large halves of headers", func(t *testing.T, s *stack) {
+			for range 5 {
+				connections(t, web(s), "GET / HTTP/1.1\r\nHost: x\r\n"+strings.Repeat("x: y\r\n", 10_000))
+			}
+		}},
 		{"2,000 beginnings of bodies", func(t *testing.T, s *stack) {
 			for range 2 {
 				connections(t, web(s), "POST "+predict+" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
@@ -298,19 +304,43 @@ func attacks() []attack {
 				peer.begin(internalv1.RecordingService_RecordPredictions_FullMethodName, 64<<20, 60<<20)
 			}
 		}},
-		{"3,000 idle connections", func(t *testing.T, s *stack) {
-			connections(t, web(s), "")
-			connections(t, s.grpc, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+		{"10,000 idle connections", func(t *testing.T, s *stack) {
+			for range 4 {
+				connections(t, web(s), "")
+				connections(t, s.grpc, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+			}
 			connections(t, s.setting("PERSISTENCE_GRPC_ADDR"), "")
+			connections(t, s.setting("PERSISTENCE_GRPC_ADDR"), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
 		}},
 		{"streams without an end", func(t *testing.T, s *stack) {
-			client := futurisysv1.NewPredictionServiceClient(dial(t, s.grpc))
-			for range 900 { // beyond it the connection itself lets none begin
-				if _, err := client.StreamPredict(t.Context()); err != nil {
-					t.Fatal(err)
+			for range 4 {
+				client := futurisysv1.NewPredictionServiceClient(dial(t, s.grpc))
+				for range 250 { // beyond it the connection itself lets none begin
+					if _, err := client.StreamPredict(t.Context()); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 			time.Sleep(time.Second)
+		}},
+		{"15,000 who watch its health", func(t *testing.T, s *stack) {
+			for range 60 {
+				client := grpc_health_v1.NewHealthClient(dial(t, s.grpc))
+				for range 250 {
+					if _, err := client.Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			time.Sleep(time.Second)
+		}},
+		{"20,000 calls that are reset", func(t *testing.T, s *stack) {
+			for range 10 {
+				peer := unfinished(t, s.grpc)
+				for range 2_000 {
+					peer.reset(futurisysv1.PredictionService_Predict_FullMethodName, 32<<10, 1000)
+				}
+			}
 		}},
 		{"imports without an end", func(t *testing.T, s *stack) {
 			client := futurisysv1.NewEmployeeServiceClient(dial(t, s.setting("PERSISTENCE_GRPC_ADDR")))
@@ -397,6 +427,38 @@ func (p *unfinishedPeer) begin(method string, declared uint32, sent int64) {
 		cancel()
 		<-ended
 	})
+}
+
+// reset begins a call and gives it up at once.
+func (p *unfinishedPeer) reset(method string, declared uint32, sent int) {
+	p.t.Helper()
+	ctx, cancel := context.WithCancel(p.t.Context())
+	message := append(binary.BigEndian.AppendUint32([]byte{0}, declared), make([]byte, sent)...)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.address+method, &cancelledBody{bytes.NewReader(message), cancel})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/grpc")
+	request.Header.Set("TE", "trailers")
+	if answer, err := p.web.Do(request); err == nil {
+		_ = answer.Body.Close()
+	}
+	cancel()
+}
+
+// cancelledBody is a body whose request is given up when it was read.
+type cancelledBody struct {
+	*bytes.Reader
+
+	cancel func()
+}
+
+func (c *cancelledBody) Read(p []byte) (int, error) {
+	if c.Len() == 0 {
+		c.cancel()
+		return 0, context.Canceled
+	}
+	return c.Reader.Read(p)
 }
 
 type zeros struct{}

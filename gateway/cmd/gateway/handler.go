@@ -18,6 +18,7 @@ import (
 	"github.com/futurisys/futurisys/proto/policy"
 	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/status"
+	"github.com/futurisys/futurisys/services/platform/lifecycle"
 	"github.com/futurisys/futurisys/services/platform/telemetry"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -97,7 +98,7 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, gat
 		middleware.Origin(fail),
 		middleware.Body(fail),
 		middleware.Deadline(s.GatewayRequestTimeout),
-		middleware.Admission(metrics, s.MaxInFlight, fail),
+		middleware.Admission(metrics, s.MaxInFlight, lifecycle.MaxConnections(s.MaxConnections), fail),
 	), nil
 }
 

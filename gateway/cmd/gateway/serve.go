@@ -65,7 +65,7 @@ func (serveCommand) Run(s *settings) error {
 		return err
 	}
 	defer end()
-	adminListener, err := lifecycle.Listen("GATEWAY_ADMIN_ADDR", s.GatewayAdminAddr, metrics)
+	adminListener, err := lifecycle.Listen("GATEWAY_ADMIN_ADDR", s.GatewayAdminAddr, s.MaxConnections, metrics)
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}
@@ -83,7 +83,7 @@ func (serveCommand) Run(s *settings) error {
 // listen listens for callers, by HTTPS where a certificate is set. end ends the following of
 // its files.
 func (s *settings) listen(metrics prometheus.Registerer) (listener net.Listener, end func(), err error) {
-	plain, err := lifecycle.Listen("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr, metrics)
+	plain, err := lifecycle.Listen("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr, s.MaxConnections, metrics)
 	if err != nil {
 		return nil, nil, err //nolint:wrapcheck // it names the key
 	}

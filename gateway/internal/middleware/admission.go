@@ -29,10 +29,11 @@ const (
 
 // Admission refuses requests beyond so many at once, and large bodies beyond bodyBytes. A
 // small body is read before its request counts: who sends it byte by byte must not take a
-// place among those that are served. Probes are answered also at the limit.
-func Admission(registry prometheus.Registerer, limit int, fail Fail) Middleware {
+// place among those that are served. connections is how many there may be at all. Probes are
+// answered also at the limit.
+func Admission(registry prometheus.Registerer, limit, connections int, fail Fail) Middleware {
 	requests := inflight.New(int64(limit))
-	receiving := inflight.NewReceiving(maxReceiving, bodyBytes)
+	receiving := inflight.NewReceiving(min(maxReceiving, max(connections/2, 1)), bodyBytes) //nolint:mnd // the other half is for whole ones
 	exports := inflight.New(int64(max(limit/exportPart, 1)))
 	inflight.Register(registry, map[string]*inflight.Limit{"requests": requests, "exports": exports})
 	inflight.RegisterReceiving(registry, map[string]*inflight.Receiving{"bodies": receiving})
@@ -61,7 +62,7 @@ func Admission(registry prometheus.Registerer, limit int, fail Fail) Middleware 
 				places = exports
 			}
 			release, err := places.Acquire(1)
-			if err != nil && receiving.EndSlowest() { // a large body has a place while it comes
+			if err != nil && receiving.EndSlowest(true) { // a large body has a place while it comes
 				release, err = places.AcquireWithin(r.Context(), endTime, 1)
 			}
 			if err != nil {

@@ -34,7 +34,7 @@ func bodies(t *testing.T, hold <-chan struct{}) *httptest.Server {
 		_, _ = fmt.Fprint(w, n)
 	}), middleware.Route(func(*http.Request) (routes.Route, bool) {
 		return routes.Route{Policy: &futurisysv1.Policy{MaxRequestBytes: 100 << 20}}, true
-	}), middleware.Admission(prometheus.NewRegistry(), 1024, fail)))
+	}), middleware.Admission(prometheus.NewRegistry(), 1024, 2000, fail)))
 	t.Cleanup(server.Close)
 	return server
 }

@@ -205,7 +205,7 @@ func TestRequestsBeyondTheLimitAreRefused(t *testing.T) {
 			began <- struct{}{}
 			<-end
 		}
-	}), byPath(t), middleware.Admission(prometheus.NewRegistry(), 2, fail))
+	}), byPath(t), middleware.Admission(prometheus.NewRegistry(), 2, 1000, fail))
 	var held sync.WaitGroup
 	for range 2 {
 		held.Go(func() { serve(t, handler, http.MethodPost, "/v1/x", "", "") })

@@ -49,6 +49,7 @@ func WriteError(w http.ResponseWriter, err error) {
 		seconds := int((retry + time.Second - 1) / time.Second)
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(body))) // whole at once, also while a refused body is still taken
 	w.WriteHeader(middleware.HTTPCode(seen))
 	_, _ = w.Write(body) //nolint:gosec // JSON; a reader that went away needs no answer
 }

@@ -35,6 +35,7 @@ type Common struct {
 	LogLevel          string          `env:"LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"The least level that is logged."`
 	LogFormat         string          `env:"LOG_FORMAT" enum:"text,json" default:"text" help:"How a log line looks."`
 	MaxInFlight       int             `env:"MAX_IN_FLIGHT" default:"1024" help:"How many requests of one row, or none, are answered at once; more are refused."`
+	MaxConnections    int             `env:"MAX_CONNECTIONS" default:"2000" help:"How many connections there may be at each address, and at most a third of the descriptors; idle ones are closed for new ones."`
 	ShutdownDelay     time.Duration   `env:"SHUTDOWN_DELAY" default:"0s" help:"How long requests are still taken after a signal, for balancers to hear that no more should come; 5s in a cluster."`
 	ConfigFile        string          `env:"CONFIG_FILE" help:"A file of KEY=value lines; outside prod .env is read if it is there."`
 	Access            access.Settings `embed:""`
@@ -110,6 +111,7 @@ func (c *Common) CheckCommon() error {
 	const maxInFlight, maxShutdownDelay = 1_000_000, 10 * time.Second // with the drain a process ends within 30 s
 	return errors.Join(
 		Bound("MAX_IN_FLIGHT", c.MaxInFlight, 1, maxInFlight),
+		Bound("MAX_CONNECTIONS", c.MaxConnections, 1, maxInFlight),
 		Bound("SHUTDOWN_DELAY", c.ShutdownDelay, 0, maxShutdownDelay),
 		checkTimeZone(),
 		c.TLS.Check(),

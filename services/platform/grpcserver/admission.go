@@ -68,7 +68,7 @@ func (a *admission) stream(service any, stream grpc.ServerStream, info *grpc.Str
 	}
 	size := policy.MaxRequestBytes(a.policies[info.FullMethod])
 	release, err := a.streams.Acquire(size)
-	for err != nil && a.receiving.EndSlowest() {
+	for err != nil && a.receiving.EndSlowest(false) {
 		release, err = a.streams.AcquireWithin(stream.Context(), streamEnd, size)
 	}
 	if err != nil {

@@ -59,7 +59,7 @@ type Server struct {
 const (
 	// maxConcurrentStreams is how many calls one connection has under way; more wait at
 	// the caller's side.
-	maxConcurrentStreams = 1024
+	maxConcurrentStreams = 256
 	// maxConnectionAge is when a connection takes no new calls any more: its caller connects
 	// again, and finds the copies that have come in the meantime. Calls under way end.
 	maxConnectionAge = 5 * time.Minute

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/tap"
 
 	"github.com/futurisys/futurisys/proto/policy"
@@ -22,6 +23,9 @@ const (
 	// maxReceiving is how many calls may wait for their message at once, and how many streams
 	// for the next of theirs.
 	maxReceiving = 4096
+	// maxWatches is how many streams there may be of those who watch the process, by health
+	// or reflection: the oldest is ended for the next.
+	maxWatches = 1024
 	// maxReceivingBytes is how much of unfinished messages there may be: one of the largest.
 	maxReceivingBytes = 64 << 20
 )
@@ -31,15 +35,15 @@ const (
 // the bytes are read here: as many as the method's policy allows, within what the process has
 // for unfinished messages, and in the time that the call has.
 type reception struct {
-	calls, streams *inflight.Receiving
-	decoder        decoder
-	policies       policy.Policies
-	unary          map[string]bool // methods, by full name
+	calls, streams, watches *inflight.Receiving
+	decoder                 decoder
+	policies                policy.Policies
+	unary                   map[string]bool // methods, by full name
 }
 
 func newReception(registry prometheus.Registerer) *reception {
-	r := &reception{calls: inflight.NewReceiving(maxReceiving, maxReceivingBytes), streams: inflight.NewReceiving(maxReceiving, streamBytes)}
-	inflight.RegisterReceiving(registry, map[string]*inflight.Receiving{"calls": r.calls, "streams": r.streams})
+	r := &reception{calls: inflight.NewReceiving(maxReceiving, maxReceivingBytes), streams: inflight.NewReceiving(maxReceiving, streamBytes), watches: inflight.NewReceiving(maxWatches, maxReceivingBytes)}
+	inflight.RegisterReceiving(registry, map[string]*inflight.Receiving{"calls": r.calls, "streams": r.streams, "watches": r.watches})
 	return r
 }
 
@@ -66,8 +70,10 @@ type messageReader interface {
 type call struct {
 	*inflight.Incoming
 
-	max  int64       // bytes of a message
-	stay func() bool // keeps it from being done when its context ends
+	max   int64       // bytes of a message
+	watch bool        // it counts for as long as it lasts
+	stay  func() bool // keeps it from leaving when its context ends
+	leave func()
 }
 
 type callKey struct{}
@@ -76,8 +82,11 @@ type callKey struct{}
 // when the call's context ends.
 func (r *reception) begin(ctx context.Context, about *tap.Info) (context.Context, error) {
 	known, receiving := r.policies[about.FullMethodName], r.streams
-	if r.unary[about.FullMethodName] {
+	switch {
+	case r.unary[about.FullMethodName]:
 		receiving = r.calls
+	case !ours(about.FullMethodName):
+		receiving = r.watches
 	}
 	var end context.CancelFunc
 	if receiving == r.calls || known.GetDeadline() != nil {
@@ -86,8 +95,16 @@ func (r *reception) begin(ctx context.Context, about *tap.Info) (context.Context
 		ctx, end = context.WithCancel(ctx)
 	}
 	incoming := receiving.Begin(end)
+	leave := incoming.Done
+	if from, is := peer.FromContext(ctx); is {
+		if occupied, is := from.Addr.(interface{ Occupy() (free func()) }); is { // see lifecycle.Listener
+			free := occupied.Occupy()
+			leave = func() { incoming.Done(); free() }
+		}
+	}
 	return context.WithValue(ctx, callKey{}, &call{
-		Incoming: incoming, max: policy.MaxRequestBytes(known), stay: context.AfterFunc(ctx, incoming.Done),
+		Incoming: incoming, max: policy.MaxRequestBytes(known), watch: receiving == r.watches,
+		stay: context.AfterFunc(ctx, leave), leave: leave,
 	}), nil
 }
 
@@ -97,10 +114,7 @@ func (r *reception) only(ctx context.Context, into any) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		call.stay()
-		call.Done()
-	}()
+	defer call.Done()
 	if err := r.message(ctx, call, reader, into); errors.Is(err, io.EOF) {
 		return notAMessage("there is none")
 	} else if err != nil {
@@ -135,8 +149,10 @@ func (s *receivingStream) RecvMsg(message any) error {
 	if err != nil {
 		return err
 	}
-	call.Resume()
-	defer call.Pause()
+	if !call.watch {
+		call.Resume()
+		defer call.Pause()
+	}
 	return s.reception.message(ctx, call, reader, message)
 }
 
@@ -159,6 +175,13 @@ func (r *reception) message(ctx context.Context, call *call, reader messageReade
 	}
 	defer data.Free()
 	return r.decoder.decode(data, into)
+}
+
+// end says that a unary call is over.
+func end(ctx context.Context) {
+	if call, entered := ctx.Value(callKey{}).(*call); entered && call.stay() {
+		call.leave()
+	}
 }
 
 const headerBytes = 5

@@ -15,10 +15,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/futurisys/futurisys/services/platform/grpcserver"
+	"github.com/futurisys/futurisys/services/platform/lifecycle"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -242,4 +245,83 @@ func TestAnIdleStreamGivesWay(t *testing.T) {
 			t.Errorf("%v streams were ended for one that came", got)
 		}
 	})
+}
+
+// A full listener closes connections for new ones, and none on which a call is under way.
+func TestACallKeepsItsConnection(t *testing.T) {
+	plain, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, server := newHeld(), newServer(grpcserver.DefaultLimits())
+	futurisysv1.RegisterPredictionServiceServer(server, service)
+	if err := server.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = server.Serve(lifecycle.NewListener(plain, 4)) }()
+	t.Cleanup(server.Stop)
+	client := func() futurisysv1.PredictionServiceClient {
+		connection, err := grpc.NewClient(plain.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = connection.Close() })
+		return futurisysv1.NewPredictionServiceClient(connection)
+	}
+	long := make(chan error)
+	go func() { _, err := client().Predict(t.Context(), onePrediction()); long <- err }()
+	<-service.began
+	stream, err := client().StreamPredict(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-service.began
+	for range 10 {
+		idle, err := new(net.Dialer).DialContext(t.Context(), "tcp", plain.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = idle.Close() })
+	}
+	another := make(chan error)
+	go func() { _, err := client().Predict(t.Context(), onePrediction()); another <- err }()
+	<-service.began
+	close(service.end)
+	for name, ended := range map[string]chan error{"the long call": long, "the one that came": another} {
+		if err := <-ended; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); status.Code(err) == codes.Unavailable {
+		t.Errorf("the stream: %v", err)
+	}
+}
+
+// Who watches the process counts for as long as he does: the oldest makes room.
+func TestWatchesAreBounded(t *testing.T) {
+	server := newServer(grpcserver.DefaultLimits())
+	listener := serve(t, server)
+	server.SetReady(true)
+	var first grpc_health_v1.Health_WatchClient
+	for range 5 {
+		client := grpc_health_v1.NewHealthClient(dial(t, listener))
+		for range 205 {
+			watch, err := client.Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := watch.Recv(); err != nil {
+				t.Fatal(err)
+			}
+			if first == nil {
+				first = watch
+			}
+		}
+	}
+	if _, err := first.Recv(); err == nil {
+		t.Error("the oldest of 1,025 goes on")
+	}
 }

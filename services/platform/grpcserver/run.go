@@ -21,6 +21,8 @@ type Process struct {
 	// Ready returns nil when calls can be answered.
 	Ready   readiness.Look
 	Metrics *prometheus.Registry
+	// MaxConnections is how many there may be at each address.
+	MaxConnections int
 	// ShutdownDelay is how long calls are still taken after a signal.
 	ShutdownDelay time.Duration
 	// About is logged at the start: names and values.
@@ -31,11 +33,11 @@ type Process struct {
 
 // Run serves until a signal, and then drains. The server is prepared.
 func (s *Server) Run(p Process) error {
-	calls, err := lifecycle.Listen(p.GRPC.Key, p.GRPC.Addr, p.Metrics)
+	calls, err := lifecycle.Listen(p.GRPC.Key, p.GRPC.Addr, p.MaxConnections, p.Metrics)
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}
-	admin, err := lifecycle.Listen(p.Admin.Key, p.Admin.Addr, p.Metrics)
+	admin, err := lifecycle.Listen(p.Admin.Key, p.Admin.Addr, p.MaxConnections, p.Metrics)
 	if err != nil {
 		return err //nolint:wrapcheck // it names the key
 	}

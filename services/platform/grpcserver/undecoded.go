@@ -24,6 +24,7 @@ func (s *Server) RegisterService(service *grpc.ServiceDesc, implementation any) 
 func (s *Server) intercepted(handler grpc.MethodHandler) grpc.MethodHandler {
 	return func(service any, ctx context.Context, _ func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 		var wrong error
+		defer end(ctx)
 		return handler(service, ctx, func(into any) error {
 			wrong = s.reception.only(ctx, into)
 			return nil

@@ -11,8 +11,10 @@ import (
 const (
 	// FreeBytes of each request do not count: large ones must not shut out single rows.
 	FreeBytes = 16 << 10
-	// minRate is how many bytes of a request are to come in a second. Who sends less is behind.
-	minRate = 128 << 10
+	// minRate is how many bytes of a request are to come in a second, and wholeTime in how long
+	// it is to come whole: who holds much must be quick. Who sends less is behind.
+	minRate   = 128 << 10
+	wholeTime = 16 * time.Second
 	// maxBehind is how far behind a request may be when others need the bytes that it holds.
 	maxBehind = 250 * time.Millisecond
 )
@@ -80,7 +82,7 @@ func (i *Incoming) Came(bytes int64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if now := time.Now(); !i.since.IsZero() {
-		i.behind, i.since = max(0, i.behindAt(now)-time.Duration(bytes)*time.Second/minRate), now
+		i.behind, i.since = max(0, i.behindAt(now)-i.timeFor(bytes)), now
 	}
 	if i.place != nil {
 		r.coming.MoveToBack(i.place)
@@ -98,7 +100,7 @@ func (i *Incoming) grow(size int64) error {
 	more := i.counted() - counted
 	r.bytes += more
 	for more > 0 && r.bytes > i.counted() && r.bytes > r.maxBytes { // one that is larger than all may be comes alone
-		if !r.endSlowest() {
+		if !r.endSlowest(true) {
 			r.refused++
 			i.free()
 			return overloaded()
@@ -108,6 +110,12 @@ func (i *Incoming) grow(size int64) error {
 		}
 	}
 	return nil
+}
+
+// timeFor is how long so many bytes may take.
+func (i *Incoming) timeFor(bytes int64) time.Duration {
+	rate := max(minRate, i.size/int64(wholeTime/time.Second))
+	return time.Duration(bytes) * time.Second / time.Duration(rate)
 }
 
 // Pause says that the next bytes are not waited for until Resume: what the server takes for
@@ -153,19 +161,20 @@ func (i *Incoming) leave() {
 	}
 }
 
-// EndSlowest ends the request that is furthest behind; false: none is.
-func (r *Receiving) EndSlowest() bool {
+// EndSlowest ends the request that is furthest behind, or of the large ones the one that is;
+// false: none is.
+func (r *Receiving) EndSlowest(large bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.endSlowest()
+	return r.endSlowest(large)
 }
 
-func (r *Receiving) endSlowest() bool {
+func (r *Receiving) endSlowest(large bool) bool {
 	now, most := time.Now(), maxBehind
 	var slowest *Incoming
 	for place := r.coming.Front(); place != nil; place = place.Next() {
 		incoming := place.Value.(*Incoming) //nolint:forcetypeassert // nothing else is put in
-		if behind := incoming.behindAt(now); behind > most {
+		if behind := incoming.behindAt(now); behind > most && (!large || incoming.counted() > 0) {
 			slowest, most = incoming, behind
 		}
 	}

@@ -36,7 +36,7 @@ const (
 	// idleTimeout is how long a connection may wait for its next request.
 	idleTimeout = 2 * time.Minute
 	// maxHeaderBytes is how large the headers of a request may be.
-	maxHeaderBytes = 64 << 10
+	maxHeaderBytes = 16 << 10
 )
 
 // Group is what one process runs. Members stop in the order they were added.

@@ -86,7 +86,7 @@ func TestAMemberThatEndsEndsTheOthers(t *testing.T) {
 		"by itself":    {func(context.Context) {}, ""},
 		"with a panic": {func(context.Context) { panic("at the disco") }, "at the disco"},
 	} {
-		listener, err := lifecycle.Listen("SOME_ADDR", "127.0.0.1:0", prometheus.NewRegistry())
+		listener, err := lifecycle.Listen("SOME_ADDR", "127.0.0.1:0", 100, prometheus.NewRegistry())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,12 +110,12 @@ func TestAMemberThatEndsEndsTheOthers(t *testing.T) {
 }
 
 func TestListenNamesTheSetting(t *testing.T) {
-	taken, err := lifecycle.Listen("SOME_ADDR", "127.0.0.1:0", prometheus.NewRegistry())
+	taken, err := lifecycle.Listen("SOME_ADDR", "127.0.0.1:0", 100, prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	if _, err := lifecycle.Listen("SOME_ADDR", taken.Addr().String(), prometheus.NewRegistry()); err == nil || !strings.HasPrefix(err.Error(), "SOME_ADDR: ") {
+	if _, err := lifecycle.Listen("SOME_ADDR", taken.Addr().String(), 100, prometheus.NewRegistry()); err == nil || !strings.HasPrefix(err.Error(), "SOME_ADDR: ") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -14,13 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-const (
-	// idleHTTP is how long a connection without a request under way must be silent to be closed
-	// for another one.
-	idleHTTP = time.Second
-	// idleOther is that of connections of which nobody says whether a call is under way.
-	idleOther = 30 * time.Second
-)
+// mayBeIdle is how long a connection may be without a request under way when others need its
+// place. Also one that has been sending its headers for so long has none.
+const mayBeIdle = time.Second
 
 // Listener is a listener that holds no more connections than there are descriptors for, so that
 // those of operators, and files, are left. When it has as many, the one that has been idle for
@@ -37,13 +33,13 @@ type Listener struct {
 	closed    atomic.Int64
 }
 
-// Listen listens at the address of a setting.
-func Listen(key, addr string, registry prometheus.Registerer) (*Listener, error) {
+// Listen listens at the address of a setting, with so many connections at most.
+func Listen(key, addr string, most int, registry prometheus.Registerer) (*Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
-	l := NewListener(listener, maxConnections())
+	l := NewListener(listener, MaxConnections(most))
 	labels := prometheus.Labels{"listener": key}
 	registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "futurisys_connections", Help: "Open connections, by the setting of the address.", ConstLabels: labels},
@@ -61,15 +57,15 @@ func NewListener(listener net.Listener, most int) *Listener {
 	return &Listener{Listener: listener, max: most, freed: make(chan struct{}, 1), done: make(chan struct{}), open: map[*connection]struct{}{}}
 }
 
-// maxConnections is how many connections one listener has at most: half of the descriptors
-// that the process may have.
-func maxConnections() int {
-	const most, least = 10_000, 16
+// MaxConnections is how many connections a listener has that may have so many: at most a third
+// of the descriptors that the process may have, so that two listeners leave some for files.
+func MaxConnections(most int) int {
+	const part, least = 3, 16
 	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 2*most {
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur/part > uint64(most) {
 		return most
 	}
-	return max(int(limit.Cur/2), least) //nolint:mnd // half
+	return min(max(int(limit.Cur/part), least), most)
 }
 
 // Accept returns the next connection.
@@ -130,35 +126,45 @@ func (l *Listener) hasRoom() bool {
 	return true
 }
 
-// connection is a connection that knows when it was used last.
+// connection is a connection that knows whether it is in use.
 type connection struct {
 	net.Conn
 
 	listener *Listener
-	active   atomic.Int64 // nanoseconds
-	http     atomic.Bool
-	requests atomic.Int64 // under way; of HTTP
+	active   atomic.Int64 // when it was accepted, or its last request ended, in nanoseconds
+	requests atomic.Int64 // under way
 	closing  sync.Once
 }
 
 // idle is for how long more than it may it was not used; 0: it is in use.
 func (c *connection) idle(now int64) time.Duration {
-	allowed := idleOther
-	if c.http.Load() {
-		allowed = idleHTTP
-	}
 	if c.requests.Load() > 0 {
 		return 0
 	}
-	return max(0, time.Duration(now-c.active.Load())-allowed)
+	return max(0, time.Duration(now-c.active.Load())-mayBeIdle)
 }
 
-// Read reads.
-func (c *connection) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.active.Store(time.Now().UnixNano())
-	return n, err //nolint:wrapcheck // the server's own
+// occupy says that a request is under way, until free is called.
+func (c *connection) occupy() (free func()) {
+	c.requests.Add(1)
+	return func() {
+		c.active.Store(time.Now().UnixNano())
+		c.requests.Add(-1)
+	}
 }
+
+// RemoteAddr is the peer's address; gRPC hands it to whoever enters a call.
+func (c *connection) RemoteAddr() net.Addr { return &peerAddr{c.Conn.RemoteAddr(), c} }
+
+// peerAddr is the address of a connection's peer.
+type peerAddr struct {
+	net.Addr
+
+	connection *connection
+}
+
+// Occupy says that a call of the connection is under way, until free is called.
+func (a *peerAddr) Occupy() (free func()) { return a.connection.occupy() }
 
 // Close closes it.
 func (c *connection) Close() error {
@@ -182,7 +188,6 @@ func withConnection(ctx context.Context, c net.Conn) context.Context {
 		c = encrypted.NetConn()
 	}
 	if ours, is := c.(*connection); is {
-		ours.http.Store(true)
 		return context.WithValue(ctx, connectionKey{}, ours)
 	}
 	return ctx
@@ -192,11 +197,7 @@ func withConnection(ctx context.Context, c net.Conn) context.Context {
 func occupying(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, is := r.Context().Value(connectionKey{}).(*connection); is {
-			c.requests.Add(1)
-			defer func() {
-				c.requests.Add(-1)
-				c.active.Store(time.Now().UnixNano())
-			}()
+			defer c.occupy()()
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -98,7 +98,7 @@ func (serveCommand) Run(s *settings) error {
 	return grpcServer.Run(grpcserver.Process{ //nolint:wrapcheck // it says what it was doing
 		GRPC:  grpcserver.Addr{Key: "INFERENCE_GRPC_ADDR", Addr: s.InferenceGRPCAddr},
 		Admin: grpcserver.Addr{Key: "INFERENCE_ADMIN_ADDR", Addr: s.InferenceAdminAddr},
-		Ready: ready, Metrics: metrics, ShutdownDelay: s.ShutdownDelay, Loops: loops,
+		Ready: ready, Metrics: metrics, ShutdownDelay: s.ShutdownDelay, MaxConnections: s.MaxConnections, Loops: loops,
 		About: []any{"model_repository", versions.Name(), "recording", s.mode()},
 	})
 }

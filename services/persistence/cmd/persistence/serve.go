@@ -72,7 +72,7 @@ func (serveCommand) Run(s *settings) error {
 	return grpcServer.Run(grpcserver.Process{ //nolint:wrapcheck // it says what it was doing
 		GRPC:  grpcserver.Addr{Key: "PERSISTENCE_GRPC_ADDR", Addr: s.PersistenceGRPCAddr},
 		Admin: grpcserver.Addr{Key: "PERSISTENCE_ADMIN_ADDR", Addr: s.PersistenceAdminAddr},
-		Ready: rows.Ping, Metrics: metrics, ShutdownDelay: s.ShutdownDelay, About: []any{"database", rows.Dialect()},
+		Ready: rows.Ping, Metrics: metrics, ShutdownDelay: s.ShutdownDelay, MaxConnections: s.MaxConnections, About: []any{"database", rows.Dialect()},
 		Loops: []func(context.Context){
 			func(ctx context.Context) { rows.KeepAnalysed(ctx, log) },
 			func(ctx context.Context) { who.Gate.Run(ctx, log) },

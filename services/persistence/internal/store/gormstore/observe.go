@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"gorm.io/gorm"
+
+	"github.com/futurisys/futurisys/services/persistence/internal/store"
 )
 
 // observer is what operators watch of the database. Many goroutines may use it at once.
@@ -25,6 +27,9 @@ type observer struct {
 	room       room
 	// failure is why the last predictions were not recorded; nil: they were.
 	failure atomic.Pointer[failure]
+	// damage is the first error that says that the database is damaged; nil: there was none.
+	// It stays until a restart: what is written into such a one is lost with it.
+	damage atomic.Pointer[failure]
 	// sessions is the number of the sessions that are good: see sessionsEnd.
 	sessions atomic.Int64
 }
@@ -73,6 +78,9 @@ func (o *observer) failed(err error) {
 		return
 	}
 	o.errors.WithLabelValues(string(class)).Inc()
+	if class == classDamaged {
+		o.damage.CompareAndSwap(nil, &failure{err, time.Now()})
+	}
 	if class == classDiskFull || class == classReadOnly || class == classIO {
 		o.unwritable.Store(true)
 	}
@@ -118,9 +126,17 @@ func (o *observer) recorded(err error) {
 	switch class := classOf(err); {
 	case err == nil:
 		o.failure.Store(nil)
-	case class == classLock, class == classTimeout, class == classDamaged, class == classOther, errors.Is(err, context.DeadlineExceeded):
+	case class == classLock, class == classTimeout, class == classOther, errors.Is(err, context.DeadlineExceeded):
 		o.failure.Store(&failure{err, time.Now()})
 	}
+}
+
+// damaged returns an error once the database was found damaged.
+func (o *observer) damaged() error {
+	if found := o.damage.Load(); found != nil {
+		return fmt.Errorf("%w: %w: restore it, and restart: %w", store.ErrUnavailable, store.ErrDamaged, found.err)
+	}
+	return nil
 }
 
 // lastFailure is why predictions are not recorded, where nothing else that is tried shows it: a

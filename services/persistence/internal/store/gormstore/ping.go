@@ -19,7 +19,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.file.check(); err != nil {
 		return err
 	}
-	if err := s.seen.lastFailure(); err != nil {
+	if err := errors.Join(s.seen.damaged(), s.seen.lastFailure()); err != nil {
 		return err
 	}
 	if s.seen.writable() {

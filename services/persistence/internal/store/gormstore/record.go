@@ -15,6 +15,9 @@ import (
 
 // RecordPredictions adds predictions; see store.Predictions.
 func (s *Store) RecordPredictions(ctx context.Context, predictions []store.Prediction, answered bool) (*store.Recorded, error) {
+	if err := s.seen.damaged(); err != nil {
+		return nil, err
+	}
 	out, err := s.recordPredictions(ctx, predictions, answered)
 	s.seen.recorded(err)
 	return out, err

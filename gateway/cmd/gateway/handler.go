@@ -17,8 +17,8 @@ import (
 	"github.com/futurisys/futurisys/gateway/internal/session"
 	"github.com/futurisys/futurisys/proto/policy"
 	"github.com/futurisys/futurisys/services/platform/access"
-	"github.com/futurisys/futurisys/services/platform/status"
 	"github.com/futurisys/futurisys/services/platform/lifecycle"
+	"github.com/futurisys/futurisys/services/platform/status"
 	"github.com/futurisys/futurisys/services/platform/telemetry"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -92,10 +92,11 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, gat
 		middleware.NoHTTP2,
 		middleware.Host(s.GatewayHTTPAddr, s.GatewayAllowedHosts, fail),
 		middleware.Head,
+		middleware.CORS(s.GatewayCORSOrigins),
 		middleware.Authenticate(gate, signedIn(sessions), fail),
 		middleware.URLText(fail),
 		middleware.IdempotencyKey(fail),
-		middleware.Origin(fail),
+		middleware.Origin(s.GatewayCORSOrigins, fail),
 		middleware.Body(fail),
 		middleware.Deadline(s.GatewayRequestTimeout),
 		middleware.Admission(metrics, s.MaxInFlight, lifecycle.MaxConnections(s.MaxConnections), fail),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/futurisys/futurisys/services/platform/config"
@@ -18,6 +19,7 @@ type settings struct {
 	GatewayTLSCertFile    string        `name:"gateway-tls-cert-file" env:"GATEWAY_TLS_CERT_FILE" help:"The certificate of REST and the dashboard, which then speak HTTPS: a PEM file, read again when it changes."`
 	GatewayTLSKeyFile     string        `name:"gateway-tls-key-file" env:"GATEWAY_TLS_KEY_FILE" help:"The key of GATEWAY_TLS_CERT_FILE."`
 	GatewayTrustedProxies []string      `env:"GATEWAY_TRUSTED_PROXIES" help:"Addresses (10.0.0.0/8) of proxies in front that speak HTTPS with callers, separated by commas. Nobody else is answered, and what they say of the caller's address is believed."`
+	GatewayCORSOrigins    []string      `name:"gateway-cors-origins" env:"GATEWAY_CORS_ORIGINS" help:"Origins of pages that may call the API from a browser (https://hr.example.com), separated by commas; empty: none."`
 	GatewayAdminAddr      string        `env:"GATEWAY_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of health, metrics and pprof."`
 	GatewayRequestTimeout time.Duration `env:"GATEWAY_REQUEST_TIMEOUT" default:"30s" help:"How long a request may take; imports and batches ten times as long."`
 	AccessLog             bool          `env:"ACCESS_LOG" default:"true" negatable:"" help:"Log a line about each request. About what fails through no fault of the caller there is one in any case."`
@@ -60,6 +62,12 @@ func (s *settings) checkEncryption() error {
 	for _, proxy := range s.GatewayTrustedProxies {
 		if _, err := netip.ParsePrefix(proxy); err != nil {
 			return fmt.Errorf("GATEWAY_TRUSTED_PROXIES: %q is no range of addresses, such as 10.0.0.0/8", proxy)
+		}
+	}
+	for _, origin := range s.GatewayCORSOrigins {
+		parsed, err := url.Parse(origin)
+		if err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || origin != parsed.Scheme+"://"+parsed.Host || parsed.Host == "" {
+			return fmt.Errorf("GATEWAY_CORS_ORIGINS: %q is no origin, such as https://hr.example.com", origin)
 		}
 	}
 	return nil

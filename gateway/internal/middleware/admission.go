@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/futurisys/futurisys/gateway/internal/routes"
+	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/inflight"
 )
@@ -61,7 +62,7 @@ func Admission(registry prometheus.Registerer, limit, connections int, fail Fail
 			if route.Unbounded {
 				places = exports
 			}
-			release, err := places.Acquire(1)
+			release, err := places.AcquireFor(access.Subject(r.Context()), 1)
 			if err != nil && receiving.EndSlowest(true) { // a large body has a place while it comes
 				release, err = places.AcquireWithin(r.Context(), endTime, 1)
 			}

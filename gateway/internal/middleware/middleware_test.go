@@ -263,7 +263,7 @@ func TestIdempotencyKeyIsPlainText(t *testing.T) {
 // A page of another site cannot make a visitor's browser change anything here; what
 // only reads, our own pages, and programs are not hindered.
 func TestOtherSitesChangeNothing(t *testing.T) {
-	handler := middleware.Chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), middleware.Origin(fail))
+	handler := middleware.Chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), middleware.Origin(nil, fail))
 	for name, test := range map[string]struct {
 		method string
 		header map[string]string

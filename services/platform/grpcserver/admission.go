@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/inflight"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -54,7 +55,7 @@ func (a *admission) unary(ctx context.Context, request any, info *grpc.UnaryServ
 	if rows := rowsOf(request); rows > 1 {
 		limit, weight = a.rows, rows
 	}
-	release, err := limit.Acquire(weight)
+	release, err := limit.AcquireFor(caller(ctx), weight)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // what the caller gets
 	}
@@ -67,7 +68,7 @@ func (a *admission) stream(service any, stream grpc.ServerStream, info *grpc.Str
 		return next(service, stream)
 	}
 	size := policy.MaxRequestBytes(a.policies[info.FullMethod])
-	release, err := a.streams.Acquire(size)
+	release, err := a.streams.AcquireFor(caller(stream.Context()), size)
 	for err != nil && a.receiving.EndSlowest(false) {
 		release, err = a.streams.AcquireWithin(stream.Context(), streamEnd, size)
 	}
@@ -76,6 +77,16 @@ func (a *admission) stream(service any, stream grpc.ServerStream, info *grpc.Str
 	}
 	defer release()
 	return next(service, stream)
+}
+
+// caller is whom a call counts for: a principal that is known, but no service of ours, which
+// calls for many.
+func caller(ctx context.Context) string {
+	principal := access.From(ctx)
+	if principal == nil || principal.May(futurisysv1.Permission_PERMISSION_INTERNAL) {
+		return ""
+	}
+	return principal.Subject
 }
 
 // exempt are the methods by which a process is watched, which must answer also when it is

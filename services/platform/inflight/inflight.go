@@ -5,6 +5,7 @@ package inflight
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,10 +22,13 @@ type Limit struct {
 	left         *semaphore.Weighted
 	max          int64
 	now, refused atomic.Int64
+
+	mu      sync.Mutex
+	callers map[string]int64 // how much each has in flight
 }
 
 // New returns a limit of so much.
-func New(limit int64) *Limit { return &Limit{left: semaphore.NewWeighted(limit), max: limit} }
+func New(limit int64) *Limit { return &Limit{left: semaphore.NewWeighted(limit), max: limit, callers: map[string]int64{}} }
 
 // Acquire takes a part of the limit, or all of it for what is larger; call the result when
 // the work is over. *apierr.Error: so much is not left.
@@ -35,6 +39,40 @@ func (l *Limit) Acquire(weight int64) (release func(), err error) {
 		return nil, overloaded()
 	}
 	return l.taken(weight), nil
+}
+
+// AcquireFor is like Acquire, for a caller who may not take all: beside something of his own he
+// gets no more than three quarters of the limit. "": it is not known whose it is.
+func (l *Limit) AcquireFor(caller string, weight int64) (release func(), err error) {
+	if caller == "" {
+		return l.Acquire(weight)
+	}
+	weight = min(max(weight, 1), l.max)
+	l.mu.Lock()
+	held := l.callers[caller]
+	if held > 0 && held+weight > l.max*3/4 { //nolint:mnd // see above
+		l.mu.Unlock()
+		l.refused.Add(1)
+		return nil, overloaded()
+	}
+	l.callers[caller] = held + weight
+	l.mu.Unlock()
+	give := func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.callers[caller] -= weight; l.callers[caller] == 0 {
+			delete(l.callers, caller)
+		}
+	}
+	free, err := l.Acquire(weight)
+	if err != nil {
+		give()
+		return nil, err
+	}
+	return func() {
+		free()
+		give()
+	}, nil
 }
 
 // AcquireWithin is like Acquire, and waits so long for the part to be left.

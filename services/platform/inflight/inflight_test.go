@@ -78,3 +78,47 @@ func TestNoMoreThanTheLimitIsEverInFlight(t *testing.T) {
 		release()
 	}
 }
+
+// One caller cannot take all; what is larger than his part he gets alone.
+func TestOneCallerLeavesSomeToOthers(t *testing.T) {
+	limit := inflight.New(100)
+	large, err := limit.AcquireFor("one", 90)
+	if err != nil {
+		t.Fatalf("alone: %v", err)
+	}
+	if _, err := limit.AcquireFor("one", 1); err == nil {
+		t.Error("beside something larger than his part he gets more")
+	}
+	if release, err := limit.AcquireFor("another", 10); err != nil {
+		t.Error(err)
+	} else {
+		release()
+	}
+	large()
+	var held []func()
+	for {
+		release, err := limit.AcquireFor("one", 5)
+		if err != nil {
+			break
+		}
+		held = append(held, release)
+	}
+	if len(held) != 15 {
+		t.Errorf("he got %d times 5 of 100", len(held))
+	}
+	for _, caller := range []string{"another", ""} {
+		if release, err := limit.AcquireFor(caller, 20); err != nil {
+			t.Errorf("%q: %v", caller, err)
+		} else {
+			release()
+		}
+	}
+	for _, release := range held {
+		release()
+	}
+	if release, err := limit.AcquireFor("one", 100); err != nil {
+		t.Errorf("afterwards: %v", err)
+	} else {
+		release()
+	}
+}

@@ -74,10 +74,10 @@ func makeKeys(ctx context.Context, root, folder string) error {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		make := exec.CommandContext(ctx, filepath.Join(root, "bin/persistence"), "keys", "create", "--name", role, "--role", role)
-		make.Env = append(os.Environ(), "KEYS_FILE="+filepath.Join(folder, "keys.json"))
-		make.Stderr = os.Stderr
-		secret, err := make.Output()
+		create := exec.CommandContext(ctx, filepath.Join(root, "bin/persistence"), "keys", "create", "--name", role, "--role", role)
+		create.Env = append(os.Environ(), "KEYS_FILE="+filepath.Join(folder, "keys.json"))
+		create.Stderr = os.Stderr
+		secret, err := create.Output()
 		if err != nil {
 			return fmt.Errorf("make a key of %s: %w", role, err)
 		}

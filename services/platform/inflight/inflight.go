@@ -28,7 +28,9 @@ type Limit struct {
 }
 
 // New returns a limit of so much.
-func New(limit int64) *Limit { return &Limit{left: semaphore.NewWeighted(limit), max: limit, callers: map[string]int64{}} }
+func New(limit int64) *Limit {
+	return &Limit{left: semaphore.NewWeighted(limit), max: limit, callers: map[string]int64{}}
+}
 
 // Acquire takes a part of the limit, or all of it for what is larger; call the result when
 // the work is over. *apierr.Error: so much is not left.

@@ -26,7 +26,9 @@ def free_ports(count: int) -> list[str]:
 class Programs:
     """Gateway, inference and, unless it is a demo, persistence on SQLite."""
 
-    def __init__(self, folder: Path, *, demo: bool = False, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, demo: bool = False, environment: dict[str, str] | None = None
+    ) -> None:
         """Programs that keep their data in this folder; environment is more of it for all."""
         ports = free_ports(6)
         self.web = f"http://{ports[0]}"

@@ -22,7 +22,8 @@ class Guarded(Programs):
         # Before the programs start: they read the file again only after a moment.
         self.keys = {role: self.new_key(role) for role in ("analyst", "engineer")}
         super().__init__(
-            folder, environment={"AUTH": "on", "KEYS_FILE": str(self.keys_file), "SERVICE_KEY_FILE": str(service)}
+            folder,
+            environment={"AUTH": "on", "KEYS_FILE": str(self.keys_file), "SERVICE_KEY_FILE": str(service)},
         )
 
     def new_key(self, role: str) -> str:

@@ -103,6 +103,11 @@ bench: build $(VENV)/bench.done ## Measure, beside a no-op and an echo in the sa
 		cd scripts/bench && GOWORK=off go run .
 	@go test -run '^$$' -bench Read -benchtime 1x ./services/platform/sheet | grep rows/s
 
+.PHONY: bench-cost
+bench-cost: build bin/dev ## Measure what authentication and encryption cost: CPU microseconds of a single prediction in each program
+	@ONNXRUNTIME_LIB=$$(scripts/dev/fetch-onnxruntime.sh) && export ONNXRUNTIME_LIB && \
+		cd scripts/bench && GOWORK=off go run . cost
+
 .PHONY: bench-scale
 bench-scale: setup ## Fill 100,000 employees and 1,000,000 predictions, and time every list, fresh and analysed; SCALE_ROWS for fewer
 	cd services/persistence && SCALE_ROWS=$${SCALE_ROWS:-1000000} go test -count=1 -timeout 60m -run TestScale -v ./internal/store/gormstore | grep -v '^='

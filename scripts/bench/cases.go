@@ -26,6 +26,20 @@ type aCase struct {
 
 const maxMessage = 64 << 20
 
+// example is the row that is measured with, as it is and as JSON.
+func example(ctx context.Context, inference *grpc.ClientConn) (*futurisysv1.EmployeeProfile, []byte, error) {
+	model, err := futurisysv1.NewModelServiceClient(inference).GetModel(ctx, &futurisysv1.GetModelRequest{Model: "attrition"})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the model: %w", err)
+	}
+	profile := model.GetChampion().GetExampleProfile()
+	row, err := protojson.Marshal(profile)
+	if err != nil {
+		return nil, nil, fmt.Errorf("write the row: %w", err)
+	}
+	return profile, row, nil
+}
+
 func makeCases(ctx context.Context, echo *stack, stacks map[string]*stack) ([]aCase, error) {
 	off, err := connect(stacks["off"].grpc)
 	if err != nil {
@@ -35,14 +49,9 @@ func makeCases(ctx context.Context, echo *stack, stacks map[string]*stack) ([]aC
 	if err != nil {
 		return nil, err
 	}
-	model, err := futurisysv1.NewModelServiceClient(off).GetModel(ctx, &futurisysv1.GetModelRequest{Model: "attrition"})
+	profile, row, err := example(ctx, off)
 	if err != nil {
-		return nil, fmt.Errorf("read the model: %w", err)
-	}
-	profile := model.GetChampion().GetExampleProfile()
-	row, err := protojson.Marshal(profile)
-	if err != nil {
-		return nil, fmt.Errorf("write the row: %w", err)
+		return nil, err
 	}
 	single := []byte(`{"profile":` + string(row) + `}`)
 	many := []byte(`{"profiles":[` + strings.Repeat(string(row)+",", batchRows-1) + string(row) + `]}`)

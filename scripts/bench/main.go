@@ -34,7 +34,11 @@ func main() {
 		}
 		return
 	}
-	if err := run(context.Background()); err != nil {
+	measured := run
+	if len(os.Args) == 2 && os.Args[1] == "cost" {
+		measured = costs
+	}
+	if err := measured(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

@@ -22,9 +22,10 @@ type processes struct {
 
 // stack is where the three programs answer.
 type stack struct {
-	web   string // URL of the gateway
-	grpc  string // address of inference
-	admin string // URL of inference's metrics
+	web   string         // URL of the gateway
+	grpc  string         // address of inference
+	admin string         // URL of inference's metrics
+	pids  map[string]int // of the programs, by their names
 }
 
 // startEcho starts the no-op servers: this program again, in a process of its own.
@@ -44,8 +45,9 @@ func (p *processes) startEcho() (*stack, error) {
 	return &stack{web: "http://" + ports[0], grpc: ports[1]}, nil
 }
 
-// startStack starts the three programs; without a database nothing is recorded.
-func (p *processes) startStack(database string) (*stack, error) {
+// startStack starts the three programs; without a database nothing is recorded. more are
+// settings besides the usual ones.
+func (p *processes) startStack(database string, more ...string) (*stack, error) {
 	ports, err := freePorts(6)
 	if err != nil {
 		return nil, err
@@ -57,18 +59,19 @@ func (p *processes) startStack(database string) (*stack, error) {
 		"DATABASE_URL=" + database, "MODEL_REPOSITORY=" + filepath.Join(p.root, "deploy/models"), "RECORDING=required",
 		"OUTBOX_DIR=" + filepath.Join(p.folder, "outbox"+ports[2]), "MODEL_STATE_DIR=",
 	}
+	programs := []struct{ name, admin string }{{"persistence", ports[5]}, {"inference", ports[3]}, {"gateway", ports[1]}}
 	if database == "" {
-		environment = append(environment, "PERSISTENCE_TARGET=", "RECORDING=off")
-	} else if err := p.start(p.binary("persistence"), nil, environment, "http://"+ports[5]+"/readyz"); err != nil {
-		return nil, err
+		environment, programs = append(environment, "PERSISTENCE_TARGET=", "RECORDING=off"), programs[1:]
 	}
-	if err := p.start(p.binary("inference"), nil, environment, "http://"+ports[3]+"/readyz"); err != nil {
-		return nil, err
+	environment = append(environment, more...)
+	out := &stack{web: "http://" + ports[0], grpc: ports[2], admin: "http://" + ports[3], pids: map[string]int{}}
+	for _, program := range programs {
+		if err := p.start(p.binary(program.name), nil, environment, "http://"+program.admin+"/readyz"); err != nil {
+			return nil, err
+		}
+		out.pids[program.name] = p.running[len(p.running)-1].Process.Pid
 	}
-	if err := p.start(p.binary("gateway"), nil, environment, "http://"+ports[0]+"/readyz"); err != nil {
-		return nil, err
-	}
-	return &stack{web: "http://" + ports[0], grpc: ports[2], admin: "http://" + ports[3]}, nil
+	return out, nil
 }
 
 // startBaseline starts what such projects run today, with two workers.

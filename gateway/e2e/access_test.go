@@ -72,6 +72,9 @@ func (g *guarded) keysCommand(t *testing.T, arguments ...string) string {
 
 func (g *guarded) newKey(t *testing.T, arguments ...string) string {
 	t.Helper()
+	if !slices.Contains(arguments, "--owner") {
+		arguments = append(arguments, "--owner", "test")
+	}
 	return g.keysCommand(t, append([]string{"create", "--name", "test"}, arguments...)...)
 }
 
@@ -203,9 +206,10 @@ func TestEveryRouteAsksForItsPermission(t *testing.T) {
 			}
 		}
 	}
-	for path, want := range map[string]int{"/ui/employees": 401, "/ui/history": 401, "/readyz": 200, "/healthz": 200, "/openapi.json": 200, "/docs/": 200} {
-		if got := code(g.web + path); got != want {
-			t.Errorf("%s: got %d, want %d", path, got, want)
+	nobody := newBrowser(t, g.stack) // who is led to where people sign in
+	for path, want := range map[string]int{"/ui/employees": 303, "/ui/history": 303, "/readyz": 200, "/healthz": 200, "/openapi.json": 200, "/docs/": 200} {
+		if got := nobody.ask(path, nil); got.code != want {
+			t.Errorf("%s: got %d, want %d", path, got.code, want)
 		}
 	}
 }
@@ -290,18 +294,31 @@ func TestCallersAreHeldToARate(t *testing.T) {
 			t.Errorf("got %v", byCode)
 		}
 	}
+	// Also at what is not there: that a key is refused, or is not, tells as much.
+	byCode := map[int]int{}
+	for range 50 {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.web+"/nothing", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer fsk_guess")
+		byCode[g.do(request).code]++
+	}
+	if byCode[http.StatusTooManyRequests] < 30 {
+		t.Errorf("at what is not there: got %v", byCode)
+	}
 	if got := ask(another); got.code != http.StatusOK {
 		t.Errorf("another caller: got %d %s", got.code, got.body)
 	}
 	connection := dial(t, g.grpc)
 	client := futurisysv1.NewModelServiceClient(connection)
-	byCode := map[codes.Code]int{}
+	ofGRPC := map[codes.Code]int{}
 	for range 50 {
 		_, err := client.ListModels(metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+third), &futurisysv1.ListModelsRequest{})
-		byCode[status.Code(err)]++
+		ofGRPC[status.Code(err)]++
 	}
-	if byCode[codes.OK] < 10 || byCode[codes.OK]+byCode[codes.ResourceExhausted] != 50 || byCode[codes.ResourceExhausted] == 0 {
-		t.Errorf("over gRPC: got %v", byCode)
+	if ofGRPC[codes.OK] < 10 || ofGRPC[codes.OK]+ofGRPC[codes.ResourceExhausted] != 50 || ofGRPC[codes.ResourceExhausted] == 0 {
+		t.Errorf("over gRPC: got %v", ofGRPC)
 	}
 }
 
@@ -335,4 +352,50 @@ func TestTheRecordSaysWhoAsked(t *testing.T) {
 	if got := changes[0]; got.GetAlias() != "next" || got.GetChangedBy() != "Eve" {
 		t.Errorf("got %v", got)
 	}
+}
+
+// What the gateway calls for nobody is not its own: paths that its table of routes does not know,
+// and grpc-gateway does, reached the services with the gateway's own key.
+func TestNobodyCallsAsTheGateway(t *testing.T) {
+	g := startGuarded(t)
+	for path, method := range map[string]string{
+		"/v1/models/a:b": http.MethodGet, "/v1/models/a:b/versions": http.MethodGet, "/v1/models/": http.MethodGet, "/v1/predictions/a:b": http.MethodGet,
+		"/v1/models/a:b:predict": http.MethodPost, "/v1/employees%3Aimport": http.MethodPost, "/v1/models/attrition%3Apredict": http.MethodPost,
+	} {
+		got := g.call(method, path, "{}")
+		refused := slices.Contains([]int{http.StatusUnauthorized, http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType}, got.code)
+		if !refused && !strings.Contains(string(got.body), "ROUTE_NOT_FOUND") {
+			t.Errorf("%s %s: got %d %s", method, path, got.code, got.body)
+		}
+	}
+}
+
+// A stream ends with the key that it was begun with.
+func TestARevokedKeyEndsItsStream(t *testing.T) {
+	g := newGuarded(t)
+	key := g.newKey(t, "--role", "scorer", "--owner", "Max")
+	g.stack = start(t, options{database: sqliteURL(t), environment: g.settings})
+	stream, err := futurisysv1.NewPredictionServiceClient(dial(t, g.grpc)).StreamPredict(metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func() error {
+		if err := stream.Send(&futurisysv1.StreamPredictRequest{Model: "attrition", Profile: &futurisysv1.EmployeeProfile{Age: new(int32(40))}}); err != nil {
+			return err
+		}
+		_, err := stream.Recv()
+		return err
+	}
+	if err := row(); err != nil {
+		t.Fatal(err)
+	}
+	id, _, _ := strings.Cut(strings.TrimPrefix(key, "fsk_"), "_")
+	g.keysCommand(t, "revoke", id)
+	g.eventually("the stream of a revoked key ends", func() bool {
+		if row() == nil {
+			return false
+		}
+		_, err := stream.Recv()
+		return status.Code(err) == codes.Unauthenticated
+	})
 }

@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"bytes"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +126,44 @@ func TestPeopleSignInAtTheDashboard(t *testing.T) {
 	id, _, _ := strings.Cut(strings.TrimPrefix(short, "fsk_"), "_")
 	g.keysCommand(t, "revoke", id)
 	g.eventually("a revoked key's session is over", func() bool { return b.ask("/ui/employees", nil).code == http.StatusSeeOther })
+}
+
+// Who may see no employees scores a file all the same, and has the results on the page.
+func TestAFileIsScoredByWhoSeesNoEmployees(t *testing.T) {
+	g := startGuarded(t)
+	b := newBrowser(t, g.stack)
+	b.signIn(g.keys[access.Engineer], "")
+	var form bytes.Buffer
+	writer := multipart.NewWriter(&form)
+	part, err := writer.CreateFormFile("file", "joined.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := os.ReadFile(absolute(t, "scripts/training/data/X_test.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfterN(string(held), "\n", 4)
+	if _, err := part.Write([]byte(strings.Join(lines[:3], ""))); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.web+"/ui/batch/score", &form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", writer.FormDataContentType())
+	answer, err := b.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(string(page), "data:text/csv") && !strings.Contains(string(page), "<table") || strings.Contains(string(page), "employees.") || strings.Contains(string(page), "/ui/batches/") {
+		t.Errorf("got %d %v %.3000s", answer.StatusCode, err, page)
+	}
 }
 
 // Each role's pages have what it may do, and refuse the rest when asked for it anyway.

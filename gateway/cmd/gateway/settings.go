@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/futurisys/futurisys/services/platform/config"
@@ -60,13 +61,13 @@ func (s *settings) checkEncryption() error {
 		return errors.New("GATEWAY_TLS_CERT_FILE, GATEWAY_TLS_KEY_FILE: both are needed, or none")
 	}
 	for _, proxy := range s.GatewayTrustedProxies {
-		if _, err := netip.ParsePrefix(proxy); err != nil {
-			return fmt.Errorf("GATEWAY_TRUSTED_PROXIES: %q is no range of addresses, such as 10.0.0.0/8", proxy)
+		if addresses, err := netip.ParsePrefix(proxy); err != nil || addresses.Bits() == 0 {
+			return fmt.Errorf("GATEWAY_TRUSTED_PROXIES: %q is no range of addresses of proxies, such as 10.0.0.0/8", proxy)
 		}
 	}
 	for _, origin := range s.GatewayCORSOrigins {
 		parsed, err := url.Parse(origin)
-		if err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || origin != parsed.Scheme+"://"+parsed.Host || parsed.Host == "" {
+		if err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || origin != parsed.Scheme+"://"+parsed.Host || parsed.Host == "" || strings.Contains(origin, "*") {
 			return fmt.Errorf("GATEWAY_CORS_ORIGINS: %q is no origin, such as https://hr.example.com", origin)
 		}
 	}

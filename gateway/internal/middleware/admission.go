@@ -40,8 +40,8 @@ func Admission(registry prometheus.Registerer, limit, connections int, fail Fail
 	inflight.RegisterReceiving(registry, map[string]*inflight.Receiving{"bodies": receiving})
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			route, served := routes.From(r.Context())
-			if !served { // a probe, or nothing
+			route, _ := routes.From(r.Context())
+			if isProbe(r.URL.Path) {
 				next.ServeHTTP(w, r)
 				return
 			}

@@ -19,16 +19,15 @@ func Authenticate(gate *access.Gate, signedIn func(*http.Request) string, fail F
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ctx, err := gate.Identify(r.Context(), r.Header.Get("Authorization"))
 			if err != nil {
-				ctx = r.Context()
+				ctx = access.Anonymous(r.Context())
 			} else {
 				ctx = asSignedIn(ctx, gate, signedIn(r))
 			}
-			if route, served := routes.From(r.Context()); served {
-				if limited := gate.Take(ctx, r.RemoteAddr); limited != nil {
-					err = limited // also who is not known: guessing a key is one request each
-				} else if err == nil {
-					err = gate.Allow(ctx, route.Policy.GetPermission())
-				}
+			route, served := routes.From(r.Context())
+			if limited := gate.Take(ctx, r.RemoteAddr); limited != nil && !isProbe(r.URL.Path) {
+				err = limited // also who is not known: guessing a key is one request each
+			} else if err == nil && served {
+				err = gate.Allow(ctx, route.Policy.GetPermission())
 			}
 			if err != nil {
 				if apierr.ReasonOf(err) == futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED {

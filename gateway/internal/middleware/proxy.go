@@ -34,15 +34,25 @@ func Proxies(trusted []string) Middleware {
 			// first that is not ours anybody may have written.
 			forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 			for _, hop := range slices.Backward(forwarded) {
-				if hop = strings.TrimSpace(hop); net.ParseIP(hop) == nil {
+				address, known := hopAddress(strings.TrimSpace(hop))
+				if !known {
 					break
 				}
-				r.RemoteAddr = net.JoinHostPort(hop, port)
-				if !isTrusted(hop) {
+				r.RemoteAddr = net.JoinHostPort(address, port)
+				if !isTrusted(address) {
 					break
 				}
 			}
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// hopAddress is the address of an entry, which some proxies write with a port, or in brackets.
+func hopAddress(entry string) (address string, known bool) {
+	if withPort, err := netip.ParseAddrPort(entry); err == nil {
+		return withPort.Addr().String(), true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(entry, "[]"))
+	return ip.String(), err == nil
 }

@@ -76,11 +76,11 @@ func (s *Sessions) Begin(w http.ResponseWriter, r *http.Request, credential stri
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 	s.manager.Put(ctx, credentialKey, credential)
-	token, expires, err := s.manager.Commit(ctx)
+	token, _, err := s.manager.Commit(ctx)
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
-	s.setCookie(w, token, int(time.Until(expires).Seconds()))
+	s.setCookie(w, token, int(lifetime.Seconds())) // that it was not used ends it here
 	return nil
 }
 

@@ -21,6 +21,9 @@ import (
 // metadataKey is the metadata, and the HTTP header, that carries a credential.
 const metadataKey = "authorization"
 
+// viaKey is the metadata by which one of our services says that it calls for somebody.
+const viaKey = "futurisys-via"
+
 // scheme begins a credential.
 const scheme = "bearer "
 
@@ -56,8 +59,11 @@ func (g *Gate) Run(ctx context.Context, log *slog.Logger) {
 // Identify returns a context of whom a credential is, as it stands in the header
 // Authorization; "": of nobody. An error is what the caller gets.
 func (g *Gate) Identify(ctx context.Context, authorization string) (context.Context, error) {
-	if g.Open() || authorization == "" {
+	if g.Open() {
 		return ctx, nil
+	}
+	if authorization == "" {
+		return Anonymous(ctx), nil
 	}
 	if len(authorization) < len(scheme) || !strings.EqualFold(authorization[:len(scheme)], scheme) {
 		return nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED)
@@ -108,18 +114,28 @@ func (g *Gate) admit(ctx context.Context, method string) (context.Context, error
 	if err != nil {
 		known = ctx
 	}
-	address := ""
-	if from, is := peer.FromContext(ctx); is {
-		address = from.Addr.String()
-	}
-	// Also who is not known is counted: guessing a key is one request each.
-	if limited := g.Take(known, address); limited != nil {
+	if limited := g.takeCall(ctx, known); limited != nil {
 		return nil, limited
 	}
 	if err != nil {
 		return nil, err
 	}
 	return known, g.Allow(known, g.policies[method].GetPermission())
+}
+
+// takeCall counts a call over gRPC, unless one of our services makes it for somebody whom it has
+// counted. Also who is not known is counted: guessing a key is one call each.
+func (g *Gate) takeCall(ctx, known context.Context) error {
+	if via := metadata.ValueFromIncomingContext(ctx, viaKey); len(via) > 0 {
+		if service, err := g.keys.Authenticate(via[0]); err == nil && service.May(futurisysv1.Permission_PERMISSION_INTERNAL) {
+			return nil
+		}
+	}
+	address := ""
+	if from, is := peer.FromContext(ctx); is {
+		address = from.Addr.String()
+	}
+	return g.Take(known, address)
 }
 
 // allowFields returns an error when a field is set that asks for more than the method.
@@ -179,24 +195,37 @@ type gatedStream struct {
 // Context is that of the caller.
 func (s *gatedStream) Context() context.Context { return s.ctx }
 
-// RecvMsg receives a request, and refuses one that asks for more than its caller may.
+// RecvMsg receives a request, and refuses one that asks for more than its caller may, or whose
+// caller may nothing any more since his key was revoked, or asks too often.
 func (s *gatedStream) RecvMsg(into any) error {
 	if err := s.ServerStream.RecvMsg(into); err != nil {
 		return err //nolint:wrapcheck // io.EOF among them
 	}
+	if _, err := s.gate.admit(s.ServerStream.Context(), s.method); err != nil {
+		return err
+	}
 	return s.gate.allowFields(s.ctx, s.method, into)
 }
 
+// Anonymous returns a context of a caller who is not known: what is called for him is not the
+// service's own, and carries no credential.
+func Anonymous(ctx context.Context) context.Context {
+	return context.WithValue(ctx, callKey{}, call{})
+}
+
 // Outgoing returns a context whose calls over gRPC carry the credential of whom they are made
-// for, or of a service itself where they are the service's own.
+// for, or of a service itself where they are the service's own. What it calls for somebody says
+// also by which service, so that one request of his is not counted twice.
 func Outgoing(ctx context.Context, own string, permission futurisysv1.Permission) context.Context {
-	found, _ := ctx.Value(callKey{}).(call)
-	credential := found.credential
-	if credential == "" || permission == futurisysv1.Permission_PERMISSION_INTERNAL {
-		credential = own
+	found, forSomebody := ctx.Value(callKey{}).(call)
+	if !forSomebody || permission == futurisysv1.Permission_PERMISSION_INTERNAL {
+		if own == "" {
+			return ctx
+		}
+		return metadata.AppendToOutgoingContext(ctx, metadataKey, "Bearer "+own)
 	}
-	if credential == "" {
+	if found.credential == "" {
 		return ctx
 	}
-	return metadata.AppendToOutgoingContext(ctx, metadataKey, "Bearer "+credential)
+	return metadata.AppendToOutgoingContext(ctx, metadataKey, "Bearer "+found.credential, viaKey, own)
 }

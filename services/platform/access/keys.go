@@ -9,12 +9,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 )
 
 // Entry is what is kept of a key.
@@ -99,6 +101,9 @@ func readEntries(content []byte) (entries []Entry, keys map[string]known, err er
 	if err := strict.Decode(&entries); err != nil {
 		return nil, nil, fmt.Errorf("read the keys: %w", err)
 	}
+	if _, err := strict.Token(); !errors.Is(err, io.EOF) || entries == nil {
+		return nil, nil, errors.New("read the keys: they are one list, and nothing else")
+	}
 	keys, err = index(entries)
 	return entries, keys, err
 }
@@ -127,8 +132,8 @@ func (e *Entry) known() (known, error) {
 		return known{}, errors.New("sha256 is not a hash of 64 hexadecimal digits")
 	case len(e.ID) != idLength || e.Owner == "":
 		return known{}, errors.New("id and owner are required")
-	case len(e.Owner) > maxSubject || len(e.Name) > maxSubject || strings.ContainsRune(e.Owner+e.Name, 0):
-		return known{}, fmt.Errorf("name and owner have at most %d bytes", maxSubject)
+	case len(e.Owner) > maxSubject || len(e.Name) > maxSubject || strings.ContainsFunc(e.Owner+e.Name, unicode.IsControl):
+		return known{}, fmt.Errorf("name and owner have at most %d bytes, and no control characters", maxSubject)
 	}
 	for _, role := range e.Roles {
 		if !slices.Contains(Roles(), role) {

@@ -77,7 +77,8 @@ func (h *handlers) readFile(v *ui.View, w http.ResponseWriter, r *http.Request) 
 }
 
 // batchScore scores the good lines of a file and shows how far it is. With a database the
-// results are found by their batch; without one they stand on the page itself.
+// results are found by their batch; without one, or for who may not read it, they stand on the
+// page itself.
 func (h *handlers) batchScore(v *ui.View, w http.ResponseWriter, r *http.Request) {
 	model, file, ok := h.readFile(v, w, r)
 	if !ok {
@@ -88,35 +89,33 @@ func (h *handlers) batchScore(v *ui.View, w http.ResponseWriter, r *http.Request
 		h.Render(v, w, r, http.StatusBadRequest, v.T("batch_title"), batchPart(v, newBatchData(model.GetChampion(), file)))
 		return
 	}
-	known, err := h.onRecord(r.Context(), rows)
+	known, err := h.onRecord(r.Context(), v, rows)
 	if err != nil {
 		h.Fail(v, w, r, ui.Persistence, err)
 		return
 	}
+	inline := !h.HasDatabase() || !v.May(futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName)
 	h.Stream(v, w, r, v.T("scoring_title"), len(rows), func(ctx context.Context, p *ui.Progress) error {
 		out := &outcome.Outcome{Batch: uuid.NewString(), Bad: file.Bad(v)}
 		var results []inlineResult
 		done := 0
 		for part := range slices.Chunk(rows, outcome.Together) {
-			request := &futurisysv1.BatchPredictRequest{Model: model.GetName(), BatchId: out.Batch, Explain: &futurisysv1.ExplainOptions{}}
-			for _, row := range part {
-				request.Profiles = append(request.Profiles, row.Profile)
-				request.References = append(request.References, row.reference(known))
-			}
+			request := batchRequest(part, known)
+			request.Model, request.BatchId = model.GetName(), out.Batch
 			answer, err := h.Predictions.BatchPredict(ctx, request)
 			if err != nil {
 				return out.Interrupt(v, p, err)
 			}
 			out.Add(v, answer.GetResults(), func(i int32) outcome.BadRow { return outcome.BadRow{Name: part[i].title(v)} })
 			for i, result := range answer.GetResults() {
-				if prediction := result.GetPrediction(); prediction != nil && !h.HasDatabase() {
+				if prediction := result.GetPrediction(); prediction != nil && inline {
 					results = append(results, inlineResult{part[i].title(v), prediction})
 				}
 			}
 			done += len(part)
 			p.Step(done)
 		}
-		if h.HasDatabase() {
+		if !inline {
 			p.End(outcome.Done(v, out))
 			return nil
 		}
@@ -129,8 +128,30 @@ func (h *handlers) batchScore(v *ui.View, w http.ResponseWriter, r *http.Request
 	})
 }
 
-// onRecord are those of the employees that a file names who are on record.
-func (h *handlers) onRecord(ctx context.Context, rows []uploadedRow) (map[int32]bool, error) {
+// batchRequest asks for rows of a file. known are the employees on record; nil: the reader may
+// not say whom the rows are about.
+func batchRequest(rows []uploadedRow, known map[int32]bool) *futurisysv1.BatchPredictRequest {
+	request := &futurisysv1.BatchPredictRequest{Explain: &futurisysv1.ExplainOptions{}}
+	for _, row := range rows {
+		request.Profiles = append(request.Profiles, row.Profile)
+		if known != nil {
+			request.References = append(request.References, row.reference(known))
+		}
+	}
+	return request
+}
+
+// mayName says whether the reader may say which employees rows are about.
+func mayName(v *ui.View) bool {
+	return v.May(futurisysv1.PredictionService_PredictEmployees_FullMethodName)
+}
+
+// onRecord are those of the employees that a file names who are on record; nil: the reader may
+// not say whom rows are about.
+func (h *handlers) onRecord(ctx context.Context, v *ui.View, rows []uploadedRow) (map[int32]bool, error) {
+	if !mayName(v) {
+		return nil, nil
+	}
 	known := map[int32]bool{}
 	request := &futurisysv1.BatchGetEmployeesRequest{}
 	for i := range rows {

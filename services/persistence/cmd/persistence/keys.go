@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ func (c keysCreateCommand) Run(s *settings) error {
 	if s.Access.KeysFile == "" {
 		return errNoKeysFile
 	}
+	if c.Expires < 0 {
+		return fmt.Errorf("--expires: %s is over", c.Expires)
+	}
 	key, err := access.NewKey()
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
@@ -43,6 +47,13 @@ func (c keysCreateCommand) Run(s *settings) error {
 		expires = new(time.Now().Add(c.Expires).UTC().Truncate(time.Second))
 	}
 	if c.Owner == "" {
+		there, err := access.ReadFile(s.Access.KeysFile)
+		if err != nil {
+			return fmt.Errorf("KEYS_FILE: %w", err)
+		}
+		if slices.ContainsFunc(there, func(e access.Entry) bool { return e.Owner == c.Name }) {
+			return fmt.Errorf("--name: there is a key of %q: say --owner %q if it is the same caller, or another name", c.Name, c.Name)
+		}
 		c.Owner = c.Name
 	}
 	if err := access.AddToFile(s.Access.KeysFile, access.NewEntry(key, c.Name, c.Owner, roles, expires)); err != nil {

@@ -44,6 +44,10 @@ func Access(log *slog.Logger, all bool) Middleware {
 
 func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
 
+// isPart says whether a path is of what the dashboard's pages consist of besides themselves: a
+// page is one request of its reader's.
+func isPart(path string) bool { return strings.HasPrefix(path, "/ui/static/") }
+
 // knownMethod is a method of HTTP as it is, and what a caller made up as "unknown".
 func knownMethod(method string) string {
 	switch method {
@@ -63,7 +67,7 @@ func accessLevel(code int, path string) slog.Level {
 		return slog.LevelError
 	case code > http.StatusInternalServerError:
 		return slog.LevelWarn
-	case strings.Contains(path, "/static/"):
+	case isPart(path):
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo

@@ -17,6 +17,10 @@ import (
 func Authenticate(gate *access.Gate, signedIn func(*http.Request) string, fail Fail) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if isProbe(r.URL.Path) || isPart(r.URL.Path) { // for everybody, and not counted; so no key is tried here
+				next.ServeHTTP(w, r)
+				return
+			}
 			ctx, err := gate.Identify(r.Context(), r.Header.Get("Authorization"))
 			if err != nil {
 				ctx = access.Anonymous(r.Context())
@@ -24,7 +28,7 @@ func Authenticate(gate *access.Gate, signedIn func(*http.Request) string, fail F
 				ctx = asSignedIn(ctx, gate, signedIn(r))
 			}
 			route, served := routes.From(r.Context())
-			if limited := gate.Take(ctx, r.RemoteAddr); limited != nil && !isProbe(r.URL.Path) {
+			if limited := gate.Take(ctx, r.RemoteAddr); limited != nil {
 				err = limited // also who is not known: guessing a key is one request each
 			} else if err == nil && served {
 				err = gate.Allow(ctx, route.Policy.GetPermission())

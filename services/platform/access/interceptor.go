@@ -217,15 +217,16 @@ func Anonymous(ctx context.Context) context.Context {
 // for, or of a service itself where they are the service's own. What it calls for somebody says
 // also by which service, so that one request of his is not counted twice.
 func Outgoing(ctx context.Context, own string, permission futurisysv1.Permission) context.Context {
+	if own == "" { // it knows nobody
+		return ctx
+	}
 	found, forSomebody := ctx.Value(callKey{}).(call)
 	if !forSomebody || permission == futurisysv1.Permission_PERMISSION_INTERNAL {
-		if own == "" {
-			return ctx
-		}
 		return metadata.AppendToOutgoingContext(ctx, metadataKey, "Bearer "+own)
 	}
+	ctx = metadata.AppendToOutgoingContext(ctx, viaKey, own)
 	if found.credential == "" {
 		return ctx
 	}
-	return metadata.AppendToOutgoingContext(ctx, metadataKey, "Bearer "+found.credential, viaKey, own)
+	return metadata.AppendToOutgoingContext(ctx, metadataKey, "Bearer "+found.credential)
 }

@@ -65,7 +65,7 @@ func (g *gone) note(because error) error {
 }
 
 // rescue writes out what an open file holds to which no path leads any more. Nothing is put
-// into it from then on: see update.
+// into it from then on: see Put.
 func (o *Outbox) rescue(path string) error {
 	saved := path + removedMark + time.Now().UTC().Format("20060102T150405Z")
 	const owner = 0o600

@@ -4,6 +4,7 @@
 package outbox
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -178,7 +179,7 @@ func (o *Outbox) Put(entries []Entry) (earlier map[ID][]byte, err error) {
 		return rows, bytes, nil
 	})
 	if errors.Is(err, ErrGone) {
-		err = o.Check()
+		err = cmp.Or(o.Check(), err) // it may be back by now: nothing was put all the same
 	}
 	if err != nil && !errors.Is(err, errNothingNew) {
 		return nil, fmt.Errorf("put %d rows into the outbox: %w", len(entries), err)

@@ -97,7 +97,7 @@ func (r *reception) begin(ctx context.Context, about *tap.Info) (context.Context
 	incoming := receiving.Begin(end)
 	leave := incoming.Done
 	if from, is := peer.FromContext(ctx); is {
-		if occupied, is := from.Addr.(interface{ Occupy() (free func()) }); is { // see lifecycle.Listener
+		if occupied, is := from.LocalAddr.(interface{ Occupy() (free func()) }); is { // see lifecycle.Listener
 			free := occupied.Occupy()
 			leave = func() { incoming.Done(); free() }
 		}

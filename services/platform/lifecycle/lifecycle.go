@@ -112,7 +112,7 @@ func (g *Group) AddAdmin(handler http.Handler, listener net.Listener) {
 
 func (g *Group) addHTTP(handler http.Handler, listener net.Listener, drain time.Duration) {
 	server := &http.Server{
-		Handler: occupying(handler), ConnContext: withConnection, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: occupying(handler), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelInfo), // what a peer does wrong with its connection
 	}
 	g.members.Add(func() error {

@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -153,18 +152,19 @@ func (c *connection) occupy() (free func()) {
 	}
 }
 
-// RemoteAddr is the peer's address; gRPC hands it to whoever enters a call.
-func (c *connection) RemoteAddr() net.Addr { return &peerAddr{c.Conn.RemoteAddr(), c} }
+// LocalAddr is this end's address; servers of HTTP and of gRPC hand it to whoever enters a
+// request, also where TLS is between.
+func (c *connection) LocalAddr() net.Addr { return &localAddr{c.Conn.LocalAddr(), c} }
 
-// peerAddr is the address of a connection's peer.
-type peerAddr struct {
+// localAddr is the address of a connection's end.
+type localAddr struct {
 	net.Addr
 
 	connection *connection
 }
 
-// Occupy says that a call of the connection is under way, until free is called.
-func (a *peerAddr) Occupy() (free func()) { return a.connection.occupy() }
+// Occupy says that a request of the connection is under way, until free is called.
+func (a *localAddr) Occupy() (free func()) { return a.connection.occupy() }
 
 // Close closes it.
 func (c *connection) Close() error {
@@ -180,24 +180,11 @@ func (c *connection) Close() error {
 	return c.Conn.Close() //nolint:wrapcheck // the server's own
 }
 
-type connectionKey struct{}
-
-// withConnection is the ConnContext of an HTTP server.
-func withConnection(ctx context.Context, c net.Conn) context.Context {
-	if encrypted, is := c.(*tls.Conn); is {
-		c = encrypted.NetConn()
-	}
-	if ours, is := c.(*connection); is {
-		return context.WithValue(ctx, connectionKey{}, ours)
-	}
-	return ctx
-}
-
 // occupying says of connections that a request is under way.
 func occupying(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c, is := r.Context().Value(connectionKey{}).(*connection); is {
-			defer c.occupy()()
+		if c, is := r.Context().Value(http.LocalAddrContextKey).(*localAddr); is {
+			defer c.Occupy()()
 		}
 		next.ServeHTTP(w, r)
 	})

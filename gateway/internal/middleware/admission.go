@@ -24,8 +24,6 @@ const (
 	// exportPart is which part of the requests there may be of answers without bounds, which
 	// are taken for as long as their readers like.
 	exportPart = 16
-	// endTime is how long a request that was told to end may take.
-	endTime = 100 * time.Millisecond
 )
 
 // Admission refuses requests beyond so many at once, and large bodies beyond bodyBytes. A
@@ -62,10 +60,8 @@ func Admission(registry prometheus.Registerer, limit, connections int, fail Fail
 			if route.Unbounded {
 				places = exports
 			}
-			release, err := places.AcquireFor(access.Subject(r.Context()), 1)
-			if err != nil && receiving.EndSlowest(true) { // a large body has a place while it comes
-				release, err = places.AcquireWithin(r.Context(), endTime, 1)
-			}
+			// A large body has a place while it comes.
+			release, err := places.AcquireMakingRoom(r.Context(), access.Subject(r.Context()), 1, func() bool { return receiving.EndSlowest(true) })
 			if err != nil {
 				refuse(err)
 				return

@@ -3,7 +3,6 @@ package grpcserver
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
@@ -29,9 +28,6 @@ type Limits struct {
 // streamBytes is how much the messages of streams may be together, each with what its
 // policy allows: two imports, or 160 streams of rows.
 const streamBytes = 160 << 20
-
-// streamEnd is how long a stream that was told to end may take.
-const streamEnd = 100 * time.Millisecond
 
 // admission refuses calls beyond the limits. Calls of one row, calls of many and streams
 // have limits of their own, so that none of them takes the others' place.
@@ -68,10 +64,7 @@ func (a *admission) stream(service any, stream grpc.ServerStream, info *grpc.Str
 		return next(service, stream)
 	}
 	size := policy.MaxRequestBytes(a.policies[info.FullMethod])
-	release, err := a.streams.AcquireFor(caller(stream.Context()), size)
-	for err != nil && a.receiving.EndSlowest(false) {
-		release, err = a.streams.AcquireWithin(stream.Context(), streamEnd, size)
-	}
+	release, err := a.streams.AcquireMakingRoom(stream.Context(), caller(stream.Context()), size, func() bool { return a.receiving.EndSlowest(false) })
 	if err != nil {
 		return err //nolint:wrapcheck // what the caller gets
 	}

@@ -34,66 +34,75 @@ func New(limit int64) *Limit {
 
 // Acquire takes a part of the limit, or all of it for what is larger; call the result when
 // the work is over. *apierr.Error: so much is not left.
-func (l *Limit) Acquire(weight int64) (release func(), err error) {
-	weight = min(max(weight, 1), l.max)
-	if !l.left.TryAcquire(weight) {
-		l.refused.Add(1)
-		return nil, overloaded()
-	}
-	return l.taken(weight), nil
-}
+func (l *Limit) Acquire(weight int64) (release func(), err error) { return l.AcquireFor("", weight) }
 
 // AcquireFor is like Acquire, for a caller who may not take all: beside something of his own he
 // gets no more than three quarters of the limit. "": it is not known whose it is.
 func (l *Limit) AcquireFor(caller string, weight int64) (release func(), err error) {
-	if caller == "" {
-		return l.Acquire(weight)
-	}
-	weight = min(max(weight, 1), l.max)
-	l.mu.Lock()
-	held := l.callers[caller]
-	if held > 0 && held+weight > l.max*3/4 { //nolint:mnd // see above
-		l.mu.Unlock()
-		l.refused.Add(1)
-		return nil, overloaded()
-	}
-	l.callers[caller] = held + weight
-	l.mu.Unlock()
-	give := func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.callers[caller] -= weight; l.callers[caller] == 0 {
-			delete(l.callers, caller)
+	return l.acquire(caller, weight, l.left.TryAcquire)
+}
+
+// roomTime is how long what was told to end may take.
+const roomTime = 100 * time.Millisecond
+
+// AcquireMakingRoom is like AcquireFor, and where the limit is full it makes room as often as
+// that is possible: makeRoom ends something that holds a part, or says that there is nothing.
+// Nobody's is ended for a caller who has his part.
+func (l *Limit) AcquireMakingRoom(ctx context.Context, caller string, weight int64, makeRoom func() bool) (release func(), err error) {
+	return l.acquire(caller, weight, func(weight int64) bool {
+		taken := l.left.TryAcquire(weight)
+		for !taken && makeRoom() {
+			waiting, cancel := context.WithTimeout(ctx, roomTime)
+			taken = l.left.Acquire(waiting, weight) == nil
+			cancel()
 		}
-	}
-	free, err := l.Acquire(weight)
-	if err != nil {
-		give()
-		return nil, err
-	}
-	return func() {
-		free()
-		give()
-	}, nil
+		return taken
+	})
 }
 
-// AcquireWithin is like Acquire, and waits so long for the part to be left.
-func (l *Limit) AcquireWithin(ctx context.Context, wait time.Duration, weight int64) (release func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
+// acquire takes a part of the limit by take, which says whether it got it.
+func (l *Limit) acquire(caller string, weight int64, take func(weight int64) bool) (release func(), err error) {
 	weight = min(max(weight, 1), l.max)
-	if l.left.Acquire(ctx, weight) != nil {
+	if !l.enter(caller, weight) {
 		l.refused.Add(1)
 		return nil, overloaded()
 	}
-	return l.taken(weight), nil
-}
-
-func (l *Limit) taken(weight int64) (release func()) {
+	if !take(weight) {
+		l.leave(caller, weight)
+		l.refused.Add(1)
+		return nil, overloaded()
+	}
 	l.now.Add(weight)
 	return func() {
 		l.now.Add(-weight)
 		l.left.Release(weight)
+		l.leave(caller, weight)
+	}, nil
+}
+
+// enter counts a weight for a caller; false: it would be more than his part.
+func (l *Limit) enter(caller string, weight int64) bool {
+	if caller == "" {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	held := l.callers[caller]
+	if held > 0 && held+weight > l.max*3/4 { //nolint:mnd // see AcquireFor
+		return false
+	}
+	l.callers[caller] = held + weight
+	return true
+}
+
+func (l *Limit) leave(caller string, weight int64) {
+	if caller == "" {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.callers[caller] -= weight; l.callers[caller] == 0 {
+		delete(l.callers, caller)
 	}
 }
 

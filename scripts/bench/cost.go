@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,7 +73,7 @@ func costs(ctx context.Context) (err error) {
 	}
 	fmt.Printf("CPU microseconds of a single prediction over REST, recorded in SQLite: medians of %d rounds\n", rounds)
 	for _, program := range []string{"gateway", "inference", "persistence", "all"} {
-		before, after := sides[0].median(program), sides[1].median(program)
+		before, after := median(sides[0].micros[program]), median(sides[1].micros[program])
 		fmt.Printf("  %-12s %-4s %6.0f   %-12s %6.0f   %.2f\n", program, sides[0].name, before, sides[1].name, after, after/before)
 	}
 	return nil
@@ -149,11 +148,6 @@ func (s *side) predict(ctx context.Context, body []byte) error {
 		return fmt.Errorf("predict: %s: %s (%w)", answer.Status, text, err)
 	}
 	return nil
-}
-
-func (s *side) median(program string) float64 {
-	sorted := slices.Sorted(slices.Values(s.micros[program]))
-	return sorted[len(sorted)/2]
 }
 
 // cpu is what the programs have taken of the processor, user and system, in ticks.

@@ -97,6 +97,6 @@ func (s *settings) listen(metrics prometheus.Registerer) (listener net.Listener,
 	return tls.NewListener(plain, certificate.HTTP()), certificate.Close, nil
 }
 
-// softMemory is what Go tries to keep within: an answer of 10,000 explained rows is 150 MB
-// for a moment, and would leave as much behind before it is collected.
-const softMemory = 224 << 20
+// softMemory is what Go tries to keep within: a batch of 10,000 profiles is 60 MB for a
+// moment, and would leave as much behind before it is collected.
+const softMemory = 144 << 20

@@ -45,7 +45,7 @@ func Admission(registry prometheus.Registerer, limit, connections int, fail Fail
 			}
 			refuse := func(err error) {
 				fail(w, r, err)
-				drain(w, r.Body) // or who is still sending finds the connection reset, and not when to come again
+				drain(w, r, r.Body) // or who is still sending finds the connection reset, and not when to come again
 			}
 			if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
 				body, err := receive(receiving, w, r)

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 	"io"
 	"mime"
@@ -8,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/futurisys/futurisys/gateway/internal/routes"
 	"github.com/futurisys/futurisys/proto/policy"
@@ -27,7 +30,7 @@ func Body(fail Fail) Middleware {
 			if r.ContentLength > limit {
 				w.Header().Set("Connection", "close")
 				fail(w, r, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_TOO_LARGE, "max", limit))
-				drain(w, r.Body)
+				drain(w, r, r.Body)
 				return
 			}
 			if encoding := r.Header.Get("Content-Encoding"); served && encoding != "" && encoding != "identity" {
@@ -39,7 +42,7 @@ func Body(fail Fail) Middleware {
 			r.Body = bounded
 			defer func() {
 				if bounded.exceeded {
-					drain(w, whole)
+					drain(w, r, whole)
 				}
 			}()
 			if served && !route.Form && r.ContentLength != 0 && !isJSON(r.Header.Get("Content-Type")) {
@@ -83,15 +86,28 @@ func Unread(err error) *apierr.Error {
 const (
 	drainBytes = 128 << 20
 	drainTime  = 10 * time.Second
+	// drainRate is how many bytes a second of all of them together: what is thrown away must
+	// not take the processors from what is served.
+	drainRate  = 64 << 20
+	drainChunk = 64 << 10
 )
+
+var drained = rate.NewLimiter(drainRate, drainChunk)
 
 // drain takes the rest of a body that was refused: a caller who is still sending would find
 // the connection reset, and never see why.
-func drain(w http.ResponseWriter, body io.Reader) {
+func drain(w http.ResponseWriter, r *http.Request, body io.Reader) {
 	connection := http.NewResponseController(w)
 	_ = connection.SetReadDeadline(time.Now().Add(drainTime)) // a writer without deadlines is one of a test
 	_ = connection.Flush()
-	_, _ = io.CopyN(io.Discard, body, drainBytes)
+	ctx, cancel := context.WithTimeout(r.Context(), drainTime)
+	defer cancel()
+	for range drainBytes / drainChunk {
+		n, err := io.CopyN(io.Discard, body, drainChunk)
+		if err != nil || drained.WaitN(ctx, int(n)) != nil {
+			return
+		}
+	}
 }
 
 func isJSON(contentType string) bool {

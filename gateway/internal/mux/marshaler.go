@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"context"
 	"errors"
 	"io"
 
@@ -51,6 +52,10 @@ func (m *marshaler) read(body io.Reader, into any) error {
 	data, err := readAll(body)
 	if err != nil {
 		return err
+	}
+	if len(data) >= largeBody {
+		_ = large.Acquire(context.Background(), 1) // it takes milliseconds
+		defer large.Release(1)
 	}
 	return m.Unmarshal(data, into)
 }

@@ -34,10 +34,12 @@ func New(ctx context.Context, services Services, table *routes.Table) (http.Hand
 	if err := table.Add("POST "+ImportPath, futurisysv1.EmployeeService_ImportEmployees_FullMethodName, routes.Route{Form: true}); err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
 	}
+	marshaler := newMarshaler(known.decoder)
 	served := runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler(known.decoder)),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler),
 		runtime.WithErrorHandler(errorHandler),
 		runtime.WithForwardResponseOption(writeETag),
+		runtime.WithForwardResponseOption(marshaler.writeLarge),
 		runtime.WithRoutingErrorHandler(known.routingErrorHandler),
 		runtime.WithIncomingHeaderMatcher(forwardHeader),
 		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }), // gRPC's own are nobody's business
@@ -46,7 +48,9 @@ func New(ctx context.Context, services Services, table *routes.Table) (http.Hand
 		runtime.WithDisableHTTPMethodOverride(),
 	)
 	register := []func() error{
-		func() error { return futurisysv1.RegisterPredictionServiceHandler(ctx, served, services.Inference) },
+		func() error {
+			return futurisysv1.RegisterPredictionServiceHandlerClient(ctx, served, futurisysv1.NewPredictionServiceClient(lateResults{services.Inference}))
+		},
 		func() error { return futurisysv1.RegisterModelServiceHandler(ctx, served, services.Inference) },
 		func() error { return futurisysv1.RegisterStatusServiceHandlerServer(ctx, served, services.Status) },
 	}
@@ -64,9 +68,9 @@ func New(ctx context.Context, services Services, table *routes.Table) (http.Hand
 		}
 	}
 	if services.Persistence == nil {
-		return known.withoutDatabase(known.guardVerbs(known.ifMatch(known.checkRequest(served)))), nil
+		return known.withoutDatabase(known.guardVerbs(known.ifMatch(known.checkRequest(writeOnce(served))))), nil
 	}
-	return withImport(known.guardVerbs(known.ifMatch(known.checkRequest(served))), importHandler{
+	return withImport(known.guardVerbs(known.ifMatch(known.checkRequest(writeOnce(served)))), importHandler{
 		employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), models: futurisysv1.NewModelServiceClient(services.Inference), routing: known,
 	}), nil
 }

@@ -35,12 +35,17 @@ type service struct {
 
 	mu    sync.Mutex // held while an import goes on
 	last  proto.Message
+	batch *futurisysv1.BatchPredictResponse // the answer to every batch
 	files map[futurisysv1.ImportFileKind]string
 }
 
 func (s *service) Predict(_ context.Context, request *futurisysv1.PredictRequest) (*futurisysv1.Prediction, error) {
 	s.last = request
 	return &futurisysv1.Prediction{Id: "1", Probability: 0.5}, nil
+}
+
+func (s *service) BatchPredict(context.Context, *futurisysv1.BatchPredictRequest) (*futurisysv1.BatchPredictResponse, error) {
+	return s.batch, nil
 }
 
 func (s *service) ListEmployees(_ context.Context, request *futurisysv1.ListEmployeesRequest) (*futurisysv1.ListEmployeesResponse, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/futurisys/futurisys/gateway/internal/session"
 	"github.com/futurisys/futurisys/proto/policy"
 	"github.com/futurisys/futurisys/services/platform/access"
+	"github.com/futurisys/futurisys/services/platform/audit"
 	"github.com/futurisys/futurisys/services/platform/lifecycle"
 	"github.com/futurisys/futurisys/services/platform/status"
 	"github.com/futurisys/futurisys/services/platform/telemetry"
@@ -41,7 +42,7 @@ func (c connections) examples() docs.Sources {
 }
 
 // newHandler returns all that is served over HTTP, behind what every request passes.
-func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, gate *access.Gate, to connections, joined *mux.Status, ready func(context.Context) error) (http.Handler, error) {
+func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, gate *access.Gate, happened *audit.Forwarder, to connections, joined *mux.Status, ready func(context.Context) error) (http.Handler, error) {
 	policies, err := policy.Load()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
@@ -56,7 +57,7 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, gat
 	}
 	sessions := session.New(s.encrypted())
 	screens, err := dashboard.New(dashboard.Options{
-		Inference: to.inference, Persistence: to.persistence, Status: joined, Policies: policies, Logger: log, Gate: gate, Sessions: sessions,
+		Inference: to.inference, Persistence: to.persistence, Status: joined, Policies: policies, Logger: log, Gate: gate, Sessions: sessions, Audit: happened,
 	})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing

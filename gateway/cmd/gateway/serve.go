@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
+	"github.com/futurisys/futurisys/services/platform/audit"
 	"github.com/futurisys/futurisys/services/platform/buildinfo"
 	"github.com/futurisys/futurisys/services/platform/certs"
 	"github.com/futurisys/futurisys/services/platform/config"
@@ -56,7 +57,8 @@ func (serveCommand) Run(s *settings) error {
 	watch := readiness.New((&peerReadiness{peers: peers}).look, log)
 
 	joined := joinedStatus(s.Environment, peers, watch.Check)
-	handler, err := newHandler(s, log, metrics, who.Gate, connections{inference, persistence}, joined, watch.Check)
+	happened := audit.NewForwarder(who.Gate, persistence, metrics, log)
+	handler, err := newHandler(s, log, metrics, who.Gate, happened, connections{inference, persistence}, joined, watch.Check)
 	if err != nil {
 		return err
 	}
@@ -75,6 +77,7 @@ func (serveCommand) Run(s *settings) error {
 	group.AddHTTP(handler, httpListener)
 	group.AddAdmin(telemetry.AdminHandler(watch.Check, metrics), adminListener)
 	group.AddLoop(func(ctx context.Context) { watch.Follow(ctx, func(bool) {}) })
+	group.AddLoop(happened.Run)
 	group.AddLoop(func(ctx context.Context) { who.Gate.Run(ctx, log) })
 	log.Info("serving", "http", s.GatewayHTTPAddr, "admin", s.GatewayAdminAddr, "version", buildinfo.Version())
 	return group.Run() //nolint:wrapcheck // it says what it was doing

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
+	trail "github.com/futurisys/futurisys/gateway/internal/dashboard/audit"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/employees"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/health"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/history"
@@ -32,6 +33,7 @@ import (
 	"github.com/futurisys/futurisys/proto/policy"
 	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/apierr"
+	"github.com/futurisys/futurisys/services/platform/audit"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -51,6 +53,7 @@ type Options struct {
 	Logger      *slog.Logger
 	Gate        *access.Gate      // who may see what; nil: everybody all
 	Sessions    *session.Sessions // of who signs in, where callers must be known
+	Audit       *audit.Forwarder  // told who signs in and out
 }
 
 // Dashboard serves the pages. It may be used by many goroutines at once.
@@ -63,6 +66,7 @@ type Dashboard struct {
 	compressed     http.Handler
 	routes         map[string]routes.Route // by pattern
 	sessions       *session.Sessions
+	happened       *audit.Forwarder
 }
 
 // New returns the dashboard.
@@ -84,13 +88,14 @@ func New(options Options) (*Dashboard, error) {
 			},
 			Log: options.Logger, Texts: catalogue, Assets: assets, Gate: options.Gate, Policies: options.Policies,
 		},
-		sessions: options.Sessions,
-		health:   map[string]grpc_health_v1.HealthClient{ui.Inference: grpc_health_v1.NewHealthClient(options.Inference)},
-		pages:    http.NewServeMux(), streams: http.NewServeMux(), routes: map[string]routes.Route{},
+		sessions: options.Sessions, happened: options.Audit,
+		health: map[string]grpc_health_v1.HealthClient{ui.Inference: grpc_health_v1.NewHealthClient(options.Inference)},
+		pages:  http.NewServeMux(), streams: http.NewServeMux(), routes: map[string]routes.Route{},
 	}
 	if options.Persistence != nil {
 		d.Employees = futurisysv1.NewEmployeeServiceClient(options.Persistence)
 		d.History = futurisysv1.NewPredictionHistoryServiceClient(options.Persistence)
+		d.Audit = futurisysv1.NewAuditServiceClient(options.Persistence)
 		d.health[ui.Persistence] = grpc_health_v1.NewHealthClient(options.Persistence)
 	}
 	return d, d.addRoutes(options.Policies)
@@ -100,7 +105,7 @@ func New(options Options) (*Dashboard, error) {
 func (d *Dashboard) screens() []ui.Screen {
 	all := slices.Concat(d.shell(), d.signing(), scoring.Screens(d.Site), model.Screens(d.Site))
 	if d.HasDatabase() {
-		all = slices.Concat(all, employees.Screens(d.Site), importing.Screens(d.Site), history.Screens(d.Site), health.Screens(d.Site))
+		all = slices.Concat(all, employees.Screens(d.Site), importing.Screens(d.Site), history.Screens(d.Site), trail.Screens(d.Site), health.Screens(d.Site))
 	}
 	return all
 }
@@ -113,7 +118,7 @@ func (d *Dashboard) addRoutes(policies policy.Policies) error {
 			return fmt.Errorf("screen %s: no policy for %s", s.Pattern, s.Method)
 		}
 		_, path, _ := strings.Cut(s.Pattern, "/")
-		d.routes[s.Pattern] = routes.Route{Pattern: "/" + path, Policy: known, Form: true, Unbounded: s.Unbounded}
+		d.routes[s.Pattern] = routes.Route{Pattern: "/" + path, FullMethod: s.Method, Policy: known, Form: true, Unbounded: s.Unbounded}
 		to := d.pages
 		if s.Streams {
 			to = d.streams

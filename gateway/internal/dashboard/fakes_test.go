@@ -148,6 +148,7 @@ func startWith(t *testing.T, database bool) *fakes {
 		options.Persistence = f.persistence.connect(t, func(server *grpc.Server) {
 			futurisysv1.RegisterEmployeeServiceServer(server, fakeEmployees{})
 			futurisysv1.RegisterPredictionHistoryServiceServer(server, fakeHistory{})
+			futurisysv1.RegisterAuditServiceServer(server, fakeAudit{})
 		})
 	}
 	f.dashboard, err = New(options)
@@ -295,6 +296,21 @@ func (fakeEmployees) ImportEmployees(stream grpc.BidiStreamingServer[futurisysv1
 
 type fakeHistory struct {
 	futurisysv1.UnimplementedPredictionHistoryServiceServer
+}
+
+func (fakeEmployees) EraseEmployee(context.Context, *futurisysv1.EraseEmployeeRequest) (*futurisysv1.EraseEmployeeResponse, error) {
+	return &futurisysv1.EraseEmployeeResponse{RecordErased: true, PredictionCount: 3}, nil
+}
+
+type fakeAudit struct {
+	futurisysv1.UnimplementedAuditServiceServer
+}
+
+func (fakeAudit) ListAuditEvents(context.Context, *futurisysv1.ListAuditEventsRequest) (*futurisysv1.ListAuditEventsResponse, error) {
+	return &futurisysv1.ListAuditEventsResponse{Events: []*futurisysv1.AuditEvent{
+		{Number: 2, Principal: "ana", Action: "GetEmployee", EmployeeIds: []int32{4}},
+		{Number: 1, Principal: "bob", Action: "ListEmployees", Filter: `{"riskBand":"HIGH"}`, Refused: true},
+	}}, nil
 }
 
 func (fakeHistory) GetPrediction(context.Context, *futurisysv1.GetPredictionRequest) (*futurisysv1.Prediction, error) {

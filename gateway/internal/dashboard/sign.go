@@ -7,6 +7,7 @@ import (
 
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/ui"
 	"github.com/futurisys/futurisys/services/platform/access"
+	"github.com/futurisys/futurisys/services/platform/audit"
 )
 
 // signPath is where people sign in.
@@ -51,10 +52,14 @@ func (d *Dashboard) signIn(v *ui.View, w http.ResponseWriter, r *http.Request) {
 		d.Fail(v, w, r, "", err)
 		return
 	}
+	d.happened.Note(ctx, audit.SignIn)
 	http.Redirect(w, r, back, http.StatusSeeOther) //nolint:gosec // see localPath
 }
 
 func (d *Dashboard) signOut(_ *ui.View, w http.ResponseWriter, r *http.Request) {
+	if access.From(r.Context()) != nil {
+		d.happened.Note(r.Context(), audit.SignOut)
+	}
 	d.sessions.End(w, r)
 	http.Redirect(w, r, signPath, http.StatusSeeOther)
 }

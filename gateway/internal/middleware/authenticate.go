@@ -31,7 +31,7 @@ func Authenticate(gate *access.Gate, signedIn func(*http.Request) string, fail F
 			if limited := gate.Take(ctx, r.RemoteAddr); limited != nil {
 				err = limited // also who is not known: guessing a key is one request each
 			} else if err == nil && served {
-				err = gate.Allow(ctx, route.Policy.GetPermission())
+				err = gate.AllowMethod(ctx, route.FullMethod)
 			}
 			if err != nil {
 				if apierr.ReasonOf(err) == futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED {

@@ -28,6 +28,8 @@ type Route struct {
 	Policy  *futurisysv1.Policy
 	// Method is the method of the API; nil for a screen.
 	Method protoreflect.MethodDescriptor
+	// FullMethod is the method of the API that it is, or is a form of.
+	FullMethod string
 	// Body is the request's field that the body is, * for the whole; "": there is none.
 	Body string
 	// Form: the body is a browser's form, not JSON.
@@ -106,6 +108,7 @@ func services() []protoreflect.ServiceDescriptor {
 		futurisysv1.File_futurisys_v1_model_service_proto.Services().Get(0),
 		futurisysv1.File_futurisys_v1_employee_service_proto.Services().Get(0),
 		futurisysv1.File_futurisys_v1_prediction_history_service_proto.Services().Get(0),
+		futurisysv1.File_futurisys_v1_audit_service_proto.Services().Get(0),
 		futurisysv1.File_futurisys_v1_status_service_proto.Services().Get(0),
 	}
 }
@@ -133,7 +136,7 @@ func (t *Table) Add(at, fullMethod string, route Route) error {
 	if !ok {
 		return fmt.Errorf("route %s: no policy for %s", at, fullMethod)
 	}
-	route.Pattern, route.Policy = path, known
+	route.Pattern, route.FullMethod, route.Policy = path, fullMethod, known
 	place, last := &t.root, ""
 	for segment := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
 		name, custom, _ := strings.Cut(segment, ":")

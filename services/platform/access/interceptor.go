@@ -32,6 +32,7 @@ type Gate struct {
 	keys     *Keys
 	rates    *Rates
 	policies policy.Policies
+	refused  func(ctx context.Context, method string) // nil: nobody is told
 }
 
 // NewGate returns a gate of such keys; nil keys: everybody may do all. nil rates: as often as
@@ -41,11 +42,29 @@ func NewGate(keys *Keys, rates *Rates) (*Gate, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says all there is to say
 	}
-	return &Gate{keys, rates, policies}, nil
+	return &Gate{keys: keys, rates: rates, policies: policies}, nil
 }
 
 // Open says that everybody may do all.
 func (g *Gate) Open() bool { return g == nil || g.keys == nil }
+
+// OnRefusal says whom to tell of a principal who calls a method that he may not, before any
+// comes.
+func (g *Gate) OnRefusal(tell func(ctx context.Context, method string)) {
+	if g != nil {
+		g.refused = tell
+	}
+}
+
+// AllowMethod returns an error unless the principal of a context has the permission of a
+// method.
+func (g *Gate) AllowMethod(ctx context.Context, method string) error {
+	err := g.Allow(ctx, g.policies[method].GetPermission())
+	if err != nil && g.refused != nil && From(ctx) != nil {
+		g.refused(ctx, method)
+	}
+	return err
+}
 
 // Run keeps what the gate knows of callers up to date until ctx ends.
 func (g *Gate) Run(ctx context.Context, log *slog.Logger) {
@@ -120,7 +139,7 @@ func (g *Gate) admit(ctx context.Context, method string) (context.Context, error
 	if err != nil {
 		return nil, err
 	}
-	return known, g.Allow(known, g.policies[method].GetPermission())
+	return known, g.AllowMethod(known, method)
 }
 
 // takeCall counts a call over gRPC, unless one of our services makes it for somebody whom it has

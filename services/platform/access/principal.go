@@ -55,6 +55,7 @@ func (r Role) Permissions() []futurisysv1.Permission {
 		employeesWrite   = futurisysv1.Permission_PERMISSION_EMPLOYEES_WRITE
 		modelsManage     = futurisysv1.Permission_PERMISSION_MODELS_MANAGE
 		auditRead        = futurisysv1.Permission_PERMISSION_AUDIT_READ
+		employeesErase   = futurisysv1.Permission_PERMISSION_EMPLOYEES_ERASE
 		internal         = futurisysv1.Permission_PERMISSION_INTERNAL
 	)
 	return map[Role][]futurisysv1.Permission{
@@ -62,7 +63,7 @@ func (r Role) Permissions() []futurisysv1.Permission {
 		Analyst:  {modelsRead, predict, employeesPredict, employeesRead, predictionsRead, employeesWrite},
 		Engineer: {modelsRead, predict, modelsManage},
 		Auditor:  {modelsRead, employeesRead, predictionsRead, auditRead},
-		Admin:    {modelsRead, auditRead},
+		Admin:    {modelsRead, auditRead, employeesErase},
 		Scorer:   {modelsRead, predict},
 		Service:  {modelsRead, internal},
 	}[r]

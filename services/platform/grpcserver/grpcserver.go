@@ -40,6 +40,9 @@ type Options struct {
 	// MapError turns an error of the domain into one for a caller; nil: there is nothing
 	// to map.
 	MapError func(error) error
+	// Unary and Stream are interceptors of the service's own, the last before it; nil: none.
+	Unary  grpc.UnaryServerInterceptor
+	Stream grpc.StreamServerInterceptor
 }
 
 // Server is a gRPC server with the standard health service.
@@ -92,10 +95,18 @@ func New(options Options) *Server {
 	reception := newReception(options.Registry)
 	admission := newAdmission(options.Limits, options.Registry, reception.streams)
 	guard := &guard{log: options.Logger, mapError: options.MapError}
+	unary := []grpc.UnaryServerInterceptor{metrics.UnaryServerInterceptor(), guard.unary, options.Gate.Unary, refuseUndecoded, admission.unary, checks.unary}
+	if options.Unary != nil {
+		unary = append(unary, options.Unary)
+	}
+	stream := []grpc.StreamServerInterceptor{reception.stream, metrics.StreamServerInterceptor(), guard.stream, options.Gate.Stream, admission.stream, checks.stream}
+	if options.Stream != nil {
+		stream = append(stream, options.Stream)
+	}
 	server := grpc.NewServer(
 		grpc.Creds(options.Certificates.Server()),
-		grpc.ChainUnaryInterceptor(metrics.UnaryServerInterceptor(), guard.unary, options.Gate.Unary, refuseUndecoded, admission.unary, checks.unary),
-		grpc.ChainStreamInterceptor(reception.stream, metrics.StreamServerInterceptor(), guard.stream, options.Gate.Stream, admission.stream, checks.stream),
+		grpc.ChainUnaryInterceptor(unary...),
+		grpc.ChainStreamInterceptor(stream...),
 		grpc.InTapHandle(reception.begin),
 		grpc.MaxSendMsgSize(options.MaxMessageBytes),
 		grpc.MaxConcurrentStreams(maxConcurrentStreams),

@@ -3,10 +3,10 @@ package history
 import (
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/google/uuid"
-	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/futurisys/futurisys/gateway/internal/dashboard/ui"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
@@ -15,12 +15,8 @@ import (
 // wrong with it.
 func requestOf(query url.Values) (request *futurisysv1.ListPredictionsRequest, problem string) {
 	request = &futurisysv1.ListPredictionsRequest{PageSize: pageSize, RiskBand: query.Get("risk_band")}
-	if text := query.Get("employee"); text != "" {
-		id, err := strconv.ParseInt(text, 10, 32)
-		if err != nil || id < 1 {
-			return nil, "problem_employee"
-		}
-		request.Employee = new(int32(id))
+	if request.Employee, problem = ui.EmployeeFilter(query); problem != "" {
+		return nil, problem
 	}
 	if text := query.Get("version"); text != "" {
 		version, err := strconv.ParseInt(text, 10, 32)
@@ -35,17 +31,8 @@ func requestOf(query url.Values) (request *futurisysv1.ListPredictionsRequest, p
 		}
 		request.BatchId = text
 	}
-	for name, set := range map[string]func(time.Time){
-		"from": func(day time.Time) { request.CreateTimeFrom = timestamppb.New(day) },
-		"to":   func(day time.Time) { request.CreateTimeTo = timestamppb.New(day.AddDate(0, 0, 1)) },
-	} {
-		if text := query.Get(name); text != "" {
-			day, err := time.ParseInLocation(time.DateOnly, text, time.Local) //nolint:gosmopolitan // the analysts' own clock: TZ
-			if err != nil {
-				return nil, "problem_date"
-			}
-			set(day)
-		}
+	if request.CreateTimeFrom, request.CreateTimeTo, problem = ui.DayFilter(query); problem != "" {
+		return nil, problem
 	}
 	return request, ""
 }

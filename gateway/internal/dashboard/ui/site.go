@@ -57,6 +57,7 @@ type Services struct {
 	Models      *Models
 	Employees   futurisysv1.EmployeeServiceClient          // nil without a database
 	History     futurisysv1.PredictionHistoryServiceClient // nil without a database
+	Audit       futurisysv1.AuditServiceClient             // nil without a database
 	Status      futurisysv1.StatusServiceServer
 }
 

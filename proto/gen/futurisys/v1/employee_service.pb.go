@@ -469,6 +469,108 @@ func (x *DeleteEmployeeRequest) GetEtag() string {
 	return ""
 }
 
+// What EraseEmployee takes.
+type EraseEmployeeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the employee, from 1. Of persons who had it one after the other the present one
+	// is erased; when there is none, all of them.
+	Employee      int32 `protobuf:"varint,1,opt,name=employee,proto3" json:"employee,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseEmployeeRequest) Reset() {
+	*x = EraseEmployeeRequest{}
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseEmployeeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseEmployeeRequest) ProtoMessage() {}
+
+func (x *EraseEmployeeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseEmployeeRequest.ProtoReflect.Descriptor instead.
+func (*EraseEmployeeRequest) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *EraseEmployeeRequest) GetEmployee() int32 {
+	if x != nil {
+		return x.Employee
+	}
+	return 0
+}
+
+// What EraseEmployee answers.
+type EraseEmployeeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether there was a record of the person.
+	RecordErased bool `protobuf:"varint,1,opt,name=record_erased,json=recordErased,proto3" json:"record_erased,omitempty"`
+	// How many predictions were erased, answers that are kept beside them among them.
+	PredictionCount int32 `protobuf:"varint,2,opt,name=prediction_count,json=predictionCount,proto3" json:"prediction_count,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *EraseEmployeeResponse) Reset() {
+	*x = EraseEmployeeResponse{}
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseEmployeeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseEmployeeResponse) ProtoMessage() {}
+
+func (x *EraseEmployeeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseEmployeeResponse.ProtoReflect.Descriptor instead.
+func (*EraseEmployeeResponse) Descriptor() ([]byte, []int) {
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *EraseEmployeeResponse) GetRecordErased() bool {
+	if x != nil {
+		return x.RecordErased
+	}
+	return false
+}
+
+func (x *EraseEmployeeResponse) GetPredictionCount() int32 {
+	if x != nil {
+		return x.PredictionCount
+	}
+	return 0
+}
+
 // What BatchGetEmployees takes.
 type BatchGetEmployeesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -480,7 +582,7 @@ type BatchGetEmployeesRequest struct {
 
 func (x *BatchGetEmployeesRequest) Reset() {
 	*x = BatchGetEmployeesRequest{}
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[6]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -492,7 +594,7 @@ func (x *BatchGetEmployeesRequest) String() string {
 func (*BatchGetEmployeesRequest) ProtoMessage() {}
 
 func (x *BatchGetEmployeesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[6]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -505,7 +607,7 @@ func (x *BatchGetEmployeesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetEmployeesRequest.ProtoReflect.Descriptor instead.
 func (*BatchGetEmployeesRequest) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{6}
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *BatchGetEmployeesRequest) GetEmployeeIds() []int32 {
@@ -528,7 +630,7 @@ type BatchGetEmployeesResponse struct {
 
 func (x *BatchGetEmployeesResponse) Reset() {
 	*x = BatchGetEmployeesResponse{}
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[7]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -540,7 +642,7 @@ func (x *BatchGetEmployeesResponse) String() string {
 func (*BatchGetEmployeesResponse) ProtoMessage() {}
 
 func (x *BatchGetEmployeesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[7]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -553,7 +655,7 @@ func (x *BatchGetEmployeesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetEmployeesResponse.ProtoReflect.Descriptor instead.
 func (*BatchGetEmployeesResponse) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{7}
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BatchGetEmployeesResponse) GetEmployees() []*Employee {
@@ -586,7 +688,7 @@ type ImportEmployeesRequest struct {
 
 func (x *ImportEmployeesRequest) Reset() {
 	*x = ImportEmployeesRequest{}
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[8]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -598,7 +700,7 @@ func (x *ImportEmployeesRequest) String() string {
 func (*ImportEmployeesRequest) ProtoMessage() {}
 
 func (x *ImportEmployeesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[8]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -611,7 +713,7 @@ func (x *ImportEmployeesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportEmployeesRequest.ProtoReflect.Descriptor instead.
 func (*ImportEmployeesRequest) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{8}
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ImportEmployeesRequest) GetContent() isImportEmployeesRequest_Content {
@@ -668,7 +770,7 @@ type ImportOptions struct {
 
 func (x *ImportOptions) Reset() {
 	*x = ImportOptions{}
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[9]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -680,7 +782,7 @@ func (x *ImportOptions) String() string {
 func (*ImportOptions) ProtoMessage() {}
 
 func (x *ImportOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[9]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -693,7 +795,7 @@ func (x *ImportOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportOptions.ProtoReflect.Descriptor instead.
 func (*ImportOptions) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{9}
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ImportOptions) GetValidateOnly() bool {
@@ -717,7 +819,7 @@ type ImportChunk struct {
 
 func (x *ImportChunk) Reset() {
 	*x = ImportChunk{}
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[10]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -729,7 +831,7 @@ func (x *ImportChunk) String() string {
 func (*ImportChunk) ProtoMessage() {}
 
 func (x *ImportChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[10]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -742,7 +844,7 @@ func (x *ImportChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportChunk.ProtoReflect.Descriptor instead.
 func (*ImportChunk) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{10}
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ImportChunk) GetKind() ImportFileKind {
@@ -775,7 +877,7 @@ type ImportEmployeesResponse struct {
 
 func (x *ImportEmployeesResponse) Reset() {
 	*x = ImportEmployeesResponse{}
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[11]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -787,7 +889,7 @@ func (x *ImportEmployeesResponse) String() string {
 func (*ImportEmployeesResponse) ProtoMessage() {}
 
 func (x *ImportEmployeesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[11]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -800,7 +902,7 @@ func (x *ImportEmployeesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportEmployeesResponse.ProtoReflect.Descriptor instead.
 func (*ImportEmployeesResponse) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{11}
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ImportEmployeesResponse) GetContent() isImportEmployeesResponse_Content {
@@ -859,7 +961,7 @@ type ImportProgress struct {
 
 func (x *ImportProgress) Reset() {
 	*x = ImportProgress{}
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[12]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +973,7 @@ func (x *ImportProgress) String() string {
 func (*ImportProgress) ProtoMessage() {}
 
 func (x *ImportProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[12]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +986,7 @@ func (x *ImportProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportProgress.ProtoReflect.Descriptor instead.
 func (*ImportProgress) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{12}
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ImportProgress) GetDone() int32 {
@@ -935,7 +1037,7 @@ type ImportReport struct {
 
 func (x *ImportReport) Reset() {
 	*x = ImportReport{}
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[13]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1049,7 @@ func (x *ImportReport) String() string {
 func (*ImportReport) ProtoMessage() {}
 
 func (x *ImportReport) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[13]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1062,7 @@ func (x *ImportReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportReport.ProtoReflect.Descriptor instead.
 func (*ImportReport) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{13}
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ImportReport) GetEmployeeCount() int32 {
@@ -1055,7 +1157,7 @@ type CategoryCount struct {
 
 func (x *CategoryCount) Reset() {
 	*x = CategoryCount{}
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[14]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1169,7 @@ func (x *CategoryCount) String() string {
 func (*CategoryCount) ProtoMessage() {}
 
 func (x *CategoryCount) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[14]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1182,7 @@ func (x *CategoryCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CategoryCount.ProtoReflect.Descriptor instead.
 func (*CategoryCount) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{14}
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CategoryCount) GetField() string {
@@ -1117,7 +1219,7 @@ type IgnoredColumn struct {
 
 func (x *IgnoredColumn) Reset() {
 	*x = IgnoredColumn{}
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[15]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1129,7 +1231,7 @@ func (x *IgnoredColumn) String() string {
 func (*IgnoredColumn) ProtoMessage() {}
 
 func (x *IgnoredColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[15]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1142,7 +1244,7 @@ func (x *IgnoredColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IgnoredColumn.ProtoReflect.Descriptor instead.
 func (*IgnoredColumn) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{15}
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *IgnoredColumn) GetKind() ImportFileKind {
@@ -1179,7 +1281,7 @@ type ImportProblem struct {
 
 func (x *ImportProblem) Reset() {
 	*x = ImportProblem{}
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[16]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1191,7 +1293,7 @@ func (x *ImportProblem) String() string {
 func (*ImportProblem) ProtoMessage() {}
 
 func (x *ImportProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_futurisys_v1_employee_service_proto_msgTypes[16]
+	mi := &file_futurisys_v1_employee_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1204,7 +1306,7 @@ func (x *ImportProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportProblem.ProtoReflect.Descriptor instead.
 func (*ImportProblem) Descriptor() ([]byte, []int) {
-	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{16}
+	return file_futurisys_v1_employee_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ImportProblem) GetKind() ImportFileKind {
@@ -1274,7 +1376,12 @@ const file_futurisys_v1_employee_service_proto_rawDesc = "" +
 	"updateMask\"Y\n" +
 	"\x15DeleteEmployeeRequest\x12#\n" +
 	"\bemployee\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\bemployee\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\"P\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\";\n" +
+	"\x14EraseEmployeeRequest\x12#\n" +
+	"\bemployee\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\bemployee\"g\n" +
+	"\x15EraseEmployeeResponse\x12#\n" +
+	"\rrecord_erased\x18\x01 \x01(\bR\frecordErased\x12)\n" +
+	"\x10prediction_count\x18\x02 \x01(\x05R\x0fpredictionCount\"P\n" +
 	"\x18BatchGetEmployeesRequest\x124\n" +
 	"\femployee_ids\x18\x01 \x03(\x05B\x11\xbaH\x0e\x92\x01\v\b\x01\x10\x90N\"\x04\x1a\x02(\x01R\vemployeeIds\"r\n" +
 	"\x19BatchGetEmployeesResponse\x124\n" +
@@ -1332,18 +1439,22 @@ const file_futurisys_v1_employee_service_proto_rawDesc = "" +
 	"\x17IMPORT_FILE_KIND_JOINED\x10\x01\x12\x19\n" +
 	"\x15IMPORT_FILE_KIND_SIRH\x10\x02\x12\x19\n" +
 	"\x15IMPORT_FILE_KIND_EVAL\x10\x03\x12\x1c\n" +
-	"\x18IMPORT_FILE_KIND_SONDAGE\x10\x042\xfb\x06\n" +
-	"\x0fEmployeeService\x12u\n" +
-	"\vGetEmployee\x12 .futurisys.v1.GetEmployeeRequest\x1a\x16.futurisys.v1.Employee\",\xca\xf3\x18\b\b\x05\x18\x01:\x02\a\f\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/employees/{employee}\x12{\n" +
-	"\rListEmployees\x12\".futurisys.v1.ListEmployeesRequest\x1a#.futurisys.v1.ListEmployeesResponse\"!\xca\xf3\x18\b\b\x05\x18\x01:\x02\x03\f\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/employees\x12z\n" +
-	"\x0eCreateEmployee\x12#.futurisys.v1.CreateEmployeeRequest\x1a\x16.futurisys.v1.Employee\"+\xca\xf3\x18\b\b\a\x18\x01:\x02\t\f\x82\xd3\xe4\x93\x02\x19:\bemployee\"\r/v1/employees\x12\x89\x01\n" +
-	"\x0eUpdateEmployee\x12#.futurisys.v1.UpdateEmployeeRequest\x1a\x16.futurisys.v1.Employee\":\xca\xf3\x18\t\b\a\x18\x01:\x03\a\n" +
-	"\f\x82\xd3\xe4\x93\x02':\bemployee2\x1b/v1/employees/{employee.id}\x12|\n" +
-	"\x0eDeleteEmployee\x12#.futurisys.v1.DeleteEmployeeRequest\x1a\x16.google.protobuf.Empty\"-\xca\xf3\x18\t\b\a\x18\x01:\x03\a\n" +
-	"\f\x82\xd3\xe4\x93\x02\x1a*\x18/v1/employees/{employee}\x12q\n" +
-	"\x11BatchGetEmployees\x12&.futurisys.v1.BatchGetEmployeesRequest\x1a'.futurisys.v1.BatchGetEmployeesResponse\"\v\xca\xf3\x18\a\b\x05\x18\x01:\x01\f\x12{\n" +
-	"\x0fImportEmployees\x12$.futurisys.v1.ImportEmployeesRequest\x1a%.futurisys.v1.ImportEmployeesResponse\"\x17\xca\xf3\x18\x13\b\a\x18\x01*\x03\b\xac\x020\x80\x80\xc0 :\x03\x04\n" +
-	"\f(\x010\x01BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"\x18IMPORT_FILE_KIND_SONDAGE\x10\x042\x9f\b\n" +
+	"\x0fEmployeeService\x12w\n" +
+	"\vGetEmployee\x12 .futurisys.v1.GetEmployeeRequest\x1a\x16.futurisys.v1.Employee\".\xca\xf3\x18\n" +
+	"\b\x05\x18\x01:\x02\a\f@\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/employees/{employee}\x12}\n" +
+	"\rListEmployees\x12\".futurisys.v1.ListEmployeesRequest\x1a#.futurisys.v1.ListEmployeesResponse\"#\xca\xf3\x18\n" +
+	"\b\x05\x18\x01:\x02\x03\f@\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/employees\x12|\n" +
+	"\x0eCreateEmployee\x12#.futurisys.v1.CreateEmployeeRequest\x1a\x16.futurisys.v1.Employee\"-\xca\xf3\x18\n" +
+	"\b\a\x18\x01:\x02\t\f@\x01\x82\xd3\xe4\x93\x02\x19:\bemployee\"\r/v1/employees\x12\x8b\x01\n" +
+	"\x0eUpdateEmployee\x12#.futurisys.v1.UpdateEmployeeRequest\x1a\x16.futurisys.v1.Employee\"<\xca\xf3\x18\v\b\a\x18\x01:\x03\a\n" +
+	"\f@\x01\x82\xd3\xe4\x93\x02':\bemployee2\x1b/v1/employees/{employee.id}\x12~\n" +
+	"\x0eDeleteEmployee\x12#.futurisys.v1.DeleteEmployeeRequest\x1a\x16.google.protobuf.Empty\"/\xca\xf3\x18\v\b\a\x18\x01:\x03\a\n" +
+	"\f@\x01\x82\xd3\xe4\x93\x02\x1a*\x18/v1/employees/{employee}\x12\x93\x01\n" +
+	"\rEraseEmployee\x12\".futurisys.v1.EraseEmployeeRequest\x1a#.futurisys.v1.EraseEmployeeResponse\"9\xca\xf3\x18\x0f\b\v\x18\x01*\x03\b\xac\x02:\x02\a\f@\x01\x82\xd3\xe4\x93\x02 \"\x1e/v1/employees/{employee}:erase\x12s\n" +
+	"\x11BatchGetEmployees\x12&.futurisys.v1.BatchGetEmployeesRequest\x1a'.futurisys.v1.BatchGetEmployeesResponse\"\r\xca\xf3\x18\t\b\x05\x18\x01:\x01\f@\x01\x12}\n" +
+	"\x0fImportEmployees\x12$.futurisys.v1.ImportEmployeesRequest\x1a%.futurisys.v1.ImportEmployeesResponse\"\x19\xca\xf3\x18\x15\b\a\x18\x01*\x03\b\xac\x020\x80\x80\xc0 :\x03\x04\n" +
+	"\f@\x01(\x010\x01BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_employee_service_proto_rawDescOnce sync.Once
@@ -1358,7 +1469,7 @@ func file_futurisys_v1_employee_service_proto_rawDescGZIP() []byte {
 }
 
 var file_futurisys_v1_employee_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_futurisys_v1_employee_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_futurisys_v1_employee_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_futurisys_v1_employee_service_proto_goTypes = []any{
 	(ImportFileKind)(0),               // 0: futurisys.v1.ImportFileKind
 	(*GetEmployeeRequest)(nil),        // 1: futurisys.v1.GetEmployeeRequest
@@ -1367,56 +1478,60 @@ var file_futurisys_v1_employee_service_proto_goTypes = []any{
 	(*CreateEmployeeRequest)(nil),     // 4: futurisys.v1.CreateEmployeeRequest
 	(*UpdateEmployeeRequest)(nil),     // 5: futurisys.v1.UpdateEmployeeRequest
 	(*DeleteEmployeeRequest)(nil),     // 6: futurisys.v1.DeleteEmployeeRequest
-	(*BatchGetEmployeesRequest)(nil),  // 7: futurisys.v1.BatchGetEmployeesRequest
-	(*BatchGetEmployeesResponse)(nil), // 8: futurisys.v1.BatchGetEmployeesResponse
-	(*ImportEmployeesRequest)(nil),    // 9: futurisys.v1.ImportEmployeesRequest
-	(*ImportOptions)(nil),             // 10: futurisys.v1.ImportOptions
-	(*ImportChunk)(nil),               // 11: futurisys.v1.ImportChunk
-	(*ImportEmployeesResponse)(nil),   // 12: futurisys.v1.ImportEmployeesResponse
-	(*ImportProgress)(nil),            // 13: futurisys.v1.ImportProgress
-	(*ImportReport)(nil),              // 14: futurisys.v1.ImportReport
-	(*CategoryCount)(nil),             // 15: futurisys.v1.CategoryCount
-	(*IgnoredColumn)(nil),             // 16: futurisys.v1.IgnoredColumn
-	(*ImportProblem)(nil),             // 17: futurisys.v1.ImportProblem
-	(*Employee)(nil),                  // 18: futurisys.v1.Employee
-	(*fieldmaskpb.FieldMask)(nil),     // 19: google.protobuf.FieldMask
-	(*Violation)(nil),                 // 20: futurisys.v1.Violation
-	(*emptypb.Empty)(nil),             // 21: google.protobuf.Empty
+	(*EraseEmployeeRequest)(nil),      // 7: futurisys.v1.EraseEmployeeRequest
+	(*EraseEmployeeResponse)(nil),     // 8: futurisys.v1.EraseEmployeeResponse
+	(*BatchGetEmployeesRequest)(nil),  // 9: futurisys.v1.BatchGetEmployeesRequest
+	(*BatchGetEmployeesResponse)(nil), // 10: futurisys.v1.BatchGetEmployeesResponse
+	(*ImportEmployeesRequest)(nil),    // 11: futurisys.v1.ImportEmployeesRequest
+	(*ImportOptions)(nil),             // 12: futurisys.v1.ImportOptions
+	(*ImportChunk)(nil),               // 13: futurisys.v1.ImportChunk
+	(*ImportEmployeesResponse)(nil),   // 14: futurisys.v1.ImportEmployeesResponse
+	(*ImportProgress)(nil),            // 15: futurisys.v1.ImportProgress
+	(*ImportReport)(nil),              // 16: futurisys.v1.ImportReport
+	(*CategoryCount)(nil),             // 17: futurisys.v1.CategoryCount
+	(*IgnoredColumn)(nil),             // 18: futurisys.v1.IgnoredColumn
+	(*ImportProblem)(nil),             // 19: futurisys.v1.ImportProblem
+	(*Employee)(nil),                  // 20: futurisys.v1.Employee
+	(*fieldmaskpb.FieldMask)(nil),     // 21: google.protobuf.FieldMask
+	(*Violation)(nil),                 // 22: futurisys.v1.Violation
+	(*emptypb.Empty)(nil),             // 23: google.protobuf.Empty
 }
 var file_futurisys_v1_employee_service_proto_depIdxs = []int32{
-	18, // 0: futurisys.v1.ListEmployeesResponse.employees:type_name -> futurisys.v1.Employee
-	18, // 1: futurisys.v1.CreateEmployeeRequest.employee:type_name -> futurisys.v1.Employee
-	18, // 2: futurisys.v1.UpdateEmployeeRequest.employee:type_name -> futurisys.v1.Employee
-	19, // 3: futurisys.v1.UpdateEmployeeRequest.update_mask:type_name -> google.protobuf.FieldMask
-	18, // 4: futurisys.v1.BatchGetEmployeesResponse.employees:type_name -> futurisys.v1.Employee
-	10, // 5: futurisys.v1.ImportEmployeesRequest.options:type_name -> futurisys.v1.ImportOptions
-	11, // 6: futurisys.v1.ImportEmployeesRequest.chunk:type_name -> futurisys.v1.ImportChunk
+	20, // 0: futurisys.v1.ListEmployeesResponse.employees:type_name -> futurisys.v1.Employee
+	20, // 1: futurisys.v1.CreateEmployeeRequest.employee:type_name -> futurisys.v1.Employee
+	20, // 2: futurisys.v1.UpdateEmployeeRequest.employee:type_name -> futurisys.v1.Employee
+	21, // 3: futurisys.v1.UpdateEmployeeRequest.update_mask:type_name -> google.protobuf.FieldMask
+	20, // 4: futurisys.v1.BatchGetEmployeesResponse.employees:type_name -> futurisys.v1.Employee
+	12, // 5: futurisys.v1.ImportEmployeesRequest.options:type_name -> futurisys.v1.ImportOptions
+	13, // 6: futurisys.v1.ImportEmployeesRequest.chunk:type_name -> futurisys.v1.ImportChunk
 	0,  // 7: futurisys.v1.ImportChunk.kind:type_name -> futurisys.v1.ImportFileKind
-	13, // 8: futurisys.v1.ImportEmployeesResponse.progress:type_name -> futurisys.v1.ImportProgress
-	14, // 9: futurisys.v1.ImportEmployeesResponse.report:type_name -> futurisys.v1.ImportReport
-	17, // 10: futurisys.v1.ImportReport.problems:type_name -> futurisys.v1.ImportProblem
-	16, // 11: futurisys.v1.ImportReport.ignored_columns:type_name -> futurisys.v1.IgnoredColumn
-	15, // 12: futurisys.v1.ImportReport.categories:type_name -> futurisys.v1.CategoryCount
-	20, // 13: futurisys.v1.ImportReport.warnings:type_name -> futurisys.v1.Violation
+	15, // 8: futurisys.v1.ImportEmployeesResponse.progress:type_name -> futurisys.v1.ImportProgress
+	16, // 9: futurisys.v1.ImportEmployeesResponse.report:type_name -> futurisys.v1.ImportReport
+	19, // 10: futurisys.v1.ImportReport.problems:type_name -> futurisys.v1.ImportProblem
+	18, // 11: futurisys.v1.ImportReport.ignored_columns:type_name -> futurisys.v1.IgnoredColumn
+	17, // 12: futurisys.v1.ImportReport.categories:type_name -> futurisys.v1.CategoryCount
+	22, // 13: futurisys.v1.ImportReport.warnings:type_name -> futurisys.v1.Violation
 	0,  // 14: futurisys.v1.IgnoredColumn.kind:type_name -> futurisys.v1.ImportFileKind
 	0,  // 15: futurisys.v1.ImportProblem.kind:type_name -> futurisys.v1.ImportFileKind
-	20, // 16: futurisys.v1.ImportProblem.violation:type_name -> futurisys.v1.Violation
+	22, // 16: futurisys.v1.ImportProblem.violation:type_name -> futurisys.v1.Violation
 	1,  // 17: futurisys.v1.EmployeeService.GetEmployee:input_type -> futurisys.v1.GetEmployeeRequest
 	2,  // 18: futurisys.v1.EmployeeService.ListEmployees:input_type -> futurisys.v1.ListEmployeesRequest
 	4,  // 19: futurisys.v1.EmployeeService.CreateEmployee:input_type -> futurisys.v1.CreateEmployeeRequest
 	5,  // 20: futurisys.v1.EmployeeService.UpdateEmployee:input_type -> futurisys.v1.UpdateEmployeeRequest
 	6,  // 21: futurisys.v1.EmployeeService.DeleteEmployee:input_type -> futurisys.v1.DeleteEmployeeRequest
-	7,  // 22: futurisys.v1.EmployeeService.BatchGetEmployees:input_type -> futurisys.v1.BatchGetEmployeesRequest
-	9,  // 23: futurisys.v1.EmployeeService.ImportEmployees:input_type -> futurisys.v1.ImportEmployeesRequest
-	18, // 24: futurisys.v1.EmployeeService.GetEmployee:output_type -> futurisys.v1.Employee
-	3,  // 25: futurisys.v1.EmployeeService.ListEmployees:output_type -> futurisys.v1.ListEmployeesResponse
-	18, // 26: futurisys.v1.EmployeeService.CreateEmployee:output_type -> futurisys.v1.Employee
-	18, // 27: futurisys.v1.EmployeeService.UpdateEmployee:output_type -> futurisys.v1.Employee
-	21, // 28: futurisys.v1.EmployeeService.DeleteEmployee:output_type -> google.protobuf.Empty
-	8,  // 29: futurisys.v1.EmployeeService.BatchGetEmployees:output_type -> futurisys.v1.BatchGetEmployeesResponse
-	12, // 30: futurisys.v1.EmployeeService.ImportEmployees:output_type -> futurisys.v1.ImportEmployeesResponse
-	24, // [24:31] is the sub-list for method output_type
-	17, // [17:24] is the sub-list for method input_type
+	7,  // 22: futurisys.v1.EmployeeService.EraseEmployee:input_type -> futurisys.v1.EraseEmployeeRequest
+	9,  // 23: futurisys.v1.EmployeeService.BatchGetEmployees:input_type -> futurisys.v1.BatchGetEmployeesRequest
+	11, // 24: futurisys.v1.EmployeeService.ImportEmployees:input_type -> futurisys.v1.ImportEmployeesRequest
+	20, // 25: futurisys.v1.EmployeeService.GetEmployee:output_type -> futurisys.v1.Employee
+	3,  // 26: futurisys.v1.EmployeeService.ListEmployees:output_type -> futurisys.v1.ListEmployeesResponse
+	20, // 27: futurisys.v1.EmployeeService.CreateEmployee:output_type -> futurisys.v1.Employee
+	20, // 28: futurisys.v1.EmployeeService.UpdateEmployee:output_type -> futurisys.v1.Employee
+	23, // 29: futurisys.v1.EmployeeService.DeleteEmployee:output_type -> google.protobuf.Empty
+	8,  // 30: futurisys.v1.EmployeeService.EraseEmployee:output_type -> futurisys.v1.EraseEmployeeResponse
+	10, // 31: futurisys.v1.EmployeeService.BatchGetEmployees:output_type -> futurisys.v1.BatchGetEmployeesResponse
+	14, // 32: futurisys.v1.EmployeeService.ImportEmployees:output_type -> futurisys.v1.ImportEmployeesResponse
+	25, // [25:33] is the sub-list for method output_type
+	17, // [17:25] is the sub-list for method input_type
 	17, // [17:17] is the sub-list for extension type_name
 	17, // [17:17] is the sub-list for extension extendee
 	0,  // [0:17] is the sub-list for field type_name
@@ -1430,11 +1545,11 @@ func file_futurisys_v1_employee_service_proto_init() {
 	file_futurisys_v1_employee_proto_init()
 	file_futurisys_v1_policy_proto_init()
 	file_futurisys_v1_violation_proto_init()
-	file_futurisys_v1_employee_service_proto_msgTypes[8].OneofWrappers = []any{
+	file_futurisys_v1_employee_service_proto_msgTypes[10].OneofWrappers = []any{
 		(*ImportEmployeesRequest_Options)(nil),
 		(*ImportEmployeesRequest_Chunk)(nil),
 	}
-	file_futurisys_v1_employee_service_proto_msgTypes[11].OneofWrappers = []any{
+	file_futurisys_v1_employee_service_proto_msgTypes[13].OneofWrappers = []any{
 		(*ImportEmployeesResponse_Progress)(nil),
 		(*ImportEmployeesResponse_Report)(nil),
 	}
@@ -1444,7 +1559,7 @@ func file_futurisys_v1_employee_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_futurisys_v1_employee_service_proto_rawDesc), len(file_futurisys_v1_employee_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,7 @@ const (
 	EmployeeService_CreateEmployee_FullMethodName    = "/futurisys.v1.EmployeeService/CreateEmployee"
 	EmployeeService_UpdateEmployee_FullMethodName    = "/futurisys.v1.EmployeeService/UpdateEmployee"
 	EmployeeService_DeleteEmployee_FullMethodName    = "/futurisys.v1.EmployeeService/DeleteEmployee"
+	EmployeeService_EraseEmployee_FullMethodName     = "/futurisys.v1.EmployeeService/EraseEmployee"
 	EmployeeService_BatchGetEmployees_FullMethodName = "/futurisys.v1.EmployeeService/BatchGetEmployees"
 	EmployeeService_ImportEmployees_FullMethodName   = "/futurisys.v1.EmployeeService/ImportEmployees"
 )
@@ -46,6 +47,10 @@ type EmployeeServiceClient interface {
 	UpdateEmployee(ctx context.Context, in *UpdateEmployeeRequest, opts ...grpc.CallOption) (*Employee, error)
 	// Take an employee off the record. The predictions stay.
 	DeleteEmployee(ctx context.Context, in *DeleteEmployeeRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
+	// Erase a person: the record, all predictions with their reasons, and what is still on its
+	// way to the record. Whoever has the number later is somebody else. What was erased, when
+	// and by whom stays in the audit events, without the data; backups are not changed.
+	EraseEmployee(ctx context.Context, in *EraseEmployeeRequest, opts ...grpc.CallOption) (*EraseEmployeeResponse, error)
 	// Read up to 10,000 employees by id. gRPC only.
 	BatchGetEmployees(ctx context.Context, in *BatchGetEmployeesRequest, opts ...grpc.CallOption) (*BatchGetEmployeesResponse, error)
 	// Put employees on record from CSV files: the three extracts of HR, joined by
@@ -114,6 +119,16 @@ func (c *employeeServiceClient) DeleteEmployee(ctx context.Context, in *DeleteEm
 	return out, nil
 }
 
+func (c *employeeServiceClient) EraseEmployee(ctx context.Context, in *EraseEmployeeRequest, opts ...grpc.CallOption) (*EraseEmployeeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EraseEmployeeResponse)
+	err := c.cc.Invoke(ctx, EmployeeService_EraseEmployee_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *employeeServiceClient) BatchGetEmployees(ctx context.Context, in *BatchGetEmployeesRequest, opts ...grpc.CallOption) (*BatchGetEmployeesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(BatchGetEmployeesResponse)
@@ -154,6 +169,10 @@ type EmployeeServiceServer interface {
 	UpdateEmployee(context.Context, *UpdateEmployeeRequest) (*Employee, error)
 	// Take an employee off the record. The predictions stay.
 	DeleteEmployee(context.Context, *DeleteEmployeeRequest) (*emptypb.Empty, error)
+	// Erase a person: the record, all predictions with their reasons, and what is still on its
+	// way to the record. Whoever has the number later is somebody else. What was erased, when
+	// and by whom stays in the audit events, without the data; backups are not changed.
+	EraseEmployee(context.Context, *EraseEmployeeRequest) (*EraseEmployeeResponse, error)
 	// Read up to 10,000 employees by id. gRPC only.
 	BatchGetEmployees(context.Context, *BatchGetEmployeesRequest) (*BatchGetEmployeesResponse, error)
 	// Put employees on record from CSV files: the three extracts of HR, joined by
@@ -186,6 +205,9 @@ func (UnimplementedEmployeeServiceServer) UpdateEmployee(context.Context, *Updat
 }
 func (UnimplementedEmployeeServiceServer) DeleteEmployee(context.Context, *DeleteEmployeeRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteEmployee not implemented")
+}
+func (UnimplementedEmployeeServiceServer) EraseEmployee(context.Context, *EraseEmployeeRequest) (*EraseEmployeeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EraseEmployee not implemented")
 }
 func (UnimplementedEmployeeServiceServer) BatchGetEmployees(context.Context, *BatchGetEmployeesRequest) (*BatchGetEmployeesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method BatchGetEmployees not implemented")
@@ -304,6 +326,24 @@ func _EmployeeService_DeleteEmployee_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EmployeeService_EraseEmployee_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EraseEmployeeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EmployeeServiceServer).EraseEmployee(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EmployeeService_EraseEmployee_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EmployeeServiceServer).EraseEmployee(ctx, req.(*EraseEmployeeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _EmployeeService_BatchGetEmployees_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(BatchGetEmployeesRequest)
 	if err := dec(in); err != nil {
@@ -355,6 +395,10 @@ var EmployeeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteEmployee",
 			Handler:    _EmployeeService_DeleteEmployee_Handler,
+		},
+		{
+			MethodName: "EraseEmployee",
+			Handler:    _EmployeeService_EraseEmployee_Handler,
 		},
 		{
 			MethodName: "BatchGetEmployees",

@@ -390,7 +390,7 @@ func (x *ModelSource) GetRefreshTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// One change of an alias, kept for ever.
+// One change of an alias. All are kept.
 type AliasChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The alias.

@@ -49,6 +49,8 @@ const (
 	Permission_PERMISSION_AUDIT_READ Permission = 9
 	// Only services of ours: record predictions, keep the journal of aliases.
 	Permission_PERMISSION_INTERNAL Permission = 10
+	// Erase all that is on record of one person.
+	Permission_PERMISSION_EMPLOYEES_ERASE Permission = 11
 )
 
 // Enum value maps for Permission.
@@ -65,6 +67,7 @@ var (
 		8:  "PERMISSION_MODELS_MANAGE",
 		9:  "PERMISSION_AUDIT_READ",
 		10: "PERMISSION_INTERNAL",
+		11: "PERMISSION_EMPLOYEES_ERASE",
 	}
 	Permission_value = map[string]int32{
 		"PERMISSION_UNSPECIFIED":       0,
@@ -78,6 +81,7 @@ var (
 		"PERMISSION_MODELS_MANAGE":     8,
 		"PERMISSION_AUDIT_READ":        9,
 		"PERMISSION_INTERNAL":          10,
+		"PERMISSION_EMPLOYEES_ERASE":   11,
 	}
 )
 
@@ -126,7 +130,10 @@ type Policy struct {
 	// The largest request, in bytes; 0: 1 MiB.
 	MaxRequestBytes int64 `protobuf:"varint,6,opt,name=max_request_bytes,json=maxRequestBytes,proto3" json:"max_request_bytes,omitempty"`
 	// The reasons that its errors have, besides those that any call's may have.
-	Errors        []ErrorReason `protobuf:"varint,7,rep,packed,name=errors,proto3,enum=futurisys.v1.ErrorReason" json:"errors,omitempty"`
+	Errors []ErrorReason `protobuf:"varint,7,rep,packed,name=errors,proto3,enum=futurisys.v1.ErrorReason" json:"errors,omitempty"`
+	// Whether it is on record who called it, and about whom: it answers or changes what is
+	// known of persons, or what their predictions come from.
+	Audited       bool `protobuf:"varint,8,opt,name=audited,proto3" json:"audited,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -210,6 +217,13 @@ func (x *Policy) GetErrors() []ErrorReason {
 	return nil
 }
 
+func (x *Policy) GetAudited() bool {
+	if x != nil {
+		return x.Audited
+	}
+	return false
+}
+
 // A permission that a field asks for.
 type FieldPermission struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -289,7 +303,7 @@ var File_futurisys_v1_policy_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x19futurisys/v1/policy.proto\x12\ffuturisys.v1\x1a\x1ffuturisys/v1/error_reason.proto\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\xe8\x02\n" +
+	"\x19futurisys/v1/policy.proto\x12\ffuturisys.v1\x1a\x1ffuturisys/v1/error_reason.proto\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\x82\x03\n" +
 	"\x06Policy\x128\n" +
 	"\n" +
 	"permission\x18\x01 \x01(\x0e2\x18.futurisys.v1.PermissionR\n" +
@@ -299,12 +313,13 @@ const file_futurisys_v1_policy_proto_rawDesc = "" +
 	"\x13retry_by_request_id\x18\x04 \x01(\bR\x10retryByRequestId\x125\n" +
 	"\bdeadline\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\bdeadline\x12*\n" +
 	"\x11max_request_bytes\x18\x06 \x01(\x03R\x0fmaxRequestBytes\x121\n" +
-	"\x06errors\x18\a \x03(\x0e2\x19.futurisys.v1.ErrorReasonR\x06errors\"a\n" +
+	"\x06errors\x18\a \x03(\x0e2\x19.futurisys.v1.ErrorReasonR\x06errors\x12\x18\n" +
+	"\aaudited\x18\b \x01(\bR\aaudited\"a\n" +
 	"\x0fFieldPermission\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x128\n" +
 	"\n" +
 	"permission\x18\x02 \x01(\x0e2\x18.futurisys.v1.PermissionR\n" +
-	"permission*\xc7\x02\n" +
+	"permission*\xe7\x02\n" +
 	"\n" +
 	"Permission\x12\x1a\n" +
 	"\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x15\n" +
@@ -318,7 +333,8 @@ const file_futurisys_v1_policy_proto_rawDesc = "" +
 	"\x18PERMISSION_MODELS_MANAGE\x10\b\x12\x19\n" +
 	"\x15PERMISSION_AUDIT_READ\x10\t\x12\x17\n" +
 	"\x13PERMISSION_INTERNAL\x10\n" +
-	":N\n" +
+	"\x12\x1e\n" +
+	"\x1aPERMISSION_EMPLOYEES_ERASE\x10\v:N\n" +
 	"\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\v2\x14.futurisys.v1.PolicyR\x06policyBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (

@@ -200,7 +200,7 @@ func (ProfileSource) EnumDescriptor() ([]byte, []int) {
 	return file_futurisys_v1_prediction_proto_rawDescGZIP(), []int{2}
 }
 
-// One answer of a model about one row, kept for ever as it was given. The rules hold
+// One answer of a model about one row, kept as it was given. The rules hold
 // for what is put on record.
 type Prediction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`

@@ -482,11 +482,13 @@ const file_futurisys_v1_prediction_history_service_proto_rawDesc = "" +
 	"\tconflicts\x18\x01 \x03(\v2 .futurisys.v1.PredictionConflictR\tconflicts\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
-	"total_size\x18\x03 \x01(\x05R\ttotalSize2\xf0\x03\n" +
-	"\x18PredictionHistoryService\x12\x7f\n" +
-	"\rGetPrediction\x12\".futurisys.v1.GetPredictionRequest\x1a\x18.futurisys.v1.Prediction\"0\xca\xf3\x18\b\b\x06\x18\x01:\x02\b\f\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/predictions/{prediction}\x12\xac\x01\n" +
-	"\x0fListPredictions\x12$.futurisys.v1.ListPredictionsRequest\x1a%.futurisys.v1.ListPredictionsResponse\"L\xca\xf3\x18\t\b\x06\x18\x01:\x03\x03\a\f\x82\xd3\xe4\x93\x029Z&\x12$/v1/employees/{employee}/predictions\x12\x0f/v1/predictions\x12\xa3\x01\n" +
-	"\x17ListPredictionConflicts\x12,.futurisys.v1.ListPredictionConflictsRequest\x1a-.futurisys.v1.ListPredictionConflictsResponse\"+\xca\xf3\x18\b\b\t\x18\x01:\x02\x03\f\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/predictionConflictsBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"total_size\x18\x03 \x01(\x05R\ttotalSize2\xf7\x03\n" +
+	"\x18PredictionHistoryService\x12\x81\x01\n" +
+	"\rGetPrediction\x12\".futurisys.v1.GetPredictionRequest\x1a\x18.futurisys.v1.Prediction\"2\xca\xf3\x18\n" +
+	"\b\x06\x18\x01:\x02\b\f@\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/predictions/{prediction}\x12\xae\x01\n" +
+	"\x0fListPredictions\x12$.futurisys.v1.ListPredictionsRequest\x1a%.futurisys.v1.ListPredictionsResponse\"N\xca\xf3\x18\v\b\x06\x18\x01:\x03\x03\a\f@\x01\x82\xd3\xe4\x93\x029Z&\x12$/v1/employees/{employee}/predictions\x12\x0f/v1/predictions\x12\xa5\x01\n" +
+	"\x17ListPredictionConflicts\x12,.futurisys.v1.ListPredictionConflictsRequest\x1a-.futurisys.v1.ListPredictionConflictsResponse\"-\xca\xf3\x18\n" +
+	"\b\t\x18\x01:\x02\x03\f@\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/predictionConflictsBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_prediction_history_service_proto_rawDescOnce sync.Once

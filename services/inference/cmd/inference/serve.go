@@ -20,6 +20,7 @@ import (
 	"github.com/futurisys/futurisys/services/inference/internal/repository"
 	"github.com/futurisys/futurisys/services/inference/internal/scoring"
 	"github.com/futurisys/futurisys/services/inference/internal/server"
+	"github.com/futurisys/futurisys/services/platform/audit"
 	"github.com/futurisys/futurisys/services/platform/config"
 	"github.com/futurisys/futurisys/services/platform/grpcclient"
 	"github.com/futurisys/futurisys/services/platform/grpcserver"
@@ -77,6 +78,7 @@ func (serveCommand) Run(s *settings) error {
 	}
 	ready := func(context.Context) error { return cmp.Or(models.Ready(), record.Ready()) }
 
+	happened := audit.NewForwarder(who.Gate, to.connection, metrics, log)
 	grpcServer := grpcserver.New(grpcserver.Options{
 		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes, Gate: who.Gate, Certificates: who.Certificates,
 		Limits: grpcserver.Limits{Calls: s.MaxInFlight, Rows: s.MaxRowsInFlight}, MapError: server.MapError,
@@ -90,6 +92,7 @@ func (serveCommand) Run(s *settings) error {
 
 	loops := []func(context.Context){
 		func(ctx context.Context) { models.Run(ctx, s.ModelPollInterval) },
+		happened.Run,
 		func(ctx context.Context) { who.Gate.Run(ctx, log) },
 	}
 	if to.journal != nil {

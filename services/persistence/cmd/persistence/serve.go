@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/futurisys/futurisys/services/persistence/internal/audit"
 	"github.com/futurisys/futurisys/services/persistence/internal/importing"
 	"github.com/futurisys/futurisys/services/persistence/internal/server"
 	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
@@ -55,14 +56,25 @@ func (serveCommand) Run(s *settings) error {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
 
+	journal, err := audit.New(rows, who.Gate.Open(), metrics, log)
+	if err != nil {
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+	defer lifecycle.Close(log, "audit", journal.Close)
+	who.Gate.OnRefusal(journal.Refused)
+
 	grpcServer := grpcserver.New(grpcserver.Options{
 		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes, Gate: who.Gate, Certificates: who.Certificates,
 		Limits: grpcserver.Limits{Calls: s.MaxInFlight, Rows: s.MaxRowsInFlight}, MapError: server.MapError,
+		Unary: journal.Unary, Stream: journal.Stream,
 	})
 	futurisysv1.RegisterEmployeeServiceServer(grpcServer, server.NewEmployee(rows, importer))
 	futurisysv1.RegisterPredictionHistoryServiceServer(grpcServer, server.NewHistory(rows))
 	internalv1.RegisterRecordingServiceServer(grpcServer, server.NewRecording(rows))
 	internalv1.RegisterAliasServiceServer(grpcServer, server.NewAlias(rows))
+	events := server.NewAudit(rows)
+	futurisysv1.RegisterAuditServiceServer(grpcServer, events)
+	internalv1.RegisterAuditJournalServiceServer(grpcServer, events)
 	details := func() map[string]string { return map[string]string{"database": rows.Dialect()} }
 	futurisysv1.RegisterStatusServiceServer(grpcServer, status.New("persistence", s.Environment, details, rows.Ping))
 	if err := grpcServer.Prepare(); err != nil {
@@ -75,6 +87,8 @@ func (serveCommand) Run(s *settings) error {
 		Ready: rows.Ping, Metrics: metrics, ShutdownDelay: s.ShutdownDelay, MaxConnections: s.MaxConnections, About: []any{"database", rows.Dialect()},
 		Loops: []func(context.Context){
 			func(ctx context.Context) { rows.KeepAnalysed(ctx, log) },
+			func(ctx context.Context) { rows.KeepRetention(ctx, s.retention(), log) },
+			journal.Run,
 			func(ctx context.Context) { who.Gate.Run(ctx, log) },
 		},
 	})

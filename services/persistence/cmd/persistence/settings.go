@@ -24,6 +24,8 @@ type settings struct {
 	DatabaseStatementTimeout time.Duration `env:"DATABASE_STATEMENT_TIMEOUT" default:"5m" help:"When PostgreSQL gives a statement up; 0s: as the server says."`
 	DatabaseLockTimeout      time.Duration `env:"DATABASE_LOCK_TIMEOUT" default:"5s" help:"When PostgreSQL gives up a statement that waits for a lock; 0s: as the server says."`
 	DatabaseConnectWait      time.Duration `env:"DATABASE_CONNECT_WAIT" default:"1m" help:"How long a database that does not answer yet is waited for at the start."`
+	PredictionRetention      time.Duration `env:"PREDICTION_RETENTION" default:"17520h" help:"How long predictions are kept; the default is two years."`
+	AuditRetention           time.Duration `env:"AUDIT_RETENTION" default:"43800h" help:"How long audit events are kept, at least a year; the default is five years."`
 
 	Serve   serveCommand   `cmd:"" default:"1" help:"Serve (the default)."`
 	Migrate migrateCommand `cmd:"" help:"Bring the schema to the newest version, or take it back by one."`
@@ -33,6 +35,18 @@ type settings struct {
 	Copy    copyCommand    `cmd:"" help:"Copy all that is on record to another database, and compare the two."`
 	Keys    keysCommand    `cmd:"" help:"Make, list and revoke the keys of callers, in KEYS_FILE."`
 	Health  healthCommand  `cmd:"" help:"Ask the running program whether it is ready."`
+}
+
+const (
+	// leastAuditRetention is how long the database lets nobody remove an audit event, and a
+	// day for clocks.
+	leastAuditRetention = 366 * 24 * time.Hour
+	forever             = 200 * 365 * 24 * time.Hour
+)
+
+// retention is for how long what is on record is kept.
+func (s *settings) retention() gormstore.Retention {
+	return gormstore.Retention{Predictions: s.PredictionRetention, AuditEvents: s.AuditRetention}
 }
 
 // maxLimit is more than any machine holds.
@@ -53,6 +67,8 @@ func (s *settings) Validate() error {
 		config.Bound("DATABASE_MAX_CONNECTIONS", s.DatabaseMaxConnections, gormstore.MinConnections, 1000), //nolint:mnd // more than a server gives
 		config.Bound("DATABASE_STATEMENT_TIMEOUT", s.DatabaseStatementTimeout, 0, time.Hour),
 		config.Bound("DATABASE_LOCK_TIMEOUT", s.DatabaseLockTimeout, 0, time.Hour),
+		config.Bound("PREDICTION_RETENTION", s.PredictionRetention, 24*time.Hour, forever),
+		config.Bound("AUDIT_RETENTION", s.AuditRetention, leastAuditRetention, forever),
 		config.Bound("DATABASE_CONNECT_WAIT", s.DatabaseConnectWait, 0, time.Hour),
 		database,
 		s.CheckBind("PERSISTENCE_GRPC_ADDR", s.PersistenceGRPCAddr, s.TLS.Set()),

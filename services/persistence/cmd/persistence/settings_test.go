@@ -80,6 +80,9 @@ func TestMigrateDownAsks(t *testing.T) {
 		t.Fatal(err)
 	}
 	down := func(yes bool) error { return migrateCommand{Down: true, Yes: yes}.Run(s) }
+	if err := down(true); err != nil { // the audit events
+		t.Fatal(err)
+	}
 	for _, to := range []int64{7, 6, 5} {
 		if err := down(false); err != nil {
 			t.Fatalf("to %d: %v", to, err)
@@ -138,7 +141,7 @@ func TestMigrateCommand(t *testing.T) {
 	if _, err := s.open(t.Context(), s.options("test"), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "persistence migrate") {
 		t.Errorf("in prod a program migrates by itself: %v", err)
 	}
-	for _, command := range []migrateCommand{{}, {}, {Down: true}} {
+	for _, command := range []migrateCommand{{}, {}, {Down: true, Yes: true}} {
 		if err := command.Run(s); err != nil {
 			t.Fatal(err)
 		}

@@ -35,6 +35,9 @@ func (s *Alias) AppendAliasChange(ctx context.Context, request *internalv1.Appen
 			ChangedBy: c.GetChangedBy(), Comment: c.GetComment(), Forced: c.GetForced(), ChangeTime: c.GetChangeTime().AsTime(),
 		}
 	}
+	if change := store.ChangeOf(ctx); change != nil { // inference calls as itself
+		change.Principal = changes[len(changes)-1].ChangedBy
+	}
 	err := s.store.AppendAliasChanges(ctx, request.GetRepository(), request.GetModel(), request.GetLastEntry(), changes)
 	if errors.Is(err, store.ErrChanged) {
 		return nil, changed("the journal of aliases of model " + request.GetModel())

@@ -128,6 +128,15 @@ func (s *Employee) DeleteEmployee(ctx context.Context, request *futurisysv1.Dele
 	return &emptypb.Empty{}, nil
 }
 
+// EraseEmployee erases a person.
+func (s *Employee) EraseEmployee(ctx context.Context, request *futurisysv1.EraseEmployeeRequest) (*futurisysv1.EraseEmployeeResponse, error) {
+	erased, err := s.store.EraseEmployee(ctx, request.GetEmployee())
+	if err != nil {
+		return nil, employeeError(err, request.GetEmployee())
+	}
+	return &futurisysv1.EraseEmployeeResponse{RecordErased: erased.Record, PredictionCount: int32(erased.Predictions)}, nil
+}
+
 // BatchGetEmployees reads several employees.
 func (s *Employee) BatchGetEmployees(ctx context.Context, request *futurisysv1.BatchGetEmployeesRequest) (*futurisysv1.BatchGetEmployeesResponse, error) {
 	ids := slices.Clone(request.GetEmployeeIds())

@@ -62,6 +62,12 @@ type ImportCounts struct {
 	Created, Updated, Unchanged int
 }
 
+// Erased says what was on record of a person.
+type Erased struct {
+	Record      bool
+	Predictions int // conflicts among them
+}
+
 // Employees keeps employees.
 type Employees interface {
 	// Employee reads one. ErrNotFound: there is none.
@@ -81,6 +87,10 @@ type Employees interface {
 	// DeleteEmployee removes one; its predictions stay. check gets it as it is
 	// and may refuse with an error. ErrNotFound, ErrChanged as UpdateEmployee.
 	DeleteEmployee(ctx context.Context, id int32, check func(*Employee) error) error
+	// EraseEmployee removes all that is on record of the person who has an id, or when
+	// nobody has it of all who had it; what comes of her later is not recorded.
+	// ErrNotFound: nothing is on record of anybody.
+	EraseEmployee(ctx context.Context, id int32) (Erased, error)
 	// ImportEmployees adds and changes employees, all or none; without write it
 	// only counts. progress is called with how many are done.
 	ImportEmployees(ctx context.Context, employees []Employee, write bool, progress func(done int)) (ImportCounts, error)
@@ -107,6 +117,7 @@ type Store interface {
 	Employees
 	Predictions
 	Aliases
+	Audits
 	// Ping says whether the database answers.
 	Ping(ctx context.Context) error
 }

@@ -57,7 +57,7 @@ func (s *Store) AppendAliasChanges(ctx context.Context, repository, model string
 		} else if err != nil {
 			return fmt.Errorf("write the journal of aliases: %w", err)
 		}
-		return nil
+		return keepChange(tx)
 	})
 	return err //nolint:wrapcheck // said inside
 }

@@ -113,7 +113,7 @@ func catchUpAll(tx *gorm.DB) error {
 	// The search indexes follow employees by triggers.
 	err := errors.Join(
 		scan(tx.Raw("SELECT name FROM pragma_table_info('employees')"), &columns),
-		scan(tx.Raw(`SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT IN ('predictions', 'employees')
+		scan(tx.Raw(`SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT IN ('predictions', 'employees', 'audit_events')
 			AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'employee\_search%' ESCAPE '\' AND name NOT LIKE 'employee\_words%' ESCAPE '\'`), &others))
 	if err != nil {
 		return err
@@ -124,6 +124,8 @@ func catchUpAll(tx *gorm.DB) error {
 	}
 	statements := []string{
 		newPredictions,
+		"INSERT INTO backup.audit_events SELECT * FROM main.audit_events WHERE number > (SELECT coalesce(max(number), 0) FROM backup.audit_events)",
+		"DELETE FROM backup.predictions WHERE employee_id IN (SELECT employee_id FROM main.erasures) AND id NOT IN (SELECT id FROM main.predictions)",
 		"DELETE FROM backup.employees WHERE id NOT IN (SELECT id FROM main.employees)",
 		"INSERT INTO backup.employees SELECT * FROM main.employees AS e WHERE NOT EXISTS (" + //nolint:unqueryvet // a backup has the same columns
 			"SELECT 1 FROM backup.employees AS b WHERE b.id = e.id AND b.revision = e.revision AND b.generation = e.generation" +

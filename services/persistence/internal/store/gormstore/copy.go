@@ -38,6 +38,10 @@ func (s *Store) CopyTo(ctx context.Context, to *Store, progress func(table strin
 		copying(predictionRow{}, "commit_sequence", func(r *predictionRow) int64 { return r.CommitSequence }, readPrediction),
 		copying(conflictRow{}, "number", func(r *conflictRow) int64 { return r.Number }, readConflict),
 		copying(aliasChangeRow{}, "", nil, func(r *aliasChangeRow) any { return [2]any{r.ChangeTime.UnixMicro(), withoutTime(r)} }),
+		copying(auditRow{}, "number", func(r *auditRow) int64 { return r.Number }, readEvent),
+		copying(erasureRow{}, "", nil, func(r *erasureRow) any {
+			return [4]int64{int64(r.EmployeeID), int64(r.FirstGeneration), int64(r.LastGeneration), r.EraseTime.UnixMicro()}
+		}),
 	}
 	for _, table := range tables {
 		if err := table.mustBegin(ctx, s, to); err != nil {
@@ -90,6 +94,14 @@ func readConflict(r *conflictRow) any {
 		return err.Error()
 	}
 	return [2]any{r.PredictionID, conflict}
+}
+
+func readEvent(r *auditRow) any {
+	event, err := r.event()
+	if err != nil {
+		return err.Error()
+	}
+	return event
 }
 
 // copier copies one table.
@@ -260,6 +272,7 @@ func (s *Store) copyCounters(ctx context.Context, to *Store) error {
 		for _, statement := range []string{
 			setval("prediction_commits", "predictions", "commit_sequence"),
 			setval("prediction_conflicts_number_seq", "prediction_conflicts", "number"),
+			setval("audit_events_number_seq", "audit_events", "number"),
 		} {
 			if err := tx.Exec(statement).Error; err != nil {
 				return err //nolint:wrapcheck // CopyTo says what it was doing

@@ -44,6 +44,10 @@ func TestMovingHouse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	erased := store.WithChange(t.Context(), &store.Change{AuditEvent: store.AuditEvent{Action: "EraseEmployee", Filter: "é"}})
+	if _, err := first.EraseEmployee(erased, 3); err != nil {
+		t.Fatal(err)
+	}
 	nobody := func(string, int64) {}
 	second := openMigrated(t, postgresURL(t))
 	start := time.Now()

@@ -75,7 +75,10 @@ func (s *Store) create(ctx context.Context, employee store.Employee) (*store.Emp
 			}
 			return fmt.Errorf("create the employee: %w", err)
 		}
-		return addLatest(tx, []employeeRow{row})
+		if err := addLatest(tx, []employeeRow{row}); err != nil {
+			return err
+		}
+		return keepChange(tx, row.ID)
 	})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // said inside
@@ -121,7 +124,7 @@ func (s *Store) UpdateEmployee(ctx context.Context, id int32, change func(*store
 		}
 		updated := row.employee()
 		changed = &updated
-		return nil
+		return keepChange(tx, id)
 	})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // said inside
@@ -151,7 +154,7 @@ func (s *Store) DeleteEmployee(ctx context.Context, id int32, check func(*store.
 		if done.RowsAffected == 0 {
 			return store.ErrChanged
 		}
-		return nil
+		return keepChange(tx, id)
 	})
 }
 

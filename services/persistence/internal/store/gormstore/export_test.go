@@ -38,7 +38,12 @@ func (s *Store) PretendNewer(t *testing.T, version, oldest int64) {
 // Execute executes a statement of a test.
 func (s *Store) Execute(t *testing.T, statement string) {
 	t.Helper()
-	if err := s.write.Exec(statement).Error; err != nil {
+	if err := s.TryExecute(t.Context(), statement); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TryExecute runs a statement of SQL that may be refused.
+func (s *Store) TryExecute(ctx context.Context, statement string) error {
+	return s.write.WithContext(ctx).Exec(statement).Error //nolint:wrapcheck // a test's
 }

@@ -46,7 +46,7 @@ func (s *Store) predictionFilters(ctx context.Context, query store.PredictionQue
 		{query.ModelVersion != 0 && !f.pins("model"), "model_version = ?", query.ModelVersion},
 		{query.MinProbability > 0, probabilityFrom, query.MinProbability},
 		{!query.From.IsZero(), "create_time >= ?", at(query.From)},
-		{!query.To.IsZero(), "create_time < ?", at(query.To)},
+		{!query.To.IsZero(), beforeTime, at(query.To)},
 		{query.AfterCommit > 0, "commit_sequence > ?", query.AfterCommit},
 	} {
 		if c.given {

@@ -62,12 +62,20 @@ func (s *Store) ImportEmployees(ctx context.Context, employees []store.Employee,
 			done += len(part)
 			progress(done)
 		}
-		return nil
+		return keepChange(tx, idsOf(rows)...)
 	})
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
 		return store.ImportCounts{}, store.ErrChanged
 	}
 	return counts, err //nolint:wrapcheck // said inside
+}
+
+func idsOf(rows []employeeRow) []int32 {
+	ids := make([]int32, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].ID
+	}
+	return ids
 }
 
 // upsert writes rows. One whom another call added meanwhile stays the person that she is.

@@ -93,7 +93,7 @@ func (s *Store) move(ctx context.Context, own *gorm.DB, rows []employeeRow) erro
 					return fmt.Errorf("write %d employees: %w", len(rows), err)
 				}
 			}
-			return nil
+			return keepChange(tx, idsOf(rows)...)
 		})
 	})
 }

@@ -58,28 +58,17 @@ func (s *Store) recordPredictions(ctx context.Context, predictions []store.Predi
 // earlier are the predictions on record that are not just those given, and where
 // the given ones have been answered and differ it keeps them as conflicts.
 func (s *Store) earlier(tx *gorm.DB, given []store.Prediction, answered bool) ([]store.Prediction, error) {
-	kept := make(map[string]*store.Prediction, len(given))
-	for part := range slices.Chunk(given, s.rowsPerInsert()) {
-		ids := make([]string, len(part))
-		for i := range part {
-			ids[i] = part[i].ID
-		}
-		var rows []predictionRow
-		if err := tx.Find(&rows, "id IN ?", ids).Error; err != nil {
-			return nil, fmt.Errorf("read what is on record: %w", err)
-		}
-		for i := range rows {
-			prediction, err := rows[i].prediction()
-			if err != nil {
-				return nil, err
-			}
-			kept[prediction.ID] = &prediction
-		}
+	kept, err := s.onRecord(tx, given)
+	if err != nil {
+		return nil, err
 	}
 	var out []store.Prediction
 	var conflicts []conflictRow
 	for i := range given {
 		first := kept[given[i].ID]
+		if first == nil {
+			continue // of a person who was erased
+		}
 		if first.SameAnswer(&given[i]) && first.CreateTime.Equal(given[i].CreateTime) {
 			continue
 		}
@@ -98,6 +87,29 @@ func (s *Store) earlier(tx *gorm.DB, given []store.Prediction, answered bool) ([
 		}
 	}
 	return out, nil
+}
+
+// onRecord are the predictions on record that have the ids of given ones, by id.
+func (s *Store) onRecord(tx *gorm.DB, given []store.Prediction) (map[string]*store.Prediction, error) {
+	kept := make(map[string]*store.Prediction, len(given))
+	for part := range slices.Chunk(given, s.rowsPerInsert()) {
+		ids := make([]string, len(part))
+		for i := range part {
+			ids[i] = part[i].ID
+		}
+		var rows []predictionRow
+		if err := tx.Find(&rows, "id IN ?", ids).Error; err != nil {
+			return nil, fmt.Errorf("read what is on record: %w", err)
+		}
+		for i := range rows {
+			prediction, err := rows[i].prediction()
+			if err != nil {
+				return nil, err
+			}
+			kept[prediction.ID] = &prediction
+		}
+	}
+	return kept, nil
 }
 
 // ListConflicts reads a page; see store.Predictions.

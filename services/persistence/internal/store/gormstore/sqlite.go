@@ -25,7 +25,7 @@ func openSQLite(path, name string, existing bool, seen *observer) (*Store, error
 	}
 	rows := &Store{dialect: SQLite, file: opened}
 	pragmas := url.Values{"_pragma": {
-		"journal_mode(WAL)", "busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)",
+		"journal_mode(WAL)", "busy_timeout(5000)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)",
 	}, "_txlock": {"immediate"}}
 	// The path is escaped: a ? in a folder's name must not start the options.
 	dialector := sqliteDialector{&sqlite.Dialector{DSN: "file:" + (&url.URL{Path: opened.path}).EscapedPath() + "?" + pragmas.Encode()}, seen}

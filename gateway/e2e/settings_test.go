@@ -83,7 +83,7 @@ func TestProdServesOnlyAMigratedDatabase(t *testing.T) {
 	if out, err := run(); err == nil || !strings.Contains(out, "persistence migrate") {
 		t.Errorf("got %v: %s", err, out)
 	}
-	if out, err := run("migrate"); err != nil || !strings.Contains(out, "schema version 8 of 8") {
+	if out, err := run("migrate"); err != nil || !strings.Contains(out, "schema version 9 of 9") {
 		t.Errorf("got %v: %s", err, out)
 	}
 	start(t, options{database: url, environment: settings})

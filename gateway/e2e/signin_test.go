@@ -186,7 +186,7 @@ func TestScreensShowWhatTheReaderMayDo(t *testing.T) {
 			[]string{alias},
 		},
 		access.Auditor: {
-			"employees history model health",
+			"employees history model audit health",
 			[]string{"/ui/employees", "/ui/history"},
 			[]string{"/ui/employees/4/edit", "/ui/import", "/ui/simulate", "/ui/batch", "/ui/model/alias?alias=champion&version=2"},
 			nil,
@@ -199,6 +199,7 @@ func TestScreensShowWhatTheReaderMayDo(t *testing.T) {
 			[]string{alias},
 			[]string{score, edit},
 		},
+		access.Admin:  {"model audit erase health", []string{"/ui/audit", "/ui/erase"}, []string{"/ui/employees", "/ui/simulate"}, nil, []string{score, edit, alias}},
 		access.Viewer: {"model health", []string{"/ui/model"}, []string{"/ui/employees", "/ui/simulate", "/ui/batch", "/ui/history"}, nil, []string{score, edit, alias}},
 	} {
 		t.Run(string(role), func(t *testing.T) {

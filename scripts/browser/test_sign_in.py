@@ -1,7 +1,9 @@
 """Where callers must be known: signing in by the keyboard, in French and English, and out again."""
 
+import json
 import os
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +22,7 @@ class Guarded(Programs):
         service = folder / "service.key"
         service.write_text(self.new_key("service"))
         # Before the programs start: they read the file again only after a moment.
-        self.keys = {role: self.new_key(role) for role in ("analyst", "engineer")}
+        self.keys = {role: self.new_key(role) for role in ("analyst", "engineer", "auditor", "admin")}
         super().__init__(
             folder,
             environment={"AUTH": "on", "KEYS_FILE": str(self.keys_file), "SERVICE_KEY_FILE": str(service)},
@@ -36,6 +38,16 @@ class Guarded(Programs):
             capture_output=True,
             text=True,
         ).stdout.strip()
+
+    def create_employee(self, key: str) -> int:
+        """Puts somebody on record, and returns the number."""
+        request = urllib.request.Request(
+            f"{self.web}/v1/employees",
+            data=json.dumps({"displayName": "Ana", "profile": {"age": 40}}).encode(),
+            headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)["id"]
 
 
 @pytest.fixture(scope="module")
@@ -87,4 +99,41 @@ def test_a_reader_without_a_right_is_told(open_page, guarded):
     assert page.get_by_role("link", name="Salariés", exact=True).count() == 0
     page.goto("/ui/employees")
     page.get_by_text("Vous n'avez pas le droit de faire cela").wait_for()
+    assert not Axe().run(page).response["violations"]
+
+
+@pytest.mark.parametrize(
+    ("locale", "theme", "texts"),
+    [
+        (
+            "fr-FR",
+            "dark",
+            ("Numéro du salarié", "Le même numéro une seconde fois", "A effacé une personne", "est effacé"),
+        ),
+        ("en-GB", "light", ("Employee number", "The same number again", "Erased a person", "is erased")),
+    ],
+)
+def test_erasing_a_person_is_on_record(open_page, guarded, locale, theme, texts):
+    """An administrator erases a person by the keyboard, and reads in the log that it was done."""
+    number, again, action, erased = texts
+    person = guarded.create_employee(guarded.keys["analyst"])
+    page = open_page(guarded, locale=locale, color_scheme=theme)
+    page.goto("/ui/sign-in?back=%2Fui%2Ferase")
+    page.keyboard.type(guarded.keys["admin"])
+    page.keyboard.press("Enter")
+    page.get_by_label(number).fill(str(person))
+    page.keyboard.press("Tab")
+    page.keyboard.type("1" + str(person))
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").wait_for()
+    assert not Axe().run(page).response["violations"]
+    page.get_by_label(again).fill(str(person))
+    page.keyboard.press("Enter")
+    page.get_by_role("status").get_by_text(erased).wait_for()
+    assert not Axe().run(page).response["violations"]
+    page.goto(f"/ui/audit?employee={person}")
+    page.get_by_role("cell", name=action).wait_for()
+    page.get_by_label(number).fill("x")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").wait_for()
     assert not Axe().run(page).response["violations"]

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
@@ -22,7 +23,7 @@ const certificateLife = 365 * 24 * time.Hour
 func programs() []string { return []string{"gateway", "inference", "persistence"} }
 
 // makeCertificates writes a certificate of each program, and of who signs them, into a folder:
-// NAME.pem, NAME-key.pem, ca.pem. The signer's key is kept nowhere: nobody signs another one.
+// NAME.pem, NAME-key.pem, ca.pem; and signing.pem with signing-key.pem. The signer's key is kept nowhere: nobody signs another one.
 func makeCertificates(folder string) error {
 	const private = 0o700
 	if err := os.MkdirAll(folder, private); err != nil {
@@ -41,7 +42,30 @@ func makeCertificates(folder string) error {
 			return err
 		}
 	}
+	if err := makeSigningKey(folder); err != nil {
+		return err
+	}
 	return writePEM(filepath.Join(folder, "ca.pem"), "CERTIFICATE", signer.DER)
+}
+
+// makeSigningKey writes the key by which the gateway says for whom it calls, and its public half.
+func makeSigningKey(folder string) error {
+	public, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return fmt.Errorf("make a key: %w", err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return fmt.Errorf("write a key: %w", err)
+	}
+	if err := writePEM(filepath.Join(folder, "signing-key.pem"), "PRIVATE KEY", private); err != nil {
+		return err
+	}
+	half, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return fmt.Errorf("write a key: %w", err)
+	}
+	return writePEM(filepath.Join(folder, "signing.pem"), "PUBLIC KEY", half)
 }
 
 type certificate struct {

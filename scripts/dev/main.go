@@ -29,7 +29,12 @@ func main() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx)
+	var err error
+	if len(os.Args) == 5 && os.Args[1] == "provider" { //nolint:mnd // its address, the dashboard's and the folder
+		err = serveProvider(ctx, os.Args[2], os.Args[3], os.Args[4])
+	} else {
+		err = run(ctx)
+	}
 	if ctx.Err() != nil {
 		err = nil // whatever failed did so because we were asked to stop
 	}
@@ -63,7 +68,7 @@ func run(ctx context.Context) error {
 	defer group.stop()
 	key := ""
 	if settings.secured() {
-		if group.own, key, err = settings.secure(ctx, root, filepath.Join(root, "var/access")); err != nil {
+		if key, err = settings.secure(ctx, root, group); err != nil {
 			return err
 		}
 	}

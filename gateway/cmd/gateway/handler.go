@@ -55,9 +55,13 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, gat
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
 	}
-	sessions := session.New(s.encrypted())
+	provider, err := s.provider()
+	if err != nil {
+		return nil, err
+	}
+	sessions := session.New(session.Options{Encrypted: s.encrypted(), Provider: provider, AskInterval: s.OIDCAskInterval})
 	screens, err := dashboard.New(dashboard.Options{
-		Inference: to.inference, Persistence: to.persistence, Status: joined, Policies: policies, Logger: log, Gate: gate, Sessions: sessions, Audit: happened,
+		Inference: to.inference, Persistence: to.persistence, Status: joined, Policies: policies, Logger: log, Gate: gate, Sessions: sessions, Provider: provider, Audit: happened,
 	})
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says what it was doing
@@ -94,7 +98,7 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, gat
 		middleware.Host(s.GatewayHTTPAddr, s.GatewayAllowedHosts, fail),
 		middleware.Head,
 		middleware.CORS(s.GatewayCORSOrigins),
-		middleware.Authenticate(gate, signedIn(sessions), fail),
+		middleware.Authenticate(gate, signedIn(sessions, gate), fail),
 		middleware.URLText(fail),
 		middleware.IdempotencyKey(fail),
 		middleware.Origin(s.GatewayCORSOrigins, fail),
@@ -106,12 +110,12 @@ func newHandler(s *settings, log *slog.Logger, metrics *prometheus.Registry, gat
 
 // signedIn is whom the browser of a request is signed in as. Only the dashboard asks: a page of
 // elsewhere that makes a browser call the API calls it as nobody.
-func signedIn(sessions *session.Sessions) func(*http.Request) string {
-	return func(r *http.Request) string {
+func signedIn(sessions *session.Sessions, gate *access.Gate) func(context.Context, *http.Request) context.Context {
+	return func(ctx context.Context, r *http.Request) context.Context {
 		if !strings.HasPrefix(r.URL.Path, dashboard.Prefix) {
-			return ""
+			return ctx
 		}
-		return sessions.Credential(r)
+		return sessions.Identify(ctx, r, gate)
 	}
 }
 

@@ -34,12 +34,11 @@ func (serveCommand) Run(s *settings) error {
 	if s.Environment == config.Prod && !s.encrypted() {
 		return errors.New("GATEWAY_TLS_CERT_FILE: prod needs HTTPS, or GATEWAY_TRUSTED_PROXIES where a proxy in front speaks it")
 	}
-	who, err := s.Secure()
+	who, own, err := s.identify()
 	if err != nil {
-		return err //nolint:wrapcheck // it names the keys
+		return err
 	}
 	defer who.Certificates.Close()
-	own := grpcclient.Identity{Credential: who.Own, Certificates: who.Certificates}
 	inference, err := grpcclient.New("inference", s.InferenceTarget, own, metrics)
 	if err != nil {
 		return fmt.Errorf("INFERENCE_TARGET: %w", err)

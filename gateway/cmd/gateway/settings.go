@@ -23,6 +23,11 @@ type settings struct {
 	GatewayCORSOrigins    []string      `name:"gateway-cors-origins" env:"GATEWAY_CORS_ORIGINS" help:"Origins of pages that may call the API from a browser (https://hr.example.com), separated by commas; empty: none."`
 	GatewayAdminAddr      string        `env:"GATEWAY_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of health, metrics and pprof."`
 	GatewayRequestTimeout time.Duration `env:"GATEWAY_REQUEST_TIMEOUT" default:"30s" help:"How long a request may take; imports and batches ten times as long."`
+	GatewayPublicURL      string        `name:"gateway-public-url" env:"GATEWAY_PUBLIC_URL" help:"Where browsers reach this program, for the OpenID provider to send them back: https://hr.example.com."`
+	SigningKeyFile        string        `env:"SIGNING_KEY_FILE" help:"A private key (Ed25519, PEM) by which this program says for whom it calls the services, which have its public key in TRUSTED_KEYS_FILE. Empty: it passes on what its callers send."`
+	OIDCClientID          string        `name:"oidc-client-id" env:"OIDC_CLIENT_ID" help:"What the OpenID provider calls the dashboard. Empty: people sign in with keys alone."`
+	OIDCClientSecretFile  string        `name:"oidc-client-secret-file" env:"OIDC_CLIENT_SECRET_FILE" help:"A file with the secret of OIDC_CLIENT_ID."`
+	OIDCAskInterval       time.Duration `name:"oidc-ask-interval" env:"OIDC_ASK_INTERVAL" default:"15m" help:"How often the OpenID provider is asked again what somebody may do who is signed in."`
 	AccessLog             bool          `env:"ACCESS_LOG" default:"true" negatable:"" help:"Log a line about each request. About what fails through no fault of the caller there is one in any case."`
 	InferenceTarget       string        `env:"INFERENCE_TARGET" default:"127.0.0.1:9001" help:"Address of inference."`
 	PersistenceTarget     string        `env:"PERSISTENCE_TARGET" default:"127.0.0.1:9002" help:"Address of persistence; empty, or in the demo: there is no database."`
@@ -45,6 +50,7 @@ func (s *settings) Validate() error {
 		config.Bound("GATEWAY_REQUEST_TIMEOUT", s.GatewayRequestTimeout, time.Second, 10*time.Minute),
 		config.CheckHosts("GATEWAY_ALLOWED_HOSTS", s.GatewayAllowedHosts),
 		s.checkEncryption(),
+		s.checkSignIn(),
 		s.CheckBind("GATEWAY_HTTP_ADDR", s.GatewayHTTPAddr, s.encrypted()),
 		s.CheckBind("GATEWAY_ADMIN_ADDR", s.GatewayAdminAddr, false),
 	)

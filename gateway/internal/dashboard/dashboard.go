@@ -28,6 +28,7 @@ import (
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/scoring"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/texts"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/ui"
+	"github.com/futurisys/futurisys/gateway/internal/openid"
 	"github.com/futurisys/futurisys/gateway/internal/routes"
 	"github.com/futurisys/futurisys/gateway/internal/session"
 	"github.com/futurisys/futurisys/proto/policy"
@@ -53,6 +54,7 @@ type Options struct {
 	Logger      *slog.Logger
 	Gate        *access.Gate      // who may see what; nil: everybody all
 	Sessions    *session.Sessions // of who signs in, where callers must be known
+	Provider    *openid.Provider  // by which people sign in; nil: with keys alone
 	Audit       *audit.Forwarder  // told who signs in and out
 }
 
@@ -66,7 +68,9 @@ type Dashboard struct {
 	compressed     http.Handler
 	routes         map[string]routes.Route // by pattern
 	sessions       *session.Sessions
+	provider       *openid.Provider
 	happened       *audit.Forwarder
+	policy         string // of the pages' content
 }
 
 // New returns the dashboard.
@@ -88,7 +92,7 @@ func New(options Options) (*Dashboard, error) {
 			},
 			Log: options.Logger, Texts: catalogue, Assets: assets, Gate: options.Gate, Policies: options.Policies,
 		},
-		sessions: options.Sessions, happened: options.Audit,
+		sessions: options.Sessions, happened: options.Audit, provider: options.Provider, policy: pagePolicy,
 		health: map[string]grpc_health_v1.HealthClient{ui.Inference: grpc_health_v1.NewHealthClient(options.Inference)},
 		pages:  http.NewServeMux(), streams: http.NewServeMux(), routes: map[string]routes.Route{},
 	}
@@ -97,6 +101,9 @@ func New(options Options) (*Dashboard, error) {
 		d.History = futurisysv1.NewPredictionHistoryServiceClient(options.Persistence)
 		d.Audit = futurisysv1.NewAuditServiceClient(options.Persistence)
 		d.health[ui.Persistence] = grpc_health_v1.NewHealthClient(options.Persistence)
+	}
+	if d.provider != nil { // signing out leads there
+		d.policy = strings.Replace(pagePolicy, "form-action 'self'", "form-action 'self' "+d.provider.Origin(), 1)
 	}
 	return d, d.addRoutes(options.Policies)
 }
@@ -138,7 +145,7 @@ func (d *Dashboard) addRoutes(policies policy.Policies) error {
 
 // ServeHTTP answers everything below Prefix.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Security-Policy", pagePolicy)
+	w.Header().Set("Content-Security-Policy", d.policy)
 	if _, pattern := d.streams.Handler(r); pattern != "" {
 		d.streams.ServeHTTP(w, r)
 		return
@@ -148,7 +155,7 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // FailRequest answers a request that did not reach its screen with a page that says why.
 func (d *Dashboard) FailRequest(w http.ResponseWriter, r *http.Request, err error) {
-	w.Header().Set("Content-Security-Policy", pagePolicy)
+	w.Header().Set("Content-Security-Policy", d.policy)
 	if apierr.ReasonOf(err) == futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED && !d.Gate.Open() {
 		w.Header().Del("WWW-Authenticate") // which makes browsers ask in a window of their own
 		d.toSignIn(d.NewView(r), w, r)

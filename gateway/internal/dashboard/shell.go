@@ -82,7 +82,7 @@ func (*Dashboard) changeSettings(_ *ui.View, w http.ResponseWriter, r *http.Requ
 // localPath is a path of the dashboard's own, whatever is asked for.
 func localPath(asked string) string {
 	parsed, err := url.Parse(asked)
-	if err != nil || parsed.IsAbs() || parsed.Host != "" || !strings.HasPrefix(parsed.Path, ui.Prefix) || parsed.Path == signPath || strings.Contains(asked, "\\") {
+	if err != nil || parsed.IsAbs() || parsed.Host != "" || !strings.HasPrefix(parsed.Path, ui.Prefix) || parsed.Path == SignPath || strings.Contains(asked, "\\") {
 		return ui.Prefix
 	}
 	return asked

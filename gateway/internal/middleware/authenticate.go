@@ -13,8 +13,8 @@ import (
 
 // Authenticate finds out who a request is from, and refuses those whose route asks for more
 // than he may, and those beyond his rate. What has no policy, as the documentation, is for everybody.
-// signedIn is the credential of whom a request's browser is signed in as; "": nobody.
-func Authenticate(gate *access.Gate, signedIn func(*http.Request) string, fail Fail) Middleware {
+// signedIn is a context of whom a request's browser is signed in as.
+func Authenticate(gate *access.Gate, signedIn func(context.Context, *http.Request) context.Context, fail Fail) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if isProbe(r.URL.Path) || isPart(r.URL.Path) { // for everybody, and not counted; so no key is tried here
@@ -22,10 +22,11 @@ func Authenticate(gate *access.Gate, signedIn func(*http.Request) string, fail F
 				return
 			}
 			ctx, err := gate.Identify(r.Context(), r.Header.Get("Authorization"))
-			if err != nil {
+			switch {
+			case err != nil:
 				ctx = access.Anonymous(r.Context())
-			} else {
-				ctx = asSignedIn(ctx, gate, signedIn(r))
+			case !gate.Open() && access.From(ctx) == nil:
+				ctx = signedIn(ctx, r)
 			}
 			route, served := routes.From(r.Context())
 			if limited := gate.Take(ctx, r.RemoteAddr); limited != nil {
@@ -43,16 +44,4 @@ func Authenticate(gate *access.Gate, signedIn func(*http.Request) string, fail F
 			next.ServeHTTP(w, r.WithContext(ctx))
 		})
 	}
-}
-
-// asSignedIn returns a context of whom the credential of a session is. One that was revoked
-// since is nobody: he may sign in again.
-func asSignedIn(ctx context.Context, gate *access.Gate, credential string) context.Context {
-	if access.From(ctx) != nil || credential == "" {
-		return ctx
-	}
-	if known, err := gate.Identify(ctx, "Bearer "+credential); err == nil {
-		return known
-	}
-	return ctx
 }

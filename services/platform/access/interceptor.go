@@ -2,6 +2,8 @@ package access
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 
@@ -30,6 +32,8 @@ const scheme = "bearer "
 // Gate refuses calls whose caller is not known, or not allowed what he asks for.
 type Gate struct {
 	keys     *Keys
+	trusted  *Trusted // nil: no gateway's word is taken
+	tokens   *Tokens  // nil: there is no provider
 	rates    *Rates
 	policies policy.Policies
 	refused  func(ctx context.Context, method string) // nil: nobody is told
@@ -88,11 +92,34 @@ func (g *Gate) Identify(ctx context.Context, authorization string) (context.Cont
 		return nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED)
 	}
 	credential := strings.TrimSpace(authorization[len(scheme):])
-	principal, err := g.keys.Authenticate(credential)
+	principal, err := g.authenticate(ctx, credential)
+	if errors.Is(err, ErrProviderUnavailable) {
+		return nil, fmt.Errorf("%w: %w", apierr.Unavailable("OpenID provider", providerPause), err)
+	}
 	if err != nil {
 		return nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED)
 	}
 	return context.WithValue(ctx, callKey{}, call{principal, credential}), nil
+}
+
+// authenticate returns whose a credential is: a key, a principal that a gateway has signed, or
+// a token of the provider.
+func (g *Gate) authenticate(ctx context.Context, credential string) (*Principal, error) {
+	if strings.HasPrefix(credential, keyPrefix) {
+		return g.keys.Authenticate(credential)
+	}
+	if principal, ours, err := g.trusted.authenticate(credential); ours {
+		return principal, err
+	}
+	if g.tokens == nil {
+		return nil, ErrUnauthenticated
+	}
+	return g.tokens.authenticate(ctx, credential)
+}
+
+// Of returns a context of a principal who is known otherwise: by a session.
+func Of(ctx context.Context, principal *Principal) context.Context {
+	return context.WithValue(ctx, callKey{}, call{principal: principal})
 }
 
 // Take counts a request of the principal of a context, or of an address where there is none.
@@ -232,10 +259,11 @@ func Anonymous(ctx context.Context) context.Context {
 	return context.WithValue(ctx, callKey{}, call{})
 }
 
-// Outgoing returns a context whose calls over gRPC carry the credential of whom they are made
-// for, or of a service itself where they are the service's own. What it calls for somebody says
-// also by which service, so that one request of his is not counted twice.
-func Outgoing(ctx context.Context, own string, permission futurisysv1.Permission) context.Context {
+// Outgoing returns a context whose calls over gRPC carry whom they are made for, as the signer
+// says it or else by his own credential, or the credential of a service itself where they are
+// the service's own. What it calls for somebody says also by which service, so that one
+// request of his is not counted twice.
+func Outgoing(ctx context.Context, own string, signer *Signer, permission futurisysv1.Permission) context.Context {
 	if own == "" { // it knows nobody
 		return ctx
 	}
@@ -244,6 +272,11 @@ func Outgoing(ctx context.Context, own string, permission futurisysv1.Permission
 		return metadata.AppendToOutgoingContext(ctx, metadataKey, "Bearer "+own)
 	}
 	ctx = metadata.AppendToOutgoingContext(ctx, viaKey, own)
+	if signer != nil && found.principal != nil {
+		if token, err := signer.sign(found.principal); err == nil {
+			found.credential = token
+		}
+	}
 	if found.credential == "" {
 		return ctx
 	}

@@ -115,6 +115,7 @@ func (c *Common) CheckCommon() error {
 		Bound("SHUTDOWN_DELAY", c.ShutdownDelay, 0, maxShutdownDelay),
 		checkTimeZone(),
 		c.TLS.Check(),
+		c.Access.Check(),
 	)
 }
 

@@ -33,6 +33,8 @@ const retryAfter = time.Second
 type Identity struct {
 	Credential   string       // by which it makes calls of its own; "": by none
 	Certificates *certs.Files // nil: nothing is encrypted
+	// Signer says for whom it calls; nil: it passes on what its caller has sent.
+	Signer *access.Signer
 }
 
 // New returns a connection to a service of ours at a target (host:port, or any name that
@@ -61,8 +63,8 @@ func New(service, target string, own Identity, registry prometheus.Registerer) (
 			MinConnectTimeout: time.Second,
 		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 5 * time.Second}),
-		grpc.WithChainUnaryInterceptor(naming(service), metrics.UnaryClientInterceptor(), bounded(policies, own.Credential)),
-		grpc.WithChainStreamInterceptor(metrics.StreamClientInterceptor(), named(policies, own.Credential)),
+		grpc.WithChainUnaryInterceptor(naming(service), metrics.UnaryClientInterceptor(), bounded(policies, own)),
+		grpc.WithChainStreamInterceptor(metrics.StreamClientInterceptor(), named(policies, own)),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessageBytes), grpc.MaxCallSendMsgSize(MaxMessageBytes)),
 	)
 	if err != nil {
@@ -84,26 +86,26 @@ func naming(service string) grpc.UnaryClientInterceptor {
 
 // bounded gives a call whose caller sets no deadline the one of its policy, and the id of
 // the request that it is made for, and the credential of whom.
-func bounded(policies policy.Policies, credential string) grpc.UnaryClientInterceptor {
+func bounded(policies policy.Policies, own Identity) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, request, reply any, connection *grpc.ClientConn, call grpc.UnaryInvoker, options ...grpc.CallOption) error {
 		if _, set := ctx.Deadline(); !set {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, policy.Deadline(policies[method]))
 			defer cancel()
 		}
-		return call(carrying(ctx, policies, method, credential), method, request, reply, connection, options...)
+		return call(carrying(ctx, policies, method, own), method, request, reply, connection, options...)
 	}
 }
 
 // carrying is the context of a call to a method: with the id of the request that it is made for,
 // and the credential of whom.
-func carrying(ctx context.Context, policies policy.Policies, method, credential string) context.Context {
-	return requestid.ToMetadata(access.Outgoing(ctx, credential, policies[method].GetPermission()))
+func carrying(ctx context.Context, policies policy.Policies, method string, own Identity) context.Context {
+	return requestid.ToMetadata(access.Outgoing(ctx, own.Credential, own.Signer, policies[method].GetPermission()))
 }
 
 // named gives a stream the id of the request that it is made for, and the credential of whom.
-func named(policies policy.Policies, credential string) grpc.StreamClientInterceptor {
+func named(policies policy.Policies, own Identity) grpc.StreamClientInterceptor {
 	return func(ctx context.Context, description *grpc.StreamDesc, connection *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
-		return open(carrying(ctx, policies, method, credential), description, connection, method, options...)
+		return open(carrying(ctx, policies, method, own), description, connection, method, options...)
 	}
 }

@@ -33,7 +33,7 @@ type companied struct {
 	command *exec.Cmd
 }
 
-func startCompanied(t *testing.T) *companied {
+func startCompanied(t *testing.T, settings ...string) *companied {
 	t.Helper()
 	c := &companied{guarded: newGuarded(t), folder: t.TempDir(), issuer: "http://" + freePorts(t, 1)[0]}
 	for _, name := range []string{"oidc.secret", "oidc.password"} {
@@ -50,9 +50,20 @@ func startCompanied(t *testing.T) *companied {
 	c.settings = append(c.settings, "GATEWAY_HTTP_ADDR="+web, "GATEWAY_PUBLIC_URL="+public,
 		"OIDC_ISSUER="+c.issuer, "OIDC_AUDIENCE=futurisys", "OIDC_CLIENT_ID=futurisys", "OIDC_CLIENT_SECRET_FILE="+filepath.Join(c.folder, "oidc.secret"), "OIDC_ASK_INTERVAL=1s",
 		"SIGNING_KEY_FILE="+filepath.Join(c.folder, "signing-key.pem"), "TRUSTED_KEYS_FILE="+filepath.Join(c.folder, "signing.pem"))
+	c.settings = append(c.settings, settings...)
 	c.stack = start(t, options{database: sqliteURL(t), environment: c.settings})
 	c.web = public
 	return c
+}
+
+// secret is one of those that the provider has.
+func (c *companied) secret(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(c.folder, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(content))
 }
 
 // startProvider starts the development provider, for a dashboard.
@@ -121,11 +132,7 @@ func (c *companied) authenticate(t *testing.T, to, person string) *url.URL {
 	if found == nil {
 		t.Fatalf("this is no form of the provider: %.500s", page)
 	}
-	password, err := os.ReadFile(filepath.Join(c.folder, "oidc.password"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, text := read(client.PostForm(c.issuer+"/login/username", url.Values{"id": {found[1]}, "username": {person}, "password": {strings.TrimSpace(string(password))}})) //nolint:noctx // it answers at once
+	answer, text := read(client.PostForm(c.issuer+"/login/username", url.Values{"id": {found[1]}, "username": {person}, "password": {c.secret(t, "oidc.password")}})) //nolint:noctx // it answers at once
 	back, err := answer.Location()
 	if err != nil {
 		t.Fatalf("%v: %.500s", err, text)
@@ -154,17 +161,13 @@ func (c *companied) token(t *testing.T, person string) string {
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
 	}.Encode()
 	code := c.authenticate(t, to, person).Query().Get("code")
-	secret, err := os.ReadFile(filepath.Join(c.folder, "oidc.secret"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier}}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.issuer+"/oauth/token", strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.SetBasicAuth("futurisys", strings.TrimSpace(string(secret)))
+	request.SetBasicAuth("futurisys", c.secret(t, "oidc.secret"))
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)

@@ -108,18 +108,28 @@ def test_a_reader_without_a_right_is_told(open_page, guarded):
         (
             "fr-FR",
             "dark",
-            ("Numéro du salarié", "Le même numéro une seconde fois", "A effacé une personne", "est effacé"),
+            (
+                "Numéro du salarié",
+                "Le même numéro une seconde fois",
+                "A effacé une personne",
+                "est effacé",
+                "Clé d'accès",
+            ),
         ),
-        ("en-GB", "light", ("Employee number", "The same number again", "Erased a person", "is erased")),
+        (
+            "en-GB",
+            "light",
+            ("Employee number", "The same number again", "Erased a person", "is erased", "Access key"),
+        ),
     ],
 )
 def test_erasing_a_person_is_on_record(open_page, guarded, locale, theme, texts):
     """An administrator erases a person by the keyboard, and reads in the log that it was done."""
-    number, again, action, erased = texts
+    number, again, action, erased, key = texts
     person = guarded.create_employee(guarded.keys["analyst"])
     page = open_page(guarded, locale=locale, color_scheme=theme)
     page.goto("/ui/sign-in?back=%2Fui%2Ferase")
-    page.keyboard.type(guarded.keys["admin"])
+    page.get_by_label(key).fill(guarded.keys["admin"])
     page.keyboard.press("Enter")
     page.get_by_label(number).fill(str(person))
     page.keyboard.press("Tab")

@@ -109,7 +109,7 @@ def test_a_reader_without_a_right_is_told(open_page, guarded):
             "fr-FR",
             "dark",
             (
-                "Numéro du salarié",
+                "Numéro de salarié",
                 "Le même numéro une seconde fois",
                 "A effacé une personne",
                 "est effacé",

@@ -199,7 +199,7 @@ func TestScreensShowWhatTheReaderMayDo(t *testing.T) {
 			[]string{alias},
 			[]string{score, edit},
 		},
-		access.Admin:  {"model audit erase health", []string{"/ui/audit", "/ui/erase"}, []string{"/ui/employees", "/ui/simulate"}, nil, []string{score, edit, alias}},
+		access.Admin:  {"model access audit erase health", []string{"/ui/access", "/ui/audit", "/ui/erase"}, []string{"/ui/employees", "/ui/simulate"}, nil, []string{score, edit, alias}},
 		access.Viewer: {"model health", []string{"/ui/model"}, []string{"/ui/employees", "/ui/simulate", "/ui/batch", "/ui/history"}, nil, []string{score, edit, alias}},
 	} {
 		t.Run(string(role), func(t *testing.T) {

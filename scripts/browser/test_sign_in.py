@@ -147,3 +147,31 @@ def test_erasing_a_person_is_on_record(open_page, guarded, locale, theme, texts)
     page.keyboard.press("Enter")
     page.get_by_role("alert").wait_for()
     assert not Axe().run(page).response["violations"]
+
+
+@pytest.mark.parametrize(
+    ("locale", "theme", "texts"),
+    [
+        ("fr-FR", "light", ("Clé d'accès", "Usage", "Révoquer", "révoquée")),
+        ("en-GB", "dark", ("Access key", "What it is for", "Revoke", "revoked")),
+    ],
+)
+def test_keys_are_made_and_revoked(open_page, guarded, locale, theme, texts):
+    """An administrator makes a key by the keyboard, sees its secret once, and revokes it."""
+    key, name, revoke, revoked = texts
+    page = open_page(guarded, locale=locale, color_scheme=theme)
+    page.goto("/ui/sign-in?back=%2Fui%2Faccess")
+    page.get_by_label(key).fill(guarded.keys["admin"])
+    page.keyboard.press("Enter")
+    page.get_by_label(name).fill(f"payroll {locale}")
+    page.keyboard.press("Enter")
+    secret = page.locator("#secret").inner_text()
+    assert secret.startswith("fsk_")
+    assert not Axe().run(page).response["violations"]
+    page.goto("/ui/access")
+    assert page.locator("#secret").count() == 0
+    row = page.get_by_role("row").filter(has_text=f"payroll {locale}")
+    row.get_by_role("button", name=revoke).focus()
+    page.keyboard.press("Enter")
+    row.get_by_text(revoked).wait_for()
+    assert not Axe().run(page).response["violations"]

@@ -16,6 +16,7 @@ import (
 	"github.com/futurisys/futurisys/services/platform/certs"
 	"github.com/futurisys/futurisys/services/platform/config"
 	"github.com/futurisys/futurisys/services/platform/grpcclient"
+	"github.com/futurisys/futurisys/services/platform/keysource"
 	"github.com/futurisys/futurisys/services/platform/lifecycle"
 	"github.com/futurisys/futurisys/services/platform/readiness"
 	"github.com/futurisys/futurisys/services/platform/telemetry"
@@ -57,6 +58,7 @@ func (serveCommand) Run(s *settings) error {
 
 	joined := joinedStatus(s.Environment, peers, watch.Check)
 	happened := audit.NewForwarder(who.Gate, persistence, metrics, log)
+	who.Gate.FollowKeys(keysource.Of(persistence))
 	handler, err := newHandler(s, log, metrics, who.Gate, happened, connections{inference, persistence}, joined, watch.Check)
 	if err != nil {
 		return err

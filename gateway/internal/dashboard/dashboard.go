@@ -24,6 +24,7 @@ import (
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/health"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/history"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/importing"
+	"github.com/futurisys/futurisys/gateway/internal/dashboard/keys"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/model"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/scoring"
 	"github.com/futurisys/futurisys/gateway/internal/dashboard/texts"
@@ -99,6 +100,7 @@ func New(options Options) (*Dashboard, error) {
 	if options.Persistence != nil {
 		d.Employees = futurisysv1.NewEmployeeServiceClient(options.Persistence)
 		d.History = futurisysv1.NewPredictionHistoryServiceClient(options.Persistence)
+		d.Access = futurisysv1.NewAccessServiceClient(options.Persistence)
 		d.Audit = futurisysv1.NewAuditServiceClient(options.Persistence)
 		d.health[ui.Persistence] = grpc_health_v1.NewHealthClient(options.Persistence)
 	}
@@ -112,7 +114,7 @@ func New(options Options) (*Dashboard, error) {
 func (d *Dashboard) screens() []ui.Screen {
 	all := slices.Concat(d.shell(), d.signing(), scoring.Screens(d.Site), model.Screens(d.Site))
 	if d.HasDatabase() {
-		all = slices.Concat(all, employees.Screens(d.Site), importing.Screens(d.Site), history.Screens(d.Site), trail.Screens(d.Site), health.Screens(d.Site))
+		all = slices.Concat(all, employees.Screens(d.Site), importing.Screens(d.Site), history.Screens(d.Site), trail.Screens(d.Site), keys.Screens(d.Site), health.Screens(d.Site))
 	}
 	return all
 }

@@ -149,6 +149,7 @@ func startWith(t *testing.T, database bool) *fakes {
 			futurisysv1.RegisterEmployeeServiceServer(server, fakeEmployees{})
 			futurisysv1.RegisterPredictionHistoryServiceServer(server, fakeHistory{})
 			futurisysv1.RegisterAuditServiceServer(server, fakeAudit{})
+			futurisysv1.RegisterAccessServiceServer(server, fakeAccess{})
 		})
 	}
 	f.dashboard, err = New(options)
@@ -300,6 +301,22 @@ type fakeHistory struct {
 
 func (fakeEmployees) EraseEmployee(context.Context, *futurisysv1.EraseEmployeeRequest) (*futurisysv1.EraseEmployeeResponse, error) {
 	return &futurisysv1.EraseEmployeeResponse{RecordErased: true, PredictionCount: 3}, nil
+}
+
+type fakeAccess struct {
+	futurisysv1.UnimplementedAccessServiceServer
+}
+
+func (fakeAccess) ListKeys(context.Context, *futurisysv1.ListKeysRequest) (*futurisysv1.ListKeysResponse, error) {
+	return &futurisysv1.ListKeysResponse{Keys: []*futurisysv1.ApiKey{{Id: "k", Name: "paie", Owner: "paie", Roles: []string{"scorer"}}}}, nil
+}
+
+func (fakeAccess) CreateKey(_ context.Context, request *futurisysv1.CreateKeyRequest) (*futurisysv1.CreateKeyResponse, error) {
+	return &futurisysv1.CreateKeyResponse{Key: request.GetKey(), Secret: "fsk_secret"}, nil
+}
+
+func (fakeAccess) RevokeKey(context.Context, *futurisysv1.RevokeKeyRequest) (*futurisysv1.ApiKey, error) {
+	return &futurisysv1.ApiKey{Id: "k"}, nil
 }
 
 type fakeAudit struct {

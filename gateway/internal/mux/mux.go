@@ -57,6 +57,7 @@ func New(ctx context.Context, services Services, table *routes.Table) (http.Hand
 	if services.Persistence != nil {
 		register = append(register,
 			func() error { return futurisysv1.RegisterEmployeeServiceHandler(ctx, served, services.Persistence) },
+			func() error { return futurisysv1.RegisterAccessServiceHandler(ctx, served, services.Persistence) },
 			func() error { return futurisysv1.RegisterAuditServiceHandler(ctx, served, services.Persistence) },
 			func() error {
 				return futurisysv1.RegisterPredictionHistoryServiceHandler(ctx, served, services.Persistence)

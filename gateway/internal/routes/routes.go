@@ -108,6 +108,7 @@ func services() []protoreflect.ServiceDescriptor {
 		futurisysv1.File_futurisys_v1_model_service_proto.Services().Get(0),
 		futurisysv1.File_futurisys_v1_employee_service_proto.Services().Get(0),
 		futurisysv1.File_futurisys_v1_prediction_history_service_proto.Services().Get(0),
+		futurisysv1.File_futurisys_v1_access_service_proto.Services().Get(0),
 		futurisysv1.File_futurisys_v1_audit_service_proto.Services().Get(0),
 		futurisysv1.File_futurisys_v1_status_service_proto.Services().Get(0),
 	}

@@ -60,6 +60,13 @@ func (g *Gate) OnRefusal(tell func(ctx context.Context, method string)) {
 	}
 }
 
+// FollowKeys says where keys are besides those of the file, before Run.
+func (g *Gate) FollowKeys(source KeySource) {
+	if !g.Open() {
+		g.keys.source = source
+	}
+}
+
 // AllowMethod returns an error unless the principal of a context has the permission of a
 // method.
 func (g *Gate) AllowMethod(ctx context.Context, method string) error {
@@ -93,6 +100,9 @@ func (g *Gate) Identify(ctx context.Context, authorization string) (context.Cont
 	}
 	credential := strings.TrimSpace(authorization[len(scheme):])
 	principal, err := g.authenticate(ctx, credential)
+	if errors.Is(err, ErrKeysUnavailable) {
+		return nil, fmt.Errorf("%w: %w", apierr.Unavailable("database", reloadInterval), err)
+	}
 	if errors.Is(err, ErrProviderUnavailable) {
 		return nil, fmt.Errorf("%w: %w", apierr.Unavailable("OpenID provider", providerPause), err)
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode"
@@ -35,12 +36,38 @@ func NewEntry(key Key, name, owner string, roles []Role, expires *time.Time) Ent
 	return Entry{ID: key.ID, Name: name, Owner: owner, SHA256: hex.EncodeToString(hash[:]), Roles: roles, Expires: expires}
 }
 
-// Keys are the keys of a file, which is read again when it changes. Many goroutines may use
+// Keys are the keys of a file, which is read again when it changes, and those of a source. Many goroutines may use
 // them at once.
 type Keys struct {
 	path string
 	read atomic.Pointer[snapshot]
+
+	source   KeySource // of those in the database; nil: there is none
+	followed atomic.Pointer[followed]
+	used     sync.Map // ids of those in the database, since it was asked last
 }
+
+// KeySource has keys besides those of the file. It answers with all that are good, unless they
+// are those of the change that is known, and is told which were used since.
+type KeySource func(ctx context.Context, known int64, used []string) (entries []Entry, change int64, err error)
+
+// followed is the keys of the database as they were read.
+type followed struct {
+	keys   map[string]known
+	change int64
+	asked  time.Time // when it was heard last that these are they
+}
+
+const (
+	// followTimeout is how long the source may take.
+	followTimeout = 5 * time.Second
+	// followedLife is for how long keys are good that nobody could be asked about.
+	followedLife = 10 * time.Minute
+)
+
+// ErrKeysUnavailable says that a key is not known here, and may be one of the database's, which
+// cannot be asked.
+var ErrKeysUnavailable = errors.New("the keys in the database are unavailable")
 
 // snapshot is the keys as they were read.
 type snapshot struct {
@@ -124,6 +151,12 @@ func index(entries []Entry) (map[string]known, error) {
 	return keys, nil
 }
 
+// Check returns what is wrong with an entry.
+func (e *Entry) Check() error {
+	_, err := e.known()
+	return err
+}
+
 func (e *Entry) known() (known, error) {
 	out := known{principal: &Principal{Subject: e.Owner, DisplayName: e.Name, Roles: e.Roles}}
 	hash, err := hex.DecodeString(e.SHA256)
@@ -147,37 +180,93 @@ func (e *Entry) known() (known, error) {
 	return out, nil
 }
 
-// Run reads the file again whenever it changes, until ctx ends. One that does not read leaves
-// the keys as they are.
+// Run reads the file again whenever it changes, and asks the source, until ctx ends. What does
+// not read leaves the keys as they are.
 func (k *Keys) Run(ctx context.Context, log *slog.Logger) {
-	said := ""
+	var reading, following complaint
 	for {
+		following.about(log, "the keys of the database stay as they are", k.follow(ctx))
 		select {
 		case <-time.After(reloadInterval):
 		case <-ctx.Done():
 			return
 		}
-		err := k.reload()
-		switch {
-		case err == nil:
-			said = ""
-		case err.Error() != said:
-			said = err.Error()
-			log.Error("the keys stay as they are: their file does not read", "error", err)
-		}
+		reading.about(log, "the keys stay as they are: their file does not read", k.reload())
 	}
 }
 
-// Authenticate returns whose a key is. ErrUnauthenticated: nobody's.
+// complaint is logged once, until something else is wrong.
+type complaint string
+
+func (c *complaint) about(log *slog.Logger, what string, err error) {
+	if err == nil {
+		*c = ""
+	} else if said := complaint(err.Error()); said != *c {
+		*c = said
+		log.Error(what, "error", err)
+	}
+}
+
+// follow asks the source whether there are other keys by now.
+func (k *Keys) follow(ctx context.Context) error {
+	if k.source == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, followTimeout)
+	defer cancel()
+	var used []string
+	k.used.Range(func(id, _ any) bool {
+		used = append(used, id.(string)) //nolint:forcetypeassert // see Authenticate
+		k.used.Delete(id)
+		return true
+	})
+	before := k.followed.Load()
+	if before == nil {
+		before = &followed{}
+	}
+	entries, change, err := k.source(ctx, before.change, used)
+	if err != nil {
+		return err
+	}
+	now := &followed{before.keys, change, time.Now()}
+	if change != before.change {
+		if now.keys, err = index(entries); err != nil {
+			return err
+		}
+	}
+	k.followed.Store(now)
+	return nil
+}
+
+// ofSource is a key of the database. ErrKeysUnavailable: whether it is one is not known.
+func (k *Keys) ofSource(id string) (found known, ok bool, err error) {
+	followed := k.followed.Load()
+	if followed == nil || time.Since(followed.asked) > followedLife {
+		return known{}, false, ErrKeysUnavailable
+	}
+	found, ok = followed.keys[id]
+	return found, ok, nil
+}
+
+// Authenticate returns whose a key is. ErrKeysUnavailable: it may be somebody's. ErrUnauthenticated: nobody's.
 func (k *Keys) Authenticate(secret string) (*Principal, error) {
 	id, hash, err := ParseKey(secret)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnauthenticated, err)
 	}
 	found, ok := k.read.Load().keys[id]
+	followed := !ok && k.source != nil
+	if followed {
+		if found, ok, err = k.ofSource(id); err != nil {
+			return nil, err
+		}
+	}
 	same := subtle.ConstantTimeCompare(hash[:], found.hash[:]) == 1
 	if !ok || !same || !found.expires.IsZero() && time.Now().After(found.expires) {
 		return nil, ErrUnauthenticated
+	}
+	if followed {
+		k.used.Store(id, struct{}{})
 	}
 	return found.principal, nil
 }

@@ -56,6 +56,7 @@ func (r Role) Permissions() []futurisysv1.Permission {
 		modelsManage     = futurisysv1.Permission_PERMISSION_MODELS_MANAGE
 		auditRead        = futurisysv1.Permission_PERMISSION_AUDIT_READ
 		employeesErase   = futurisysv1.Permission_PERMISSION_EMPLOYEES_ERASE
+		accessManage     = futurisysv1.Permission_PERMISSION_ACCESS_MANAGE
 		internal         = futurisysv1.Permission_PERMISSION_INTERNAL
 	)
 	return map[Role][]futurisysv1.Permission{
@@ -63,7 +64,7 @@ func (r Role) Permissions() []futurisysv1.Permission {
 		Analyst:  {modelsRead, predict, employeesPredict, employeesRead, predictionsRead, employeesWrite},
 		Engineer: {modelsRead, predict, modelsManage},
 		Auditor:  {modelsRead, employeesRead, predictionsRead, auditRead},
-		Admin:    {modelsRead, auditRead, employeesErase},
+		Admin:    {modelsRead, auditRead, employeesErase, accessManage},
 		Scorer:   {modelsRead, predict},
 		Service:  {modelsRead, internal},
 	}[r]

@@ -23,7 +23,7 @@ const (
 func actions() []string {
 	return []string{
 		"GetEmployee", "ListEmployees", "BatchGetEmployees", "GetPrediction", "ListPredictions", "ListPredictionConflicts",
-		"CreateEmployee", "UpdateEmployee", "DeleteEmployee", "ImportEmployees", "EraseEmployee", "AppendAliasChange", "ListAuditEvents", "SignIn", "SignOut",
+		"CreateEmployee", "UpdateEmployee", "DeleteEmployee", "ImportEmployees", "EraseEmployee", "AppendAliasChange", "ListAuditEvents", "CreateKey", "RevokeKey", "SignIn", "SignOut",
 	}
 }
 

@@ -103,7 +103,7 @@ func TestKeysAreThoseThatThePagesUse(t *testing.T) {
 	// Keys that are put together where they are used.
 	families := []string{
 		"away_", "band_", "counterfactual_", "detail_", "error_", "field_", "group_", "import_", "kind_", "make_", "metric_", "month_",
-		"action_", "nav_", "order_", "reasons_", "recording_", "service_", "space_", "state_", "unit_",
+		"action_", "nav_", "order_", "reasons_", "role_", "recording_", "service_", "space_", "state_", "unit_",
 	}
 	for key := range keys(t, "fr") {
 		inFamily := slices.ContainsFunc(families, func(family string) bool { return strings.HasPrefix(key, family) })

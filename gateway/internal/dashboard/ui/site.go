@@ -58,6 +58,7 @@ type Services struct {
 	Employees   futurisysv1.EmployeeServiceClient          // nil without a database
 	History     futurisysv1.PredictionHistoryServiceClient // nil without a database
 	Audit       futurisysv1.AuditServiceClient             // nil without a database
+	Access      futurisysv1.AccessServiceClient            // nil without a database
 	Status      futurisysv1.StatusServiceServer
 }
 

@@ -107,12 +107,13 @@ func (v *View) Sections() []string {
 		{"import", futurisysv1.EmployeeService_ImportEmployees_FullMethodName, true},
 		{"history", futurisysv1.PredictionHistoryService_ListPredictions_FullMethodName, true},
 		{"model", futurisysv1.ModelService_GetModel_FullMethodName, false},
+		{"access", futurisysv1.AccessService_ListKeys_FullMethodName, true},
 		{"audit", futurisysv1.AuditService_ListAuditEvents_FullMethodName, true},
 		{"erase", futurisysv1.EmployeeService_EraseEmployee_FullMethodName, true},
 		{"health", futurisysv1.StatusService_GetStatus_FullMethodName, true},
 	} {
 		// Where nobody is known there is no administrator whose business these are.
-		ofAdministrators := section.name == "audit" || section.name == "erase"
+		ofAdministrators := slices.Contains([]string{"access", "audit", "erase"}, section.name)
 		if (v.Database || !section.database) && v.May(section.method) && (v.may != nil || !ofAdministrators) {
 			out = append(out, section.name)
 		}

@@ -94,6 +94,8 @@ const (
 	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 31
 	// The caller is known, and may not do this.
 	ErrorReason_ERROR_REASON_PERMISSION_DENIED ErrorReason = 30
+	// No such key.
+	ErrorReason_ERROR_REASON_KEY_NOT_FOUND ErrorReason = 32
 )
 
 // Enum value maps for ErrorReason.
@@ -131,6 +133,7 @@ var (
 		29: "ERROR_REASON_UNAUTHENTICATED",
 		31: "ERROR_REASON_RATE_LIMITED",
 		30: "ERROR_REASON_PERMISSION_DENIED",
+		32: "ERROR_REASON_KEY_NOT_FOUND",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":             0,
@@ -165,6 +168,7 @@ var (
 		"ERROR_REASON_UNAUTHENTICATED":         29,
 		"ERROR_REASON_RATE_LIMITED":            31,
 		"ERROR_REASON_PERMISSION_DENIED":       30,
+		"ERROR_REASON_KEY_NOT_FOUND":           32,
 	}
 )
 
@@ -199,7 +203,7 @@ var File_futurisys_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1\x1a\x1cfuturisys/v1/catalogue.proto*\x94#\n" +
+	"\x1ffuturisys/v1/error_reason.proto\x12\ffuturisys.v1\x1a\x1cfuturisys/v1/catalogue.proto*\xff#\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x85\x01\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x1ab\xca\xf3\x18U\n" +
@@ -265,7 +269,9 @@ const file_futurisys_v1_error_reason_proto_rawDesc = "" +
 	"\x19ERROR_REASON_RATE_LIMITED\x10\x1f\x1a\x9d\x01\xca\xf3\x18\x8f\x01\n" +
 	"@too many requests: {limit} a second are allowed; try again later\x12KTrop de demandes : {limit} par seconde au plus. Réessayez dans un instant.\xd2\xf3\x18\x05\b\b\x10\xad\x03\x12\x8e\x01\n" +
 	"\x1eERROR_REASON_PERMISSION_DENIED\x10\x1e\x1aj\xca\xf3\x18]\n" +
-	"#permission {permission} is required\x126Vous n'avez pas le droit de faire cela ({permission}).\xd2\xf3\x18\x05\b\a\x10\x93\x03BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
+	"#permission {permission} is required\x126Vous n'avez pas le droit de faire cela ({permission}).\xd2\xf3\x18\x05\b\a\x10\x93\x03\x12i\n" +
+	"\x1aERROR_REASON_KEY_NOT_FOUND\x10 \x1aI\xca\xf3\x18<\n" +
+	"\x13key {key} not found\x12%Aucune clé ne porte cet identifiant.\xd2\xf3\x18\x05\b\x05\x10\x94\x03BCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (
 	file_futurisys_v1_error_reason_proto_rawDescOnce sync.Once

@@ -51,6 +51,8 @@ const (
 	Permission_PERMISSION_INTERNAL Permission = 10
 	// Erase all that is on record of one person.
 	Permission_PERMISSION_EMPLOYEES_ERASE Permission = 11
+	// Make and revoke the keys of callers.
+	Permission_PERMISSION_ACCESS_MANAGE Permission = 12
 )
 
 // Enum value maps for Permission.
@@ -68,6 +70,7 @@ var (
 		9:  "PERMISSION_AUDIT_READ",
 		10: "PERMISSION_INTERNAL",
 		11: "PERMISSION_EMPLOYEES_ERASE",
+		12: "PERMISSION_ACCESS_MANAGE",
 	}
 	Permission_value = map[string]int32{
 		"PERMISSION_UNSPECIFIED":       0,
@@ -82,6 +85,7 @@ var (
 		"PERMISSION_AUDIT_READ":        9,
 		"PERMISSION_INTERNAL":          10,
 		"PERMISSION_EMPLOYEES_ERASE":   11,
+		"PERMISSION_ACCESS_MANAGE":     12,
 	}
 )
 
@@ -319,7 +323,7 @@ const file_futurisys_v1_policy_proto_rawDesc = "" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x128\n" +
 	"\n" +
 	"permission\x18\x02 \x01(\x0e2\x18.futurisys.v1.PermissionR\n" +
-	"permission*\xe7\x02\n" +
+	"permission*\x85\x03\n" +
 	"\n" +
 	"Permission\x12\x1a\n" +
 	"\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x15\n" +
@@ -334,7 +338,8 @@ const file_futurisys_v1_policy_proto_rawDesc = "" +
 	"\x15PERMISSION_AUDIT_READ\x10\t\x12\x17\n" +
 	"\x13PERMISSION_INTERNAL\x10\n" +
 	"\x12\x1e\n" +
-	"\x1aPERMISSION_EMPLOYEES_ERASE\x10\v:N\n" +
+	"\x1aPERMISSION_EMPLOYEES_ERASE\x10\v\x12\x1c\n" +
+	"\x18PERMISSION_ACCESS_MANAGE\x10\f:N\n" +
 	"\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\v2\x14.futurisys.v1.PolicyR\x06policyBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"
 
 var (

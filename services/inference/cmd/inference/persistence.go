@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -40,6 +41,15 @@ func (s *settings) connect(repositoryName string, own grpcclient.Identity, log *
 		records:    internalv1.NewRecordingServiceClient(connection),
 		journal:    s.followJournal(internalv1.NewAliasServiceClient(connection), repositoryName, log),
 	}, nil
+}
+
+// followAliases follows the common journal until ctx ends, where there is one.
+func (p persistence) followAliases(ctx context.Context, models *registry.Registry) {
+	if p.journal == nil {
+		<-ctx.Done()
+		return
+	}
+	p.journal.Run(ctx, models.Follow, models.Applied)
 }
 
 // Close ends the connection.

@@ -24,6 +24,7 @@ import (
 	"github.com/futurisys/futurisys/services/platform/config"
 	"github.com/futurisys/futurisys/services/platform/grpcclient"
 	"github.com/futurisys/futurisys/services/platform/grpcserver"
+	"github.com/futurisys/futurisys/services/platform/keysource"
 	"github.com/futurisys/futurisys/services/platform/lifecycle"
 	"github.com/futurisys/futurisys/services/platform/status"
 	"github.com/futurisys/futurisys/services/platform/telemetry"
@@ -79,6 +80,7 @@ func (serveCommand) Run(s *settings) error {
 	ready := func(context.Context) error { return cmp.Or(models.Ready(), record.Ready()) }
 
 	happened := audit.NewForwarder(who.Gate, to.connection, metrics, log)
+	who.Gate.FollowKeys(keysource.Of(to.connection))
 	grpcServer := grpcserver.New(grpcserver.Options{
 		Logger: log, Registry: metrics, Reflection: s.Environment != config.Prod, MaxMessageBytes: grpcclient.MaxMessageBytes, Gate: who.Gate, Certificates: who.Certificates,
 		Limits: grpcserver.Limits{Calls: s.MaxInFlight, Rows: s.MaxRowsInFlight}, MapError: server.MapError,
@@ -94,9 +96,7 @@ func (serveCommand) Run(s *settings) error {
 		func(ctx context.Context) { models.Run(ctx, s.ModelPollInterval) },
 		happened.Run,
 		func(ctx context.Context) { who.Gate.Run(ctx, log) },
-	}
-	if to.journal != nil {
-		loops = append(loops, func(ctx context.Context) { to.journal.Run(ctx, models.Follow, models.Applied) })
+		func(ctx context.Context) { to.followAliases(ctx, models) },
 	}
 	return grpcServer.Run(grpcserver.Process{ //nolint:wrapcheck // it says what it was doing
 		GRPC:  grpcserver.Addr{Key: "INFERENCE_GRPC_ADDR", Addr: s.InferenceGRPCAddr},

@@ -11,6 +11,7 @@ import (
 	"github.com/futurisys/futurisys/services/persistence/internal/importing"
 	"github.com/futurisys/futurisys/services/persistence/internal/server"
 	"github.com/futurisys/futurisys/services/persistence/internal/store/gormstore"
+	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/config"
 	"github.com/futurisys/futurisys/services/platform/grpcclient"
 	"github.com/futurisys/futurisys/services/platform/grpcserver"
@@ -68,15 +69,7 @@ func (serveCommand) Run(s *settings) error {
 		Limits: grpcserver.Limits{Calls: s.MaxInFlight, Rows: s.MaxRowsInFlight}, MapError: server.MapError,
 		Unary: journal.Unary, Stream: journal.Stream,
 	})
-	futurisysv1.RegisterEmployeeServiceServer(grpcServer, server.NewEmployee(rows, importer))
-	futurisysv1.RegisterPredictionHistoryServiceServer(grpcServer, server.NewHistory(rows))
-	internalv1.RegisterRecordingServiceServer(grpcServer, server.NewRecording(rows))
-	internalv1.RegisterAliasServiceServer(grpcServer, server.NewAlias(rows))
-	events := server.NewAudit(rows)
-	futurisysv1.RegisterAuditServiceServer(grpcServer, events)
-	internalv1.RegisterAuditJournalServiceServer(grpcServer, events)
-	details := func() map[string]string { return map[string]string{"database": rows.Dialect()} }
-	futurisysv1.RegisterStatusServiceServer(grpcServer, status.New("persistence", s.Environment, details, rows.Ping))
+	s.register(grpcServer, rows, importer, who.Gate)
 	if err := grpcServer.Prepare(); err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
@@ -92,4 +85,21 @@ func (serveCommand) Run(s *settings) error {
 			func(ctx context.Context) { who.Gate.Run(ctx, log) },
 		},
 	})
+}
+
+// register registers all services.
+func (s *settings) register(grpcServer *grpcserver.Server, rows *gormstore.Store, importer *importing.Importer, gate *access.Gate) {
+	futurisysv1.RegisterEmployeeServiceServer(grpcServer, server.NewEmployee(rows, importer))
+	futurisysv1.RegisterPredictionHistoryServiceServer(grpcServer, server.NewHistory(rows))
+	internalv1.RegisterRecordingServiceServer(grpcServer, server.NewRecording(rows))
+	internalv1.RegisterAliasServiceServer(grpcServer, server.NewAlias(rows))
+	events := server.NewAudit(rows)
+	futurisysv1.RegisterAuditServiceServer(grpcServer, events)
+	internalv1.RegisterAuditJournalServiceServer(grpcServer, events)
+	callers := server.NewAccess(rows)
+	futurisysv1.RegisterAccessServiceServer(grpcServer, callers)
+	internalv1.RegisterKeyServiceServer(grpcServer, callers)
+	gate.FollowKeys(callers.Keys)
+	details := func() map[string]string { return map[string]string{"database": rows.Dialect()} }
+	futurisysv1.RegisterStatusServiceServer(grpcServer, status.New("persistence", s.Environment, details, rows.Ping))
 }

@@ -118,6 +118,7 @@ type Store interface {
 	Predictions
 	Aliases
 	Audits
+	Keys
 	// Ping says whether the database answers.
 	Ping(ctx context.Context) error
 }

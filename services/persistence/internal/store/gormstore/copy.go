@@ -39,6 +39,7 @@ func (s *Store) CopyTo(ctx context.Context, to *Store, progress func(table strin
 		copying(conflictRow{}, "number", func(r *conflictRow) int64 { return r.Number }, readConflict),
 		copying(aliasChangeRow{}, "", nil, func(r *aliasChangeRow) any { return [2]any{r.ChangeTime.UnixMicro(), withoutTime(r)} }),
 		copying(auditRow{}, "number", func(r *auditRow) int64 { return r.Number }, readEvent),
+		copying(keyRow{}, "", nil, func(r *keyRow) any { return r.key() }),
 		copying(erasureRow{}, "", nil, func(r *erasureRow) any {
 			return [4]int64{int64(r.EmployeeID), int64(r.FirstGeneration), int64(r.LastGeneration), r.EraseTime.UnixMicro()}
 		}),

@@ -48,6 +48,9 @@ func TestMovingHouse(t *testing.T) {
 	if _, err := first.EraseEmployee(erased, 3); err != nil {
 		t.Fatal(err)
 	}
+	if err := first.CreateKey(t.Context(), store.Key{ID: "a", Name: "a", Owner: "a", Roles: []string{"viewer"}, CreateTime: time.Now(), ExpireTime: new(time.Now())}); err != nil {
+		t.Fatal(err)
+	}
 	nobody := func(string, int64) {}
 	second := openMigrated(t, postgresURL(t))
 	start := time.Now()

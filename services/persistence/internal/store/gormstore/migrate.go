@@ -60,7 +60,7 @@ func (s Schema) Lost() string {
 	return map[int64]string{
 		1: "all employees", 2: "all predictions", 3: "the request ids of predictions, and the answers that conflict with those on record",
 		4: "the explanations of all predictions", 5: "the latest scores, the changes of aliases, and of predictions their kind, source, row and requested version",
-		9: "the audit events, and whose predictions are not recorded any more",
+		9: "the audit events, the keys of callers, and whose predictions are not recorded any more",
 	}[s.Current]
 }
 

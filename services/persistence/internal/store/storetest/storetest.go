@@ -55,6 +55,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"a follower misses nothing":       followerMissesNothing,
 		"the journal of aliases":          journalOfAliases,
 		"followers of aliases":            followersOfAliases,
+		"keys of callers":                 keysOfCallers,
 		"audit events":                    auditEvents,
 		"a change is kept with its event": changeIsKeptWithItsEvent,
 		"an erased person is gone":        erasedPersonIsGone,

@@ -53,7 +53,25 @@ $$ LANGUAGE plpgsql;
 CREATE TRIGGER predictions_of_erased BEFORE INSERT ON predictions
     FOR EACH ROW WHEN (new.employee_id IS NOT NULL) EXECUTE FUNCTION leave_out_erased();
 
+-- The keys of callers, by the hashes of their secrets. The counter counts their changes.
+CREATE TABLE api_keys (
+    id text PRIMARY KEY,
+    name text NOT NULL,
+    owner text NOT NULL,
+    sha256 text NOT NULL,
+    -- Names separated by commas.
+    roles text NOT NULL,
+    created_by text NOT NULL,
+    create_time timestamptz NOT NULL,
+    expire_time timestamptz,
+    revoke_time timestamptz,
+    last_use_time timestamptz
+);
+INSERT INTO counters VALUES ('api_keys', 1);
+
 -- +goose Down
+DELETE FROM counters WHERE name = 'api_keys';
+DROP TABLE api_keys;
 DROP TRIGGER predictions_of_erased ON predictions;
 DROP FUNCTION leave_out_erased;
 DROP TABLE erasures;

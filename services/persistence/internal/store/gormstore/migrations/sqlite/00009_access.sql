@@ -43,7 +43,25 @@ CREATE TRIGGER predictions_of_erased BEFORE INSERT ON predictions WHEN new.emplo
 END;
 -- +goose StatementEnd
 
+-- The keys of callers, by the hashes of their secrets. The counter counts their changes.
+CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    -- Names separated by commas.
+    roles TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    create_time INTEGER NOT NULL,
+    expire_time INTEGER,
+    revoke_time INTEGER,
+    last_use_time INTEGER
+);
+INSERT INTO counters VALUES ('api_keys', 1);
+
 -- +goose Down
+DELETE FROM counters WHERE name = 'api_keys';
+DROP TABLE api_keys;
 DROP TRIGGER predictions_of_erased;
 DROP TABLE erasures;
 DROP TRIGGER audit_events_stay;

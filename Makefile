@@ -44,7 +44,7 @@ clean: ## Remove what was built and fetched; the database under var/ stays
 # --- Test --------------------------------------------------------------------
 
 .PHONY: test
-test: lint test-go test-lone test-training test-contract test-clients test-browser test-docker ## Run everything: lint, unit, store, e2e, training, contract, client and browser tests, and Compose where a Docker daemon is
+test: lint licences test-go test-lone test-training test-contract test-clients test-browser test-docker ## Run everything: lint, unit, store, e2e, training, contract, client and browser tests, and Compose where a Docker daemon is
 
 .PHONY: test-go
 test-go: setup ## Go tests of every module with the race detector; SQLite and a real PostgreSQL
@@ -135,6 +135,15 @@ lint: $(TOOLS) $(VENV)/training.done ## golangci-lint, go vet, buf lint, buf bre
 	templ fmt -fail gateway/internal/dashboard
 
 CONTRACT := proto/contract.binpb.gz
+
+# MIT-0, and BSD-3-Clause in words that the tool does not know.
+LICENCES_READ := github.com/segmentio/asm,modernc.org/mathutil
+.PHONY: licences
+licences: ## Whether the licences of all that the programs are built of are permissive
+	@for program in gateway services/persistence services/inference; do \
+		echo "licences of $$program"; (cd $$program && go run github.com/google/go-licenses@v1.6.0 check ./cmd/$$(basename $$program) \
+			--ignore=github.com/futurisys/futurisys,$(LICENCES_READ) \
+			--allowed_licenses=Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT >/dev/null) || exit 1; done
 
 .PHONY: breaking
 breaking: $(TOOLS) ## Refuse a change of the API that would break callers of the contract in proto/contract.binpb.gz

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"os"
@@ -23,6 +24,7 @@ import (
 	"github.com/futurisys/futurisys/proto/policy"
 	"github.com/futurisys/futurisys/services/platform/access"
 
+	internalv1 "github.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1"
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
@@ -411,4 +413,66 @@ func TestARevokedKeyEndsItsStream(t *testing.T) {
 		_, err := stream.Recv()
 		return status.Code(err) == codes.Unauthenticated
 	})
+}
+
+// What costs is not reached by who is not known, or may not: his message is not even read.
+func TestNobodyCostsAnything(t *testing.T) {
+	g := startGuarded(t)
+	programs := []*program{g.gateway, g.inference, g.persistence}
+	before := map[string]int64{}
+	for _, p := range programs {
+		peakMemory(t, p, true)
+		before[p.name] = peakMemory(t, p, false)
+	}
+	other, err := access.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := make([]byte, 60<<20)
+	for name, authorization := range map[string]string{"nobody": "", "a key of elsewhere": "Bearer " + other.Secret, "a viewer": "Bearer " + g.keys[access.Viewer]} {
+		want, refused := codes.Unauthenticated, http.StatusUnauthorized
+		if name == "a viewer" {
+			want, refused = codes.PermissionDenied, http.StatusForbidden
+		}
+		for target, method := range map[string]string{
+			g.grpc:                             futurisysv1.PredictionService_BatchPredict_FullMethodName,
+			g.setting("PERSISTENCE_GRPC_ADDR"): internalv1.RecordingService_RecordPredictions_FullMethodName,
+		} {
+			ctx := t.Context()
+			if authorization != "" {
+				ctx = metadata.AppendToOutgoingContext(ctx, "authorization", authorization)
+			}
+			connection := dial(t, target)
+			for range 4 {
+				var answer []byte
+				if got := connection.Invoke(ctx, method, &large, &answer, grpc.ForceCodec(rawBytes{})); status.Code(got) != want {
+					t.Errorf("%s, %s: got %v", name, method, got)
+				}
+			}
+		}
+		for range 4 {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.web+"/v1/models/attrition:batchPredict", bytes.NewReader(large[:16<<20]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Content-Type", "application/json")
+			if authorization != "" {
+				request.Header.Set("Authorization", authorization)
+			}
+			answer, err := http.DefaultClient.Do(request)
+			if err != nil {
+				continue // cut off while it was still sending
+			}
+			_ = answer.Body.Close()
+			if answer.StatusCode != refused {
+				t.Errorf("%s: got %d", name, answer.StatusCode)
+			}
+		}
+	}
+	for _, p := range programs {
+		const most = 20 << 20
+		if grown := peakMemory(t, p, false) - before[p.name]; grown > most {
+			t.Errorf("%s grows by %d MB", p.name, grown>>20)
+		}
+	}
 }

@@ -159,14 +159,31 @@ func permissionName(permission futurisysv1.Permission) string {
 	return strings.ToLower(strings.ReplaceAll(catalogue.Name(permission), "_", "."))
 }
 
-// admit identifies the caller of a method over gRPC, and returns an error unless he may call
-// it at all.
-func (g *Gate) admit(ctx context.Context, method string) (context.Context, error) {
+// Screen returns an error unless the caller of a method may call it at all: before his
+// message is read. It counts nothing.
+func (g *Gate) Screen(ctx context.Context, method string) error {
+	if g.Open() {
+		return nil
+	}
+	known, err := g.identifyCall(ctx)
+	if err != nil {
+		return err
+	}
+	return g.Allow(known, g.policies[method].GetPermission())
+}
+
+func (g *Gate) identifyCall(ctx context.Context) (context.Context, error) {
 	given := ""
 	if values := metadata.ValueFromIncomingContext(ctx, metadataKey); len(values) > 0 {
 		given = values[0]
 	}
-	known, err := g.Identify(ctx, given)
+	return g.Identify(ctx, given)
+}
+
+// admit identifies the caller of a method over gRPC, and returns an error unless he may call
+// it at all.
+func (g *Gate) admit(ctx context.Context, method string) (context.Context, error) {
+	known, err := g.identifyCall(ctx)
 	if err != nil {
 		known = ctx
 	}

@@ -92,7 +92,7 @@ func New(options Options) *Server {
 	if options.Limits == (Limits{}) {
 		options.Limits = DefaultLimits()
 	}
-	reception := newReception(options.Registry)
+	reception := newReception(options.Registry, options.Gate)
 	admission := newAdmission(options.Limits, options.Registry, reception.streams)
 	guard := &guard{log: options.Logger, mapError: options.MapError}
 	unary := []grpc.UnaryServerInterceptor{metrics.UnaryServerInterceptor(), guard.unary, options.Gate.Unary, refuseUndecoded, admission.unary, checks.unary}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/tap"
 
 	"github.com/futurisys/futurisys/proto/policy"
+	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/inflight"
 
@@ -32,17 +33,18 @@ const (
 
 // reception receives messages. grpc-go has one size for all methods, reads a message as a
 // whole before anybody may refuse it, and waits for it for as long as its connection lives; so
-// the bytes are read here: as many as the method's policy allows, within what the process has
-// for unfinished messages, and in the time that the call has.
+// the bytes are read here: of who may call the method at all, as many as its policy allows,
+// within what the process has for unfinished messages, and in the time that the call has.
 type reception struct {
 	calls, streams, watches *inflight.Receiving
 	decoder                 decoder
 	policies                policy.Policies
+	gate                    *access.Gate    // nil: everybody may do all
 	unary                   map[string]bool // methods, by full name
 }
 
-func newReception(registry prometheus.Registerer) *reception {
-	r := &reception{calls: inflight.NewReceiving(maxReceiving, maxReceivingBytes), streams: inflight.NewReceiving(maxReceiving, streamBytes), watches: inflight.NewReceiving(maxWatches, maxReceivingBytes)}
+func newReception(registry prometheus.Registerer, gate *access.Gate) *reception {
+	r := &reception{gate: gate, calls: inflight.NewReceiving(maxReceiving, maxReceivingBytes), streams: inflight.NewReceiving(maxReceiving, streamBytes), watches: inflight.NewReceiving(maxWatches, maxReceivingBytes)}
 	inflight.RegisterReceiving(registry, map[string]*inflight.Receiving{"calls": r.calls, "streams": r.streams, "watches": r.watches})
 	return r
 }
@@ -115,6 +117,10 @@ func (r *reception) only(ctx context.Context, into any) error {
 		return err
 	}
 	defer call.Done()
+	method, _ := grpc.Method(ctx)
+	if err := r.gate.Screen(ctx, method); err != nil {
+		return err //nolint:wrapcheck // the gate's interceptor says it, and counts it
+	}
 	if err := r.message(ctx, call, reader, into); errors.Is(err, io.EOF) {
 		return notAMessage("there is none")
 	} else if err != nil {

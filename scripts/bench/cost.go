@@ -208,6 +208,7 @@ func (p *processes) secure(ctx context.Context) (*secured, error) {
 	return &secured{key: key, trust: trust, settings: []string{
 		"AUTH=on", "KEYS_FILE=" + keysFile, "SERVICE_KEY_FILE=" + serviceFile,
 		"TLS_CERT_FILE=" + certificate, "TLS_KEY_FILE=" + private, "TLS_CA_FILE=" + filepath.Join(folder, "ca.pem"),
+		"SIGNING_KEY_FILE=" + filepath.Join(folder, "signing-key.pem"), "TRUSTED_KEYS_FILE=" + filepath.Join(folder, "signing.pem"),
 		"GATEWAY_TLS_CERT_FILE=" + certificate, "GATEWAY_TLS_KEY_FILE=" + private,
 	}}, nil
 }

@@ -312,7 +312,7 @@ func (fakeAccess) ListKeys(context.Context, *futurisysv1.ListKeysRequest) (*futu
 }
 
 func (fakeAccess) CreateKey(_ context.Context, request *futurisysv1.CreateKeyRequest) (*futurisysv1.CreateKeyResponse, error) {
-	return &futurisysv1.CreateKeyResponse{Key: request.GetKey(), Secret: "fsk_secret"}, nil
+	return &futurisysv1.CreateKeyResponse{Key: &futurisysv1.ApiKey{Name: request.GetName()}, Secret: "fsk_secret"}, nil
 }
 
 func (fakeAccess) RevokeKey(context.Context, *futurisysv1.RevokeKeyRequest) (*futurisysv1.ApiKey, error) {

@@ -205,18 +205,28 @@ func ruleOf(field protoreflect.FieldDescriptor) object {
 			out["pattern"] = `^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$`
 		}
 	}
-	if repeated := rules.GetRepeated(); repeated != nil {
-		if repeated.MinItems != nil {
-			out["minItems"], out["maxItems"] = repeated.GetMinItems(), repeated.GetMaxItems()
-		}
-		if repeated.GetUnique() {
-			out["uniqueItems"] = true
-		}
-		if item := repeated.GetItems().GetInt32(); item != nil {
-			out["items"] = object{"type": "integer", "format": "int32", "minimum": item.GetGte(), "maximum": math.MaxInt32}
-		}
-	}
+	addItems(out, rules.GetRepeated())
 	return out
+}
+
+func addItems(out object, repeated *validate.RepeatedRules) {
+	if repeated == nil {
+		return
+	}
+	if repeated.MinItems != nil {
+		out["minItems"], out["maxItems"] = repeated.GetMinItems(), repeated.GetMaxItems()
+	}
+	if repeated.GetUnique() {
+		out["uniqueItems"] = true
+	}
+	if item := repeated.GetItems().GetInt32(); item != nil {
+		out["items"] = object{"type": "integer", "format": "int32", "minimum": item.GetGte(), "maximum": math.MaxInt32}
+	}
+	if item := repeated.GetItems().GetString(); item != nil {
+		text := object{"type": "string"}
+		addText(text, item)
+		out["items"] = text
+	}
 }
 
 func addNumbers(out object, rules *validate.FieldRules) {

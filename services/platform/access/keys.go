@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Entry is what is kept of a key.
@@ -82,7 +83,7 @@ type known struct {
 	expires   time.Time // zero: never
 }
 
-// maxSubject is how many bytes the name of a principal has at most: it stands in records.
+// maxSubject is how many characters the name of a principal has at most: it stands in records.
 const maxSubject = 200
 
 // reloadInterval is how soon a key that was taken out of the file is one no more.
@@ -151,12 +152,6 @@ func index(entries []Entry) (map[string]known, error) {
 	return keys, nil
 }
 
-// Check returns what is wrong with an entry.
-func (e *Entry) Check() error {
-	_, err := e.known()
-	return err
-}
-
 func (e *Entry) known() (known, error) {
 	out := known{principal: &Principal{Subject: e.Owner, DisplayName: e.Name, Roles: e.Roles}}
 	hash, err := hex.DecodeString(e.SHA256)
@@ -165,8 +160,8 @@ func (e *Entry) known() (known, error) {
 		return known{}, errors.New("sha256 is not a hash of 64 hexadecimal digits")
 	case len(e.ID) != idLength || e.Owner == "":
 		return known{}, errors.New("id and owner are required")
-	case len(e.Owner) > maxSubject || len(e.Name) > maxSubject || strings.ContainsFunc(e.Owner+e.Name, unicode.IsControl):
-		return known{}, fmt.Errorf("name and owner have at most %d bytes, and no control characters", maxSubject)
+	case utf8.RuneCountInString(e.Owner) > maxSubject || utf8.RuneCountInString(e.Name) > maxSubject || strings.ContainsFunc(e.Owner+e.Name, unicode.IsControl):
+		return known{}, fmt.Errorf("name and owner have at most %d characters, and no control characters", maxSubject)
 	}
 	for _, role := range e.Roles {
 		if !slices.Contains(Roles(), role) {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
@@ -191,5 +192,5 @@ func PersonOf(issuer string, payload []byte, roles RoleClaim) (*Principal, error
 
 // isSubject says whether a text may stand in records.
 func isSubject(text string) bool {
-	return text != "" && len(text) <= maxSubject && !strings.ContainsFunc(text, unicode.IsControl)
+	return text != "" && utf8.RuneCountInString(text) <= maxSubject && !strings.ContainsFunc(text, unicode.IsControl)
 }

@@ -3,6 +3,7 @@ package keys
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ type page struct {
 	Name    string // as it was typed
 	Owner   string
 	Role    string
-	Day     string
+	Days    string
 }
 
 func (h *handlers) list(v *ui.View, w http.ResponseWriter, r *http.Request) {
@@ -59,18 +60,18 @@ func (h *handlers) show(v *ui.View, w http.ResponseWriter, r *http.Request, code
 // create makes a key, and shows its secret.
 func (h *handlers) create(v *ui.View, w http.ResponseWriter, r *http.Request) {
 	typed := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
-	p := &page{Name: typed("name"), Owner: typed("owner"), Role: typed("role"), Day: typed("day")}
-	key := &futurisysv1.ApiKey{Name: p.Name, Owner: p.Owner, Roles: []string{p.Role}}
-	if p.Day != "" {
-		day, err := time.ParseInLocation(time.DateOnly, p.Day, time.Local) //nolint:gosmopolitan // the reader's own clock: TZ
-		if err != nil || !day.AddDate(0, 0, 1).After(time.Now()) {
-			p.Problem = v.T("access_day_is_over")
+	p := &page{Name: typed("name"), Owner: typed("owner"), Role: typed("role"), Days: typed("days")}
+	key := &futurisysv1.CreateKeyRequest{Name: p.Name, Owner: p.Owner, Roles: []string{p.Role}}
+	if p.Days != "" {
+		days, err := strconv.ParseInt(p.Days, 10, 32)
+		if err != nil || days < 1 {
+			p.Problem = v.T("access_not_days")
 			h.show(v, w, r, http.StatusBadRequest, p)
 			return
 		}
-		key.ExpireTime = timestamppb.New(day.AddDate(0, 0, 1)) // the day's end
+		key.LifetimeDays = int32(days)
 	}
-	made, err := h.Access.CreateKey(r.Context(), &futurisysv1.CreateKeyRequest{Key: key})
+	made, err := h.Access.CreateKey(r.Context(), key)
 	if err != nil {
 		h.Fail(v, w, r, ui.Persistence, err)
 		return

@@ -27,23 +27,23 @@ const (
 // What is kept of a key.
 type ApiKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The part of it that is no secret. Only the service sets it.
+	// The part of it that is no secret.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// What it is for.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Who uses it: a key that takes another's place has the same. Empty: the name.
+	// Who uses it: a key that takes another's place has the same.
 	Owner string `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`
 	// What it may do: viewer, analyst, engineer, auditor, admin or scorer.
 	Roles []string `protobuf:"bytes,4,rep,name=roles,proto3" json:"roles,omitempty"`
-	// When it was made. Only the service sets it.
+	// When it was made.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it ends; absent: never.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	// When it was revoked; absent: it was not. Only the service sets it.
+	// When it was revoked; absent: it was not.
 	RevokeTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=revoke_time,json=revokeTime,proto3" json:"revoke_time,omitempty"`
-	// When it was used last, to the minute; absent: never. Only the service sets it.
+	// When it was used last, to the minute; absent: never.
 	LastUseTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_use_time,json=lastUseTime,proto3" json:"last_use_time,omitempty"`
-	// Who made it. Only the service sets it.
+	// Who made it.
 	CreatedBy     string `protobuf:"bytes,9,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -145,8 +145,14 @@ func (x *ApiKey) GetCreatedBy() string {
 // What CreateKey takes.
 type CreateKeyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its name, at least one role and, if it ends, when.
-	Key           *ApiKey `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// What it is for: text without control characters.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Who uses it: a key that takes another's place has the same. Empty: the name.
+	Owner string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	// What it may do: viewer, analyst, engineer, auditor, admin or scorer.
+	Roles []string `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
+	// How many days it is good, at most 36,500; 0 or nothing: for ever.
+	LifetimeDays  int32 `protobuf:"varint,4,opt,name=lifetime_days,json=lifetimeDays,proto3" json:"lifetime_days,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -181,11 +187,32 @@ func (*CreateKeyRequest) Descriptor() ([]byte, []int) {
 	return file_futurisys_v1_access_service_proto_rawDescGZIP(), []int{1}
 }
 
-func (x *CreateKeyRequest) GetKey() *ApiKey {
+func (x *CreateKeyRequest) GetName() string {
 	if x != nil {
-		return x.Key
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CreateKeyRequest) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *CreateKeyRequest) GetRoles() []string {
+	if x != nil {
+		return x.Roles
 	}
 	return nil
+}
+
+func (x *CreateKeyRequest) GetLifetimeDays() int32 {
+	if x != nil {
+		return x.LifetimeDays
+	}
+	return 0
 }
 
 // What CreateKey answers.
@@ -376,23 +403,26 @@ var File_futurisys_v1_access_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_access_service_proto_rawDesc = "" +
 	"\n" +
-	"!futurisys/v1/access_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19futurisys/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfe\x03\n" +
-	"\x06ApiKey\x12\x17\n" +
-	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18dR\x02id\x12 \n" +
-	"\x04name\x18\x02 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\x04name\x12\"\n" +
-	"\x05owner\x18\x03 \x01(\tB\f\xbaH\tr\a\x18\xc8\x01\xba\x01\x01\x00R\x05owner\x12W\n" +
-	"\x05roles\x18\x04 \x03(\tBA\xbaH>\x92\x01;\x10\x06\x18\x01\"5r3R\x06viewerR\aanalystR\bengineerR\aauditorR\x05adminR\x06scorerR\x05roles\x12;\n" +
+	"!futurisys/v1/access_service.proto\x12\ffuturisys.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19futurisys/v1/policy.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x02\n" +
+	"\x06ApiKey\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05owner\x18\x03 \x01(\tR\x05owner\x12\x14\n" +
+	"\x05roles\x18\x04 \x03(\tR\x05roles\x12;\n" +
 	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x12Y\n" +
-	"\vexpire_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x1c\xbaH\x19\xb2\x01\x16\"\a\b\xff\x82\xd1\xff\xaf\a2\v\b\x80\x92\xb8Ø\xfe\xff\xff\xff\x01R\n" +
+	"createTime\x12;\n" +
+	"\vexpire_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12;\n" +
 	"\vrevoke_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"revokeTime\x12>\n" +
-	"\rlast_use_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vlastUseTime\x12'\n" +
+	"\rlast_use_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vlastUseTime\x12\x1d\n" +
 	"\n" +
-	"created_by\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tcreatedBy\"B\n" +
-	"\x10CreateKeyRequest\x12.\n" +
-	"\x03key\x18\x01 \x01(\v2\x14.futurisys.v1.ApiKeyB\x06\xbaH\x03\xc8\x01\x01R\x03key\"S\n" +
+	"created_by\x18\t \x01(\tR\tcreatedBy\"\x93\x02\n" +
+	"\x10CreateKeyRequest\x128\n" +
+	"\x04name\x18\x01 \x01(\tB$\xbaH!r\x1f\x10\x01\x18\xc8\x012\x18^[^\\x00-\\x1f\\x7f-\\x9f]*$R\x04name\x128\n" +
+	"\x05owner\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d\x18\xc8\x012\x18^[^\\x00-\\x1f\\x7f-\\x9f]*$R\x05owner\x12Y\n" +
+	"\x05roles\x18\x03 \x03(\tBC\xbaH@\x92\x01=\b\x01\x10\x06\x18\x01\"5r3R\x06viewerR\aanalystR\bengineerR\aauditorR\x05adminR\x06scorerR\x05roles\x120\n" +
+	"\rlifetime_days\x18\x04 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x94\x9d\x02(\x00R\flifetimeDays\"S\n" +
 	"\x11CreateKeyResponse\x12&\n" +
 	"\x03key\x18\x01 \x01(\v2\x14.futurisys.v1.ApiKeyR\x03key\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\tR\x06secret\"\x11\n" +
@@ -401,9 +431,9 @@ const file_futurisys_v1_access_service_proto_rawDesc = "" +
 	"\x04keys\x18\x01 \x03(\v2\x14.futurisys.v1.ApiKeyR\x04keys\"3\n" +
 	"\x10RevokeKeyRequest\x12\x1f\n" +
 	"\x03key\x18\x01 \x01(\tB\r\xbaH\n" +
-	"r\b\x10\x01\x18d\xba\x01\x01\x00R\x03key2\xd9\x02\n" +
-	"\rAccessService\x12p\n" +
-	"\tCreateKey\x12\x1e.futurisys.v1.CreateKeyRequest\x1a\x1f.futurisys.v1.CreateKeyResponse\"\"\xca\xf3\x18\t\b\f\x18\x01:\x01\f@\x01\x82\xd3\xe4\x93\x02\x0f:\x03key\"\b/v1/keys\x12f\n" +
+	"r\b\x10\x01\x18d\xba\x01\x01\x00R\x03key2\xd7\x02\n" +
+	"\rAccessService\x12n\n" +
+	"\tCreateKey\x12\x1e.futurisys.v1.CreateKeyRequest\x1a\x1f.futurisys.v1.CreateKeyResponse\" \xca\xf3\x18\t\b\f\x18\x01:\x01\f@\x01\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/keys\x12f\n" +
 	"\bListKeys\x12\x1d.futurisys.v1.ListKeysRequest\x1a\x1e.futurisys.v1.ListKeysResponse\"\x1b\xca\xf3\x18\a\b\f\x18\x01:\x01\f\x82\xd3\xe4\x93\x02\n" +
 	"\x12\b/v1/keys\x12n\n" +
 	"\tRevokeKey\x12\x1e.futurisys.v1.RevokeKeyRequest\x1a\x14.futurisys.v1.ApiKey\"+\xca\xf3\x18\n" +
@@ -432,24 +462,23 @@ var file_futurisys_v1_access_service_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_futurisys_v1_access_service_proto_depIdxs = []int32{
-	6,  // 0: futurisys.v1.ApiKey.create_time:type_name -> google.protobuf.Timestamp
-	6,  // 1: futurisys.v1.ApiKey.expire_time:type_name -> google.protobuf.Timestamp
-	6,  // 2: futurisys.v1.ApiKey.revoke_time:type_name -> google.protobuf.Timestamp
-	6,  // 3: futurisys.v1.ApiKey.last_use_time:type_name -> google.protobuf.Timestamp
-	0,  // 4: futurisys.v1.CreateKeyRequest.key:type_name -> futurisys.v1.ApiKey
-	0,  // 5: futurisys.v1.CreateKeyResponse.key:type_name -> futurisys.v1.ApiKey
-	0,  // 6: futurisys.v1.ListKeysResponse.keys:type_name -> futurisys.v1.ApiKey
-	1,  // 7: futurisys.v1.AccessService.CreateKey:input_type -> futurisys.v1.CreateKeyRequest
-	3,  // 8: futurisys.v1.AccessService.ListKeys:input_type -> futurisys.v1.ListKeysRequest
-	5,  // 9: futurisys.v1.AccessService.RevokeKey:input_type -> futurisys.v1.RevokeKeyRequest
-	2,  // 10: futurisys.v1.AccessService.CreateKey:output_type -> futurisys.v1.CreateKeyResponse
-	4,  // 11: futurisys.v1.AccessService.ListKeys:output_type -> futurisys.v1.ListKeysResponse
-	0,  // 12: futurisys.v1.AccessService.RevokeKey:output_type -> futurisys.v1.ApiKey
-	10, // [10:13] is the sub-list for method output_type
-	7,  // [7:10] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	6, // 0: futurisys.v1.ApiKey.create_time:type_name -> google.protobuf.Timestamp
+	6, // 1: futurisys.v1.ApiKey.expire_time:type_name -> google.protobuf.Timestamp
+	6, // 2: futurisys.v1.ApiKey.revoke_time:type_name -> google.protobuf.Timestamp
+	6, // 3: futurisys.v1.ApiKey.last_use_time:type_name -> google.protobuf.Timestamp
+	0, // 4: futurisys.v1.CreateKeyResponse.key:type_name -> futurisys.v1.ApiKey
+	0, // 5: futurisys.v1.ListKeysResponse.keys:type_name -> futurisys.v1.ApiKey
+	1, // 6: futurisys.v1.AccessService.CreateKey:input_type -> futurisys.v1.CreateKeyRequest
+	3, // 7: futurisys.v1.AccessService.ListKeys:input_type -> futurisys.v1.ListKeysRequest
+	5, // 8: futurisys.v1.AccessService.RevokeKey:input_type -> futurisys.v1.RevokeKeyRequest
+	2, // 9: futurisys.v1.AccessService.CreateKey:output_type -> futurisys.v1.CreateKeyResponse
+	4, // 10: futurisys.v1.AccessService.ListKeys:output_type -> futurisys.v1.ListKeysResponse
+	0, // 11: futurisys.v1.AccessService.RevokeKey:output_type -> futurisys.v1.ApiKey
+	9, // [9:12] is the sub-list for method output_type
+	6, // [6:9] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_futurisys_v1_access_service_proto_init() }

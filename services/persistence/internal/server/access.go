@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -28,21 +29,12 @@ func NewAccess(keys store.Keys) *Access { return &Access{store: keys} }
 
 // CreateKey makes a key.
 func (s *Access) CreateKey(ctx context.Context, request *futurisysv1.CreateKeyRequest) (*futurisysv1.CreateKeyResponse, error) {
-	given, now := request.GetKey(), time.Now().UTC().Truncate(time.Microsecond)
-	kept := store.Key{Name: given.GetName(), Owner: given.GetOwner(), Roles: given.GetRoles(), CreatedBy: access.Subject(ctx), CreateTime: now}
-	switch {
-	case kept.Name == "":
-		return nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_REQUIRED, "key.name")
-	case len(kept.Roles) == 0:
-		return nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_REQUIRED, "key.roles")
-	case given.GetExpireTime() != nil && !given.GetExpireTime().AsTime().After(now):
-		return nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "key.expire_time", "cause", "it is over")
+	kept := store.Key{
+		Name: request.GetName(), Owner: cmp.Or(request.GetOwner(), request.GetName()), Roles: request.GetRoles(),
+		CreatedBy: access.Subject(ctx), CreateTime: time.Now().UTC().Truncate(time.Microsecond),
 	}
-	if kept.Owner == "" {
-		kept.Owner = kept.Name
-	}
-	if given.GetExpireTime() != nil {
-		kept.ExpireTime = new(given.GetExpireTime().AsTime().Truncate(time.Microsecond))
+	if days := request.GetLifetimeDays(); days > 0 {
+		kept.ExpireTime = new(kept.CreateTime.AddDate(0, 0, int(days)))
 	}
 	key, err := access.NewKey()
 	if err != nil {
@@ -53,9 +45,6 @@ func (s *Access) CreateKey(ctx context.Context, request *futurisysv1.CreateKeyRe
 		roles[i] = access.Role(role)
 	}
 	entry := access.NewEntry(key, kept.Name, kept.Owner, roles, kept.ExpireTime)
-	if err := entry.Check(); err != nil {
-		return nil, apierr.InvalidArgument(futurisysv1.ViolationReason_VIOLATION_REASON_MALFORMED, "key", "cause", err)
-	}
 	kept.ID, kept.SHA256 = entry.ID, entry.SHA256
 	if err := s.store.CreateKey(ctx, kept); err != nil {
 		return nil, err //nolint:wrapcheck // the store says what it was doing

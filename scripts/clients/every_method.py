@@ -17,6 +17,8 @@ def main(web: str) -> None:
         services = [
             service(client)
             for service in (
+                api.AccessServiceApi,
+                api.AuditServiceApi,
                 api.EmployeeServiceApi,
                 api.ModelServiceApi,
                 api.PredictionHistoryServiceApi,
@@ -30,6 +32,7 @@ def main(web: str) -> None:
             return getattr(next(s for s in services if hasattr(s, method)), method)(*args, **kwargs)
 
         employees(call)
+        access(call)
         models(call)
         predictions(call)
     every = {
@@ -67,6 +70,17 @@ def employees(call) -> None:
         if refused.status != 412:
             raise
     call("delete_employee", made.id, etag=changed.etag)
+
+
+def access(call) -> None:
+    """Somebody is erased, which is on record; keys are made, listed and revoked."""
+    made = call("create_employee", api.Employee(display_name="Ana"))
+    assert call("erase_employee", made.id).record_erased
+    assert any(made.id in event.employee_ids for event in call("list_audit_events", employee=made.id).events)
+    key = call("create_key", api.CreateKeyBody(name="payroll", roles=["scorer"], lifetime_days=30))
+    assert key.secret.startswith("fsk_") and key.key.expire_time, key
+    assert key.key.id in [k.id for k in call("list_keys").keys]
+    assert call("revoke_key", key.key.id).revoke_time
 
 
 def models(call) -> None:

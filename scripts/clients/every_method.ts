@@ -25,6 +25,8 @@ function methodsOf(service: api.BaseAPI): string[] {
 async function main(web: string): Promise<void> {
   const configuration = new api.Configuration({ basePath: web });
   const called = new Set<string>();
+  const access = watched(new api.AccessServiceApi(configuration), called);
+  const audit = watched(new api.AuditServiceApi(configuration), called);
   const employees = watched(new api.EmployeeServiceApi(configuration), called);
   const models = watched(new api.ModelServiceApi(configuration), called);
   const history = watched(new api.PredictionHistoryServiceApi(configuration), called);
@@ -48,6 +50,15 @@ async function main(web: string): Promise<void> {
   });
   assert.deepEqual(changed.profile, profile);
   await employees.deleteEmployee({ employee: made.id, etag: changed.etag ?? "" });
+
+  const erased = await employees.createEmployee({ employee: { displayName: "Ana" } });
+  assert(erased.id);
+  assert((await employees.eraseEmployee({ employee: erased.id })).recordErased);
+  assert((await audit.listAuditEvents({ employee: erased.id })).events?.some((event) => event.action === "EraseEmployee"));
+  const key = await access.createKey({ createKeyBody: { name: "payroll", roles: ["scorer"], lifetimeDays: 30 } });
+  assert(key.secret?.startsWith("fsk_") && key.key?.id);
+  assert((await access.listKeys()).keys?.length);
+  assert((await access.revokeKey({ key: key.key.id })).revokeTime);
 
   assert((await status.getStatus()).services?.every((service) => service.environment === "dev"));
   assert.equal((await models.listModels()).models?.[0]?.name, model);
@@ -87,7 +98,7 @@ async function main(web: string): Promise<void> {
   assert.equal((await history.listPredictionsByEmployee({ employee: 4 })).predictions?.[0]?.employeeId, 4);
   assert.deepEqual((await history.listPredictionConflicts()).conflicts ?? [], []);
 
-  for (const service of [employees, models, history, predictions, status]) {
+  for (const service of [access, audit, employees, models, history, predictions, status]) {
     for (const method of methodsOf(service)) {
       assert(called.has(method), `${method} was not called`);
     }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -30,9 +31,11 @@ func NewAccess(keys store.Keys) *Access { return &Access{store: keys} }
 // CreateKey makes a key.
 func (s *Access) CreateKey(ctx context.Context, request *futurisysv1.CreateKeyRequest) (*futurisysv1.CreateKeyResponse, error) {
 	kept := store.Key{
-		Name: request.GetName(), Owner: cmp.Or(request.GetOwner(), request.GetName()), Roles: request.GetRoles(),
+		Name: request.GetName(), Owner: cmp.Or(request.GetOwner(), request.GetName()), Roles: slices.Clone(request.GetRoles()),
 		CreatedBy: access.Subject(ctx), CreateTime: time.Now().UTC().Truncate(time.Microsecond),
 	}
+	slices.Sort(kept.Roles)
+	kept.Roles = slices.Compact(kept.Roles)
 	if days := request.GetLifetimeDays(); days > 0 {
 		kept.ExpireTime = new(kept.CreateTime.AddDate(0, 0, int(days)))
 	}

@@ -107,7 +107,7 @@ func (g *Gate) Identify(ctx context.Context, authorization string) (context.Cont
 		return nil, fmt.Errorf("%w: %w", apierr.Unavailable("OpenID provider", providerPause), err)
 	}
 	if err != nil {
-		return nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED)
+		return nil, fmt.Errorf("%w: %w", apierr.New(futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED), err)
 	}
 	return context.WithValue(ctx, callKey{}, call{principal, credential}), nil
 }
@@ -122,7 +122,7 @@ func (g *Gate) authenticate(ctx context.Context, credential string) (*Principal,
 		return principal, err
 	}
 	if g.tokens == nil {
-		return nil, ErrUnauthenticated
+		return nil, fmt.Errorf("%w: it is neither a key, nor signed by one of TRUSTED_KEYS_FILE, and there is no OIDC_AUDIENCE for a token", ErrUnauthenticated)
 	}
 	return g.tokens.authenticate(ctx, credential)
 }

@@ -27,8 +27,8 @@ import (
 )
 
 const (
-	// queued is how many events may wait to be kept.
-	queued = 1_000
+	// queued is how many events may wait to be kept, those among them of calls under way.
+	queued = 4_000
 	// together is how many of them are kept in one transaction.
 	together = 100
 	// retryAfter is when keeping them is tried again.

@@ -88,6 +88,14 @@ func Subject(ctx context.Context) string {
 	return ""
 }
 
+// Name is what people call whom a call is made for; "": nobody is known.
+func Name(ctx context.Context) string {
+	if principal := From(ctx); principal != nil {
+		return principal.DisplayName
+	}
+	return ""
+}
+
 // From returns who a call is made for; nil: nobody is known.
 func From(ctx context.Context) *Principal {
 	found, _ := ctx.Value(callKey{}).(call)

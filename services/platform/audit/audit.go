@@ -67,7 +67,7 @@ func (f *Forwarder) refused(ctx context.Context, method string) {
 
 func (f *Forwarder) note(ctx context.Context, action string, refused bool) {
 	event := &futurisysv1.AuditEvent{
-		CreateTime: timestamppb.Now(), Principal: access.Subject(ctx), Action: action, RequestId: requestid.From(ctx), Refused: refused,
+		CreateTime: timestamppb.Now(), Principal: access.Subject(ctx), PrincipalName: access.Name(ctx), Action: action, RequestId: requestid.From(ctx), Refused: refused,
 	}
 	if f.client != nil {
 		select {

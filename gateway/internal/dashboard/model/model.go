@@ -37,7 +37,7 @@ func (h *handlers) page(v *ui.View, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	data := &modelData{Model: model, Versions: versions.GetModelVersions(), Card: cardPart(model.GetChampion().GetCard())}
-	data.Threshold = h.thresholdAt(r, model.GetChampion())
+	data.Threshold = h.thresholdAt(v, r, model.GetChampion())
 	h.Render(v, w, r, http.StatusOK, v.T("model_title"), modelPart(v, data))
 }
 

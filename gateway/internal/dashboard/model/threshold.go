@@ -31,11 +31,11 @@ func (h *handlers) threshold(v *ui.View, w http.ResponseWriter, r *http.Request)
 		h.Fail(v, w, r, ui.Inference, err)
 		return
 	}
-	h.Render(v, w, r, http.StatusOK, "", thresholdFigures(v, h.thresholdAt(r, model.GetChampion())))
+	h.Render(v, w, r, http.StatusOK, "", thresholdFigures(v, h.thresholdAt(v, r, model.GetChampion())))
 }
 
 // thresholdAt is what the asked threshold would give, else the version's own.
-func (h *handlers) thresholdAt(r *http.Request, version *futurisysv1.ModelVersion) thresholdData {
+func (h *handlers) thresholdAt(v *ui.View, r *http.Request, version *futurisysv1.ModelVersion) thresholdData {
 	asked := version.GetThreshold().GetValue()
 	if percent, err := strconv.ParseFloat(r.URL.Query().Get("threshold"), 64); err == nil && percent >= 0 && percent <= 100 {
 		asked = percent / 100 //nolint:mnd // percent
@@ -46,7 +46,7 @@ func (h *handlers) thresholdAt(r *http.Request, version *futurisysv1.ModelVersio
 			return cmp.Compare(math.Abs(a.GetThreshold()-asked), math.Abs(b.GetThreshold()-asked))
 		})
 	}
-	if h.HasDatabase() {
+	if h.HasDatabase() && v.May(futurisysv1.EmployeeService_ListEmployees_FullMethodName) {
 		if counted, err := h.Employees.ListEmployees(r.Context(), &futurisysv1.ListEmployeesRequest{PageSize: 1}); err == nil {
 			data.Staff = int(counted.GetTotalSize())
 		}

@@ -198,7 +198,9 @@ type AuditEvent struct {
 	// The id of the request, by which its log lines are found.
 	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Whether it was refused, because the principal may not do it.
-	Refused       bool `protobuf:"varint,8,opt,name=refused,proto3" json:"refused,omitempty"`
+	Refused bool `protobuf:"varint,8,opt,name=refused,proto3" json:"refused,omitempty"`
+	// The name that the principal had then, for people to read.
+	PrincipalName string `protobuf:"bytes,9,opt,name=principal_name,json=principalName,proto3" json:"principal_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -289,6 +291,13 @@ func (x *AuditEvent) GetRefused() bool {
 	return false
 }
 
+func (x *AuditEvent) GetPrincipalName() string {
+	if x != nil {
+		return x.PrincipalName
+	}
+	return ""
+}
+
 var File_futurisys_v1_audit_service_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_audit_service_proto_rawDesc = "" +
@@ -306,7 +315,7 @@ const file_futurisys_v1_audit_service_proto_rawDesc = "" +
 	"\t_employee\"s\n" +
 	"\x17ListAuditEventsResponse\x120\n" +
 	"\x06events\x18\x01 \x03(\v2\x18.futurisys.v1.AuditEventR\x06events\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x8b\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb2\x02\n" +
 	"\n" +
 	"AuditEvent\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12;\n" +
@@ -318,7 +327,8 @@ const file_futurisys_v1_audit_service_proto_rawDesc = "" +
 	"\x06filter\x18\x06 \x01(\tR\x06filter\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\a \x01(\tR\trequestId\x12\x18\n" +
-	"\arefused\x18\b \x01(\bR\arefused2\x96\x01\n" +
+	"\arefused\x18\b \x01(\bR\arefused\x12%\n" +
+	"\x0eprincipal_name\x18\t \x01(\tR\rprincipalName2\x96\x01\n" +
 	"\fAuditService\x12\x85\x01\n" +
 	"\x0fListAuditEvents\x12$.futurisys.v1.ListAuditEventsRequest\x1a%.futurisys.v1.ListAuditEventsResponse\"%\xca\xf3\x18\n" +
 	"\b\t\x18\x01:\x02\x03\f@\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/auditEventsBCZAgithub.com/futurisys/futurisys/proto/gen/futurisys/v1;futurisysv1b\x06proto3"

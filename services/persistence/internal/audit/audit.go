@@ -77,7 +77,7 @@ func (j *Journal) audited(method string) bool {
 // begin is the event of a call, in a context for it.
 func begin(ctx context.Context, method string) (context.Context, *store.Change) {
 	change := &store.Change{AuditEvent: store.AuditEvent{
-		Time: time.Now(), Principal: access.Subject(ctx), Action: method[strings.LastIndexByte(method, '/')+1:], RequestID: requestid.From(ctx),
+		Time: time.Now(), Principal: access.Subject(ctx), PrincipalName: access.Name(ctx), Action: method[strings.LastIndexByte(method, '/')+1:], RequestID: requestid.From(ctx),
 	}}
 	return store.WithChange(ctx, change), change
 }

@@ -36,7 +36,7 @@ func (s *Alias) AppendAliasChange(ctx context.Context, request *internalv1.Appen
 		}
 	}
 	if change := store.ChangeOf(ctx); change != nil { // inference calls as itself
-		change.Principal = changes[len(changes)-1].ChangedBy
+		change.Principal, change.PrincipalName = changes[len(changes)-1].ChangedBy, ""
 	}
 	err := s.store.AppendAliasChanges(ctx, request.GetRepository(), request.GetModel(), request.GetLastEntry(), changes)
 	if errors.Is(err, store.ErrChanged) {

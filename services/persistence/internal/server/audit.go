@@ -46,7 +46,7 @@ func (s *Audit) ListAuditEvents(ctx context.Context, request *futurisysv1.ListAu
 	for i := range page.Rows {
 		e := &page.Rows[i]
 		out.Events = append(out.Events, &futurisysv1.AuditEvent{
-			Number: e.Number, CreateTime: timestamppb.New(e.Time), Principal: e.Principal, Action: e.Action,
+			Number: e.Number, CreateTime: timestamppb.New(e.Time), Principal: e.Principal, PrincipalName: e.PrincipalName, Action: e.Action,
 			EmployeeIds: e.EmployeeIDs, Filter: e.Filter, RequestId: e.RequestID, Refused: e.Refused,
 		})
 	}
@@ -61,7 +61,7 @@ func (s *Audit) AppendAuditEvents(ctx context.Context, request *internalv1.Appen
 	events := make([]store.AuditEvent, len(request.GetEvents()))
 	for i, e := range request.GetEvents() {
 		events[i] = store.AuditEvent{
-			Time: e.GetCreateTime().AsTime(), Principal: e.GetPrincipal(), Action: e.GetAction(),
+			Time: e.GetCreateTime().AsTime(), Principal: e.GetPrincipal(), PrincipalName: e.GetPrincipalName(), Action: e.GetAction(),
 			EmployeeIDs: e.GetEmployeeIds(), Filter: e.GetFilter(), RequestID: e.GetRequestId(), Refused: e.GetRefused(),
 		}
 	}

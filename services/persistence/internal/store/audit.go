@@ -7,14 +7,16 @@ import (
 
 // AuditEvent is something that somebody did.
 type AuditEvent struct {
-	Number      int64 // ascends as they come
-	Time        time.Time
-	Principal   string // "": nobody was known
-	Action      string // the name of a method
-	EmployeeIDs []int32
-	Filter      string // of a list, as JSON; "": none
-	RequestID   string
-	Refused     bool
+	Number    int64 // ascends as they come
+	Time      time.Time
+	Principal string // "": nobody was known
+	// PrincipalName is what people call him.
+	PrincipalName string
+	Action        string // the name of a method
+	EmployeeIDs   []int32
+	Filter        string // of a list, as JSON; "": none
+	RequestID     string
+	Refused       bool
 }
 
 // AuditQuery says which events, the newest first, from where.

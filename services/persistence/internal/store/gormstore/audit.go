@@ -14,14 +14,15 @@ import (
 
 // auditRow is a row of audit_events.
 type auditRow struct {
-	Number      int64 `gorm:"primaryKey;autoIncrement"`
-	CreateTime  instant
-	Principal   string
-	Action      string
-	EmployeeIDs string // JSON
-	Filter      string
-	RequestID   string
-	Refused     bool
+	Number        int64 `gorm:"primaryKey;autoIncrement"`
+	CreateTime    instant
+	Principal     string
+	PrincipalName string
+	Action        string
+	EmployeeIDs   string // JSON
+	Filter        string
+	RequestID     string
+	Refused       bool
 }
 
 // TableName is the table's name.
@@ -38,14 +39,14 @@ func auditToRow(e *store.AuditEvent) (auditRow, error) {
 		raw = []byte("[]") // and not null
 	}
 	return auditRow{
-		CreateTime: at(e.Time), Principal: e.Principal, Action: e.Action, EmployeeIDs: string(raw),
+		CreateTime: at(e.Time), Principal: e.Principal, PrincipalName: e.PrincipalName, Action: e.Action, EmployeeIDs: string(raw),
 		Filter: e.Filter, RequestID: e.RequestID, Refused: e.Refused,
 	}, nil
 }
 
 func (r *auditRow) event() (store.AuditEvent, error) {
 	out := store.AuditEvent{
-		Number: r.Number, Time: r.CreateTime.Time, Principal: r.Principal, Action: r.Action,
+		Number: r.Number, Time: r.CreateTime.Time, Principal: r.Principal, PrincipalName: r.PrincipalName, Action: r.Action,
 		Filter: r.Filter, RequestID: r.RequestID, Refused: r.Refused,
 	}
 	if err := json.Unmarshal([]byte(r.EmployeeIDs), &out.EmployeeIDs); err != nil {

@@ -22,7 +22,7 @@ func mustListEvents(t *testing.T, s store.Store, query store.AuditQuery) *store.
 func auditEvents(t *testing.T, s store.Store) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	events := []store.AuditEvent{
-		{Time: now, Principal: "ana", Action: "ListEmployees", EmployeeIDs: []int32{71, 7, 7}, Filter: `{"riskBand":"HIGH"}`, RequestID: "a"},
+		{Time: now, Principal: "ana", PrincipalName: "Ana", Action: "ListEmployees", EmployeeIDs: []int32{71, 7, 7}, Filter: `{"riskBand":"HIGH"}`, RequestID: "a"},
 		{Time: now.Add(time.Second), Principal: "bob", Action: "GetEmployee", EmployeeIDs: []int32{1}},
 		{Time: now.Add(2 * time.Second), Principal: "bob", Action: "EraseEmployee", Refused: true},
 	}

@@ -5,6 +5,7 @@ CREATE TABLE audit_events (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     create_time INTEGER NOT NULL,
     principal TEXT NOT NULL,
+    principal_name TEXT NOT NULL,
     action TEXT NOT NULL,
     -- A JSON array, ascending.
     employee_ids TEXT NOT NULL,

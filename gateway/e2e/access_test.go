@@ -50,6 +50,9 @@ func newGuarded(t *testing.T) *guarded {
 	g := &guarded{keysFile: filepath.Join(t.TempDir(), "keys.json"), keys: map[access.Role]string{}}
 	for _, role := range access.Roles() {
 		g.keys[role] = g.newKey(t, "--role", string(role))
+		if role == access.Service {
+			g.keys[role] = g.newKey(t, "--role", string(role), "--owner", access.AnyService)
+		}
 	}
 	service := filepath.Join(t.TempDir(), "service.key")
 	if err := os.WriteFile(service, []byte(g.keys[access.Service]+"\n"), 0o600); err != nil {

@@ -134,8 +134,12 @@ func TestAnErasedPersonIsGone(t *testing.T) {
 		t.Errorf("got %d", got.code)
 	}
 	g.key = g.keys[access.Admin]
-	if got := g.call(http.MethodPost, path+":erase", nil); got.code != http.StatusNotFound {
-		t.Errorf("a second time: got %d %s", got.code, got.body)
+	again := &futurisysv1.EraseEmployeeResponse{}
+	if g.call(http.MethodPost, path+":erase", nil).into(t, again); again.GetRecordErased() || again.GetPredictionCount() != 0 {
+		t.Errorf("a second time: got %v", again)
+	}
+	if got := g.call(http.MethodPost, "/v1/employees/2000000:erase", nil); got.code != http.StatusNotFound {
+		t.Errorf("whom nobody ever was: got %d %s", got.code, got.body)
 	}
 	g.expectEvent(t, "test", "EraseEmployee", employee.GetId(), false)
 	file := strings.TrimPrefix(database, "sqlite:")

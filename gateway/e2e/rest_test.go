@@ -344,7 +344,7 @@ func TestDocumentedExamplesSucceed(t *testing.T) {
 	}
 	for _, id := range append(order, "deleteEmployee") {
 		operation := s.operations()[id]
-		if id == "importEmployees" { // files are no examples
+		if slices.Contains([]string{"importEmployees", "eraseEmployee", "revokeKey"}, id) { // files, and what cannot be undone, are no examples
 			continue
 		}
 		if id == "unloadModelVersion" {

@@ -192,7 +192,7 @@ func (p *processes) secure(ctx context.Context) (*secured, error) {
 	trust.RootCAs.AppendCertsFromPEM(signers)
 	keysFile, serviceFile := filepath.Join(folder, "keys.json"), filepath.Join(folder, "service.key")
 	newKey := func(role string) (string, error) {
-		create := exec.CommandContext(ctx, p.binary("persistence"), "keys", "create", "--name", role, "--role", role)
+		create := exec.CommandContext(ctx, p.binary("persistence"), "keys", "create", "--name", role, "--role", role, "--owner", "futurisys")
 		create.Env = append(os.Environ(), "KEYS_FILE="+keysFile)
 		create.Dir = folder
 		out, err := create.Output()

@@ -20,7 +20,7 @@ class Guarded(Programs):
         """Programs that keep their data, and keys, in this folder."""
         self.keys_file = folder / "keys.json"
         service = folder / "service.key"
-        service.write_text(self.new_key("service"))
+        service.write_text(self.new_key("service", "futurisys"))
         # Before the programs start: they read the file again only after a moment.
         self.keys = {role: self.new_key(role) for role in ("analyst", "engineer", "auditor", "admin")}
         super().__init__(
@@ -28,10 +28,10 @@ class Guarded(Programs):
             environment={"AUTH": "on", "KEYS_FILE": str(self.keys_file), "SERVICE_KEY_FILE": str(service)},
         )
 
-    def new_key(self, role: str) -> str:
+    def new_key(self, role: str, owner: str = "") -> str:
         """A key of a role."""
         return subprocess.run(
-            [REPOSITORY / "bin/persistence", "keys", "create", "--name", f"Zoé ({role})", "--role", role],
+            [REPOSITORY / "bin/persistence", "keys", "create", "--name", f"Zoé ({role})", "--role", role, "--owner", owner or f"Zoé ({role})"],
             env={**os.environ, "KEYS_FILE": str(self.keys_file)},
             cwd=self.keys_file.parent,
             check=True,

@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// roles are those of people and programs who call; the programs themselves are the last.
+// roles are those of people and programs who call.
 func roles() []string {
-	return []string{"viewer", "analyst", "engineer", "auditor", "admin", "scorer", "service"}
+	return []string{"viewer", "analyst", "engineer", "auditor", "admin", "scorer"}
 }
 
 // secured says whether callers must be known.
@@ -42,7 +42,10 @@ func (s settings) makeAccess(ctx context.Context, root, folder string) (own map[
 		if err := makeKeys(ctx, root, folder); err != nil {
 			return nil, "", err
 		}
-		all = append(all, "KEYS_FILE="+filepath.Join(folder, "keys.json"), "SERVICE_KEY_FILE="+filepath.Join(folder, "service.key"))
+		all = append(all, "KEYS_FILE="+filepath.Join(folder, "keys.json"))
+		for _, name := range programs() {
+			own[name] = append(own[name], "SERVICE_KEY_FILE="+filepath.Join(folder, name+".key"))
+		}
 		secret, err := os.ReadFile(filepath.Join(folder, "analyst.key"))
 		if err != nil {
 			return nil, "", fmt.Errorf("read the importer's key: %w", err)
@@ -114,28 +117,41 @@ func (s settings) needsHTTPS() bool {
 	return s.environment() == "prod" && s.get("GATEWAY_TLS_CERT_FILE", "") == "" && s.get("GATEWAY_TRUSTED_PROXIES", "") == ""
 }
 
-// makeKeys makes a key of each role that has none yet.
+// makeKeys makes a key of each role, and of each program.
 func makeKeys(ctx context.Context, root, folder string) error {
 	const private = 0o700
 	if err := os.MkdirAll(folder, private); err != nil {
 		return fmt.Errorf("make the keys' folder: %w", err)
 	}
 	for _, role := range roles() {
-		path := filepath.Join(folder, role+".key")
-		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-			continue
+		if err := makeKey(ctx, root, folder, role, role); err != nil {
+			return err
 		}
-		create := exec.CommandContext(ctx, filepath.Join(root, "bin/persistence"), "keys", "create", "--name", role, "--role", role)
-		create.Env = append(os.Environ(), "KEYS_FILE="+filepath.Join(folder, "keys.json"))
-		create.Stderr = os.Stderr
-		secret, err := create.Output()
-		if err != nil {
-			return fmt.Errorf("make a key of %s: %w", role, err)
+	}
+	for _, name := range programs() {
+		if err := makeKey(ctx, root, folder, name, "service"); err != nil {
+			return err
 		}
-		const owner = 0o600
-		if err := os.WriteFile(path, secret, owner); err != nil {
-			return fmt.Errorf("write a key: %w", err)
-		}
+	}
+	return nil
+}
+
+// makeKey makes the key of a name, if there is none yet.
+func makeKey(ctx context.Context, root, folder, name, role string) error {
+	path := filepath.Join(folder, name+".key")
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	create := exec.CommandContext(ctx, filepath.Join(root, "bin/persistence"), "keys", "create", "--name", name, "--role", role)
+	create.Env = append(os.Environ(), "KEYS_FILE="+filepath.Join(folder, "keys.json"))
+	create.Stderr = os.Stderr
+	secret, err := create.Output()
+	if err != nil {
+		return fmt.Errorf("make a key of %s: %w", name, err)
+	}
+	const owner = 0o600
+	if err := os.WriteFile(path, secret, owner); err != nil {
+		return fmt.Errorf("write a key: %w", err)
 	}
 	return nil
 }

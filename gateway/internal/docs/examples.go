@@ -77,6 +77,9 @@ func (e examples) addParameters(operation object, id string) {
 	if e.prediction != "" {
 		known["prediction"] = e.prediction
 	}
+	if id == "eraseEmployee" {
+		delete(known, "employee") // nobody is erased because an example was tried
+	}
 	parameters, _ := operation["parameters"].([]any)
 	for _, one := range parameters {
 		parameter, _ := one.(object)
@@ -96,6 +99,7 @@ func (e examples) bodies() map[string]object {
 		"batchPredict":       {"profiles": []any{e.profile, e.profile}, "explain": explain},
 		"predictEmployees":   {"employeeIds": e.employees, "explain": explain},
 		"explain":            {"profile": e.profile, "counterfactual": true},
+		"createKey":          {"name": "payroll import", "roles": []any{"scorer"}, "lifetimeDays": 365}, //nolint:mnd // a year
 		"createEmployee":     {"displayName": "Ada Martin", "profile": e.profile},
 		"updateEmployee":     {"displayName": "Ada Martin"},
 		"setModelAlias":      {"alias": "candidate", "version": e.other, "comment": "to be tried"},

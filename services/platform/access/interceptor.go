@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -37,6 +38,7 @@ type Gate struct {
 	rates    *Rates
 	policies policy.Policies
 	refused  func(ctx context.Context, method string) // nil: nobody is told
+	refusals *Rates
 }
 
 // NewGate returns a gate of such keys; nil keys: everybody may do all. nil rates: as often as
@@ -46,7 +48,7 @@ func NewGate(keys *Keys, rates *Rates) (*Gate, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it says all there is to say
 	}
-	return &Gate{keys: keys, rates: rates, policies: policies}, nil
+	return &Gate{keys: keys, rates: rates, policies: policies, refusals: NewRates(refusalsPerSecond)}, nil
 }
 
 // Open says that everybody may do all.
@@ -70,11 +72,20 @@ func (g *Gate) FollowKeys(source KeySource) {
 // AllowMethod returns an error unless the principal of a context has the permission of a
 // method.
 func (g *Gate) AllowMethod(ctx context.Context, method string) error {
-	err := g.Allow(ctx, g.policies[method].GetPermission())
-	if err != nil && g.refused != nil && From(ctx) != nil {
-		g.refused(ctx, method)
+	err := g.mayCall(ctx, method)
+	if err != nil {
+		g.tellRefusal(ctx, method)
 	}
 	return err
+}
+
+// refusalsPerSecond is how many refusals of one principal are told of: he can make any number.
+const refusalsPerSecond = 5
+
+func (g *Gate) tellRefusal(ctx context.Context, method string) {
+	if g.refused != nil && From(ctx) != nil && g.refusals.Take(ctx, "") == nil {
+		g.refused(ctx, method)
+	}
 }
 
 // Run keeps what the gate knows of callers up to date until ctx ends.
@@ -169,7 +180,20 @@ func (g *Gate) Screen(ctx context.Context, method string) error {
 	if err != nil {
 		return err
 	}
-	return g.Allow(known, g.policies[method].GetPermission())
+	return g.mayCall(known, method)
+}
+
+// mayCall returns an error unless the principal of a context has the permission of a method,
+// and is one of the services that it is for.
+func (g *Gate) mayCall(ctx context.Context, method string) error {
+	known := g.policies[method]
+	if err := g.Allow(ctx, known.GetPermission()); err != nil {
+		return err
+	}
+	if len(known.GetServices()) == 0 || g.Open() || Subject(ctx) == AnyService || slices.Contains(known.GetServices(), Subject(ctx)) {
+		return nil
+	}
+	return apierr.New(futurisysv1.ErrorReason_ERROR_REASON_PERMISSION_DENIED, "permission", permissionName(known.GetPermission())+" of "+strings.Join(known.GetServices(), " or "))
 }
 
 func (g *Gate) identifyCall(ctx context.Context) (context.Context, error) {
@@ -222,6 +246,7 @@ func (g *Gate) allowFields(ctx context.Context, method string, request any) erro
 		field := fields.ByName(protoreflect.Name(asked.GetField()))
 		if field != nil && message.ProtoReflect().Has(field) {
 			if err := g.Allow(ctx, asked.GetPermission()); err != nil {
+				g.tellRefusal(ctx, method)
 				return err
 			}
 		}

@@ -37,9 +37,12 @@ const (
 	Admin    Role = "admin"
 	// Scorer is for keys of programs that bring rows of their own.
 	Scorer Role = "scorer"
-	// Service is for the services among themselves.
+	// Service is for the services among themselves: what each may the owner of its key says.
 	Service Role = "service"
 )
+
+// AnyService is the owner of a key that serves for all services of an installation.
+const AnyService = "futurisys"
 
 // Roles are all roles.
 func Roles() []Role { return []Role{Viewer, Analyst, Engineer, Auditor, Admin, Scorer, Service} }

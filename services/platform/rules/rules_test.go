@@ -62,7 +62,7 @@ func breaksOfText(s *validate.StringRules) []broken {
 	}
 	text(s.GetMaxLen() > 0, "max_len", strings.Repeat("a", int(s.GetMaxLen())+1))
 	text(s.GetMinLen() > 0, "min_len", strings.Repeat("a", max(int(s.GetMinLen())-1, 0)))
-	text(s.GetPattern() != "", "pattern", "!")
+	text(s.GetPattern() != "", "pattern", "!\x01")
 	text(s.GetNotContains() != "", "not_contains", "a"+s.GetNotContains())
 	text(s.GetUuid(), "uuid", "x")
 	text(len(s.GetIn()) > 0, "in", "nothing of the kind")

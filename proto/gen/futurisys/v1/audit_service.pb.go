@@ -193,7 +193,8 @@ type AuditEvent struct {
 	Action string `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
 	// Whose data were answered, or changed, by their ids.
 	EmployeeIds []int32 `protobuf:"varint,5,rep,packed,name=employee_ids,json=employeeIds,proto3" json:"employee_ids,omitempty"`
-	// The filter of a list, as JSON; of what was searched for only that something was.
+	// The filter of a list, as JSON; of what was searched for only that something was. Of a key
+	// its id, owner and roles.
 	Filter string `protobuf:"bytes,6,opt,name=filter,proto3" json:"filter,omitempty"`
 	// The id of the request, by which its log lines are found.
 	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`

@@ -474,7 +474,10 @@ type EraseEmployeeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of the employee, from 1. Of persons who had it one after the other the present one
 	// is erased; when there is none, all of them.
-	Employee      int32 `protobuf:"varint,1,opt,name=employee,proto3" json:"employee,omitempty"`
+	Employee int32 `protobuf:"varint,1,opt,name=employee,proto3" json:"employee,omitempty"`
+	// The generation of the person, as her record and predictions say it: of persons who had the
+	// number just this one is erased. 0 or nothing: see employee.
+	Generation    int32 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -512,6 +515,13 @@ func (*EraseEmployeeRequest) Descriptor() ([]byte, []int) {
 func (x *EraseEmployeeRequest) GetEmployee() int32 {
 	if x != nil {
 		return x.Employee
+	}
+	return 0
+}
+
+func (x *EraseEmployeeRequest) GetGeneration() int32 {
+	if x != nil {
+		return x.Generation
 	}
 	return 0
 }
@@ -1376,9 +1386,12 @@ const file_futurisys_v1_employee_service_proto_rawDesc = "" +
 	"updateMask\"Y\n" +
 	"\x15DeleteEmployeeRequest\x12#\n" +
 	"\bemployee\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\bemployee\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\";\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04etag\"d\n" +
 	"\x14EraseEmployeeRequest\x12#\n" +
-	"\bemployee\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\bemployee\"g\n" +
+	"\bemployee\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\bemployee\x12'\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\n" +
+	"generation\"g\n" +
 	"\x15EraseEmployeeResponse\x12#\n" +
 	"\rrecord_erased\x18\x01 \x01(\bR\frecordErased\x12)\n" +
 	"\x10prediction_count\x18\x02 \x01(\x05R\x0fpredictionCount\"P\n" +

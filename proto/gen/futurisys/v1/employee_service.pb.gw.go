@@ -270,6 +270,8 @@ func local_request_EmployeeService_DeleteEmployee_0(ctx context.Context, marshal
 	return msg, metadata, err
 }
 
+var filter_EmployeeService_EraseEmployee_0 = &utilities.DoubleArray{Encoding: map[string]int{"employee": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+
 func request_EmployeeService_EraseEmployee_0(ctx context.Context, marshaler runtime.Marshaler, client EmployeeServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq EraseEmployeeRequest
@@ -283,6 +285,12 @@ func request_EmployeeService_EraseEmployee_0(ctx context.Context, marshaler runt
 	protoReq.Employee, err = runtime.Int32(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "employee", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_EmployeeService_EraseEmployee_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -304,6 +312,12 @@ func local_request_EmployeeService_EraseEmployee_0(ctx context.Context, marshale
 	protoReq.Employee, err = runtime.Int32(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "employee", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_EmployeeService_EraseEmployee_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	msg, err := server.EraseEmployee(ctx, &protoReq)
 	return msg, metadata, err

@@ -137,7 +137,9 @@ type Policy struct {
 	Errors []ErrorReason `protobuf:"varint,7,rep,packed,name=errors,proto3,enum=futurisys.v1.ErrorReason" json:"errors,omitempty"`
 	// Whether it is on record who called it, and about whom: it answers or changes what is
 	// known of persons, or what their predictions come from.
-	Audited       bool `protobuf:"varint,8,opt,name=audited,proto3" json:"audited,omitempty"`
+	Audited bool `protobuf:"varint,8,opt,name=audited,proto3" json:"audited,omitempty"`
+	// Of a method for services of ours: which of them may call it, by the owner of its key.
+	Services      []string `protobuf:"bytes,9,rep,name=services,proto3" json:"services,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -228,6 +230,13 @@ func (x *Policy) GetAudited() bool {
 	return false
 }
 
+func (x *Policy) GetServices() []string {
+	if x != nil {
+		return x.Services
+	}
+	return nil
+}
+
 // A permission that a field asks for.
 type FieldPermission struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -307,7 +316,7 @@ var File_futurisys_v1_policy_proto protoreflect.FileDescriptor
 
 const file_futurisys_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x19futurisys/v1/policy.proto\x12\ffuturisys.v1\x1a\x1ffuturisys/v1/error_reason.proto\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\x82\x03\n" +
+	"\x19futurisys/v1/policy.proto\x12\ffuturisys.v1\x1a\x1ffuturisys/v1/error_reason.proto\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\x9e\x03\n" +
 	"\x06Policy\x128\n" +
 	"\n" +
 	"permission\x18\x01 \x01(\x0e2\x18.futurisys.v1.PermissionR\n" +
@@ -318,7 +327,8 @@ const file_futurisys_v1_policy_proto_rawDesc = "" +
 	"\bdeadline\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\bdeadline\x12*\n" +
 	"\x11max_request_bytes\x18\x06 \x01(\x03R\x0fmaxRequestBytes\x121\n" +
 	"\x06errors\x18\a \x03(\x0e2\x19.futurisys.v1.ErrorReasonR\x06errors\x12\x18\n" +
-	"\aaudited\x18\b \x01(\bR\aaudited\"a\n" +
+	"\aaudited\x18\b \x01(\bR\aaudited\x12\x1a\n" +
+	"\bservices\x18\t \x03(\tR\bservices\"a\n" +
 	"\x0fFieldPermission\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x128\n" +
 	"\n" +

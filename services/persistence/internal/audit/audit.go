@@ -92,13 +92,30 @@ func (j *Journal) Unary(ctx context.Context, request any, info *grpc.UnaryServer
 	}
 	ctx, change := begin(ctx, info.FullMethod)
 	answer, err := next(ctx, request)
-	if err != nil || change.Kept {
+	// Also that somebody is not there is an answer about her.
+	change.EmployeeIDs = append(employees(answer), asked(request)...)
+	if change.Kept || err != nil && len(change.EmployeeIDs) == 0 {
 		<-j.places
 		return answer, err
 	}
-	change.EmployeeIDs, change.Filter = employees(answer), filter(request)
+	if change.Filter == "" {
+		change.Filter = filter(request)
+	}
 	j.queue <- change.AuditEvent
-	return answer, nil
+	return answer, err
+}
+
+// asked are whom a request names.
+func asked(request any) []int32 {
+	switch request := request.(type) {
+	case interface{ GetEmployee() int32 }:
+		if request.GetEmployee() != 0 {
+			return []int32{request.GetEmployee()}
+		}
+	case interface{ GetEmployeeIds() []int32 }:
+		return request.GetEmployeeIds()
+	}
+	return nil
 }
 
 // Stream is the interceptor of streams.
@@ -111,12 +128,12 @@ func (j *Journal) Stream(service any, stream grpc.ServerStream, info *grpc.Strea
 	}
 	ctx, change := begin(stream.Context(), info.FullMethod)
 	err := next(service, &auditedStream{stream, ctx})
-	if err != nil || change.Kept {
+	if change.Kept || err != nil && len(change.EmployeeIDs) == 0 {
 		<-j.places
 		return err
 	}
-	j.queue <- change.AuditEvent
-	return nil
+	j.queue <- change.AuditEvent // an import that was broken off has compared, too
+	return err
 }
 
 // auditedStream is a stream whose changes are kept.

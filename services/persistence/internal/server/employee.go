@@ -130,7 +130,7 @@ func (s *Employee) DeleteEmployee(ctx context.Context, request *futurisysv1.Dele
 
 // EraseEmployee erases a person.
 func (s *Employee) EraseEmployee(ctx context.Context, request *futurisysv1.EraseEmployeeRequest) (*futurisysv1.EraseEmployeeResponse, error) {
-	erased, err := s.store.EraseEmployee(ctx, request.GetEmployee())
+	erased, err := s.store.EraseEmployee(ctx, request.GetEmployee(), request.GetGeneration())
 	if err != nil {
 		return nil, employeeError(err, request.GetEmployee())
 	}

@@ -87,10 +87,11 @@ type Employees interface {
 	// DeleteEmployee removes one; its predictions stay. check gets it as it is
 	// and may refuse with an error. ErrNotFound, ErrChanged as UpdateEmployee.
 	DeleteEmployee(ctx context.Context, id int32, check func(*Employee) error) error
-	// EraseEmployee removes all that is on record of the person who has an id, or when
-	// nobody has it of all who had it; what comes of her later is not recorded.
-	// ErrNotFound: nothing is on record of anybody.
-	EraseEmployee(ctx context.Context, id int32) (Erased, error)
+	// EraseEmployee removes all that is on record of the person who had an id in a
+	// generation; 0: who has it now, or when nobody does all who had it. What comes of her
+	// later is not recorded. ErrNotFound: nobody ever had the id. ErrUnavailable: it is done,
+	// and the files are not written over yet; another call does that.
+	EraseEmployee(ctx context.Context, id, generation int32) (Erased, error)
 	// ImportEmployees adds and changes employees, all or none; without write it
 	// only counts. progress is called with how many are done.
 	ImportEmployees(ctx context.Context, employees []Employee, write bool, progress func(done int)) (ImportCounts, error)

@@ -457,13 +457,13 @@ const file_futurisys_internal_v1_alias_service_proto_rawDesc = "" +
 	"\x0fapplied_entries\x18\x02 \x03(\v28.futurisys.internal.v1.AliasFollower.AppliedEntriesEntryR\x0eappliedEntries\x1aA\n" +
 	"\x13AppliedEntriesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x012\x9c\x02\n" +
-	"\fAliasService\x12\x85\x01\n" +
-	"\x11AppendAliasChange\x12/.futurisys.internal.v1.AppendAliasChangeRequest\x1a0.futurisys.internal.v1.AppendAliasChangeResponse\"\r\xca\xf3\x18\t\b\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x012\xb2\x02\n" +
+	"\fAliasService\x12\x90\x01\n" +
+	"\x11AppendAliasChange\x12/.futurisys.internal.v1.AppendAliasChangeRequest\x1a0.futurisys.internal.v1.AppendAliasChangeResponse\"\x18\xca\xf3\x18\x14\b\n" +
 	"\x18\x01:\x01\n" +
-	"@\x01\x12\x83\x01\n" +
-	"\x12FollowAliasChanges\x120.futurisys.internal.v1.FollowAliasChangesRequest\x1a1.futurisys.internal.v1.FollowAliasChangesResponse\"\b\xca\xf3\x18\x04\b\n" +
-	"\x18\x01BNZLgithub.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1;internalv1b\x06proto3"
+	"@\x01J\tinference\x12\x8e\x01\n" +
+	"\x12FollowAliasChanges\x120.futurisys.internal.v1.FollowAliasChangesRequest\x1a1.futurisys.internal.v1.FollowAliasChangesResponse\"\x13\xca\xf3\x18\x0f\b\n" +
+	"\x18\x01J\tinferenceBNZLgithub.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1;internalv1b\x06proto3"
 
 var (
 	file_futurisys_internal_v1_alias_service_proto_rawDescOnce sync.Once

@@ -113,10 +113,10 @@ const file_futurisys_internal_v1_audit_journal_service_proto_rawDesc = "" +
 	"1futurisys/internal/v1/audit_journal_service.proto\x12\x15futurisys.internal.v1\x1a\x1bbuf/validate/validate.proto\x1a futurisys/v1/audit_service.proto\x1a\x19futurisys/v1/policy.proto\"Y\n" +
 	"\x18AppendAuditEventsRequest\x12=\n" +
 	"\x06events\x18\x01 \x03(\v2\x18.futurisys.v1.AuditEventB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x06events\"\x1b\n" +
-	"\x19AppendAuditEventsResponse2\x98\x01\n" +
-	"\x13AuditJournalService\x12\x80\x01\n" +
-	"\x11AppendAuditEvents\x12/.futurisys.internal.v1.AppendAuditEventsRequest\x1a0.futurisys.internal.v1.AppendAuditEventsResponse\"\b\xca\xf3\x18\x04\b\n" +
-	"\x18\x01BNZLgithub.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1;internalv1b\x06proto3"
+	"\x19AppendAuditEventsResponse2\xac\x01\n" +
+	"\x13AuditJournalService\x12\x94\x01\n" +
+	"\x11AppendAuditEvents\x12/.futurisys.internal.v1.AppendAuditEventsRequest\x1a0.futurisys.internal.v1.AppendAuditEventsResponse\"\x1c\xca\xf3\x18\x18\b\n" +
+	"\x18\x01J\agatewayJ\tinferenceBNZLgithub.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1;internalv1b\x06proto3"
 
 var (
 	file_futurisys_internal_v1_audit_journal_service_proto_rawDescOnce sync.Once

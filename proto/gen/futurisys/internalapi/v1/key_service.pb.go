@@ -243,12 +243,12 @@ const file_futurisys_internal_v1_key_service_proto_rawDesc = "" +
 	"\x06sha256\x18\x04 \x01(\tR\x06sha256\x12\x14\n" +
 	"\x05roles\x18\x05 \x03(\tR\x05roles\x12;\n" +
 	"\vexpire_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime2y\n" +
+	"expireTime2\x8d\x01\n" +
 	"\n" +
-	"KeyService\x12k\n" +
+	"KeyService\x12\x7f\n" +
 	"\n" +
-	"FollowKeys\x12(.futurisys.internal.v1.FollowKeysRequest\x1a).futurisys.internal.v1.FollowKeysResponse\"\b\xca\xf3\x18\x04\b\n" +
-	"\x18\x01BNZLgithub.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1;internalv1b\x06proto3"
+	"FollowKeys\x12(.futurisys.internal.v1.FollowKeysRequest\x1a).futurisys.internal.v1.FollowKeysResponse\"\x1c\xca\xf3\x18\x18\b\n" +
+	"\x18\x01J\agatewayJ\tinferenceBNZLgithub.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1;internalv1b\x06proto3"
 
 var (
 	file_futurisys_internal_v1_key_service_proto_rawDescOnce sync.Once

@@ -147,10 +147,10 @@ const file_futurisys_internal_v1_recording_service_proto_rawDesc = "" +
 	"\x19RecordPredictionsResponse\x12\x1f\n" +
 	"\vadded_count\x18\x01 \x01(\x05R\n" +
 	"addedCount\x122\n" +
-	"\aearlier\x18\x02 \x03(\v2\x18.futurisys.v1.PredictionR\aearlier2\x9a\x01\n" +
-	"\x10RecordingService\x12\x85\x01\n" +
-	"\x11RecordPredictions\x12/.futurisys.internal.v1.RecordPredictionsRequest\x1a0.futurisys.internal.v1.RecordPredictionsResponse\"\r\xca\xf3\x18\t\b\n" +
-	"\x18\x010\x80\x80\x80 BNZLgithub.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1;internalv1b\x06proto3"
+	"\aearlier\x18\x02 \x03(\v2\x18.futurisys.v1.PredictionR\aearlier2\xa5\x01\n" +
+	"\x10RecordingService\x12\x90\x01\n" +
+	"\x11RecordPredictions\x12/.futurisys.internal.v1.RecordPredictionsRequest\x1a0.futurisys.internal.v1.RecordPredictionsResponse\"\x18\xca\xf3\x18\x14\b\n" +
+	"\x18\x010\x80\x80\x80 J\tinferenceBNZLgithub.com/futurisys/futurisys/proto/gen/futurisys/internalapi/v1;internalv1b\x06proto3"
 
 var (
 	file_futurisys_internal_v1_recording_service_proto_rawDescOnce sync.Once

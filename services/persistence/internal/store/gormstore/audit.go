@@ -76,14 +76,18 @@ func (s *Store) AppendAuditEvents(ctx context.Context, events []store.AuditEvent
 	return nil
 }
 
-// keepChange keeps the event of a change in its transaction, if its context has one.
+// keepChange keeps the event of a change in its transaction, if its context has one. ids are
+// whom it is about; none: the event says it.
 func keepChange(tx *gorm.DB, ids ...int32) error {
 	change := store.ChangeOf(tx.Statement.Context)
 	if change == nil {
 		return nil
 	}
 	event := change.AuditEvent
-	event.Time, event.EmployeeIDs = time.Now(), ids
+	event.Time = time.Now()
+	if len(ids) > 0 {
+		event.EmployeeIDs = ids
+	}
 	row, err := auditToRow(&event)
 	if err != nil {
 		return err

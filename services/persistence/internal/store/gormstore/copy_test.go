@@ -45,7 +45,7 @@ func TestMovingHouse(t *testing.T) {
 		}
 	}
 	erased := store.WithChange(t.Context(), &store.Change{AuditEvent: store.AuditEvent{Action: "EraseEmployee", Filter: "é"}})
-	if _, err := first.EraseEmployee(erased, 3); err != nil {
+	if _, err := first.EraseEmployee(erased, 3, 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := first.CreateKey(t.Context(), store.Key{ID: "a", Name: "a", Owner: "a", Roles: []string{"viewer"}, CreateTime: time.Now(), ExpireTime: new(time.Now())}); err != nil {

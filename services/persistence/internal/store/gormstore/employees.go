@@ -75,7 +75,7 @@ func (s *Store) create(ctx context.Context, employee store.Employee) (*store.Emp
 			}
 			return fmt.Errorf("create the employee: %w", err)
 		}
-		if err := addLatest(tx, []employeeRow{row}); err != nil {
+		if err := errors.Join(addLatest(tx, []employeeRow{row}), welcome(tx)); err != nil {
 			return err
 		}
 		return keepChange(tx, row.ID)

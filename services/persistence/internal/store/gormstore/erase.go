@@ -15,7 +15,7 @@ import (
 type erasureRow struct {
 	EmployeeID      int32 `gorm:"primaryKey;autoIncrement:false"`
 	FirstGeneration int32 `gorm:"primaryKey;autoIncrement:false"`
-	LastGeneration  int32 `gorm:"primaryKey;autoIncrement:false"`
+	LastGeneration  int32
 	EraseTime       instant
 }
 
@@ -23,36 +23,23 @@ type erasureRow struct {
 func (erasureRow) TableName() string { return "erasures" }
 
 // EraseEmployee removes all of a person; see store.Employees.
-func (s *Store) EraseEmployee(ctx context.Context, id int32) (store.Erased, error) {
+func (s *Store) EraseEmployee(ctx context.Context, id, generation int32) (store.Erased, error) {
 	var erased store.Erased
 	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		erased = store.Erased{}
-		if s.dialect == Postgres { // what is recorded at this moment would be seen by neither
-			if err := tx.Exec("LOCK TABLE predictions, prediction_conflicts IN SHARE ROW EXCLUSIVE MODE").Error; err != nil {
+		if s.dialect == Postgres { // what comes on record at this moment would be seen by neither
+			if err := tx.Exec("LOCK TABLE employees, predictions, prediction_conflicts IN SHARE ROW EXCLUSIVE MODE").Error; err != nil {
 				return fmt.Errorf("wait for what is recorded: %w", err)
 			}
 		}
-		erasure := erasureRow{EmployeeID: id, EraseTime: at(time.Now())}
-		employee, err := employeeByID(tx, id)
-		switch {
-		case err == nil:
-			erased.Record = true
-			erasure.FirstGeneration, erasure.LastGeneration = employee.Generation, employee.Generation
-		case errors.Is(err, store.ErrNotFound): // whoever had the number
-			if err := scan(tx.Raw("SELECT value FROM counters WHERE name = ?", counterGeneration), &erasure.LastGeneration); err != nil {
-				return fmt.Errorf("read the generations: %w", err)
-			}
-		default:
+		erasure, err := erasureOf(tx, id, generation)
+		if err != nil {
 			return err
 		}
-		if err := tx.Save(&erasure).Error; err != nil {
+		if err := tx.Save(erasure).Error; err != nil {
 			return fmt.Errorf("keep that employee %d is erased: %w", id, err)
 		}
-		if erased.Predictions, err = eraseRows(tx, &erasure); err != nil {
+		if erased, err = eraseRows(tx, erasure); err != nil {
 			return fmt.Errorf("erase employee %d: %w", id, err)
-		}
-		if !erased.Record && erased.Predictions == 0 {
-			return store.ErrNotFound
 		}
 		return keepChange(tx, id)
 	})
@@ -62,8 +49,47 @@ func (s *Store) EraseEmployee(ctx context.Context, id int32) (store.Erased, erro
 	return erased, s.forget(ctx)
 }
 
-// eraseRows removes what is on record of an erasure's persons, and counts predictions.
-func eraseRows(tx *gorm.DB, erasure *erasureRow) (predictions int, err error) {
+// erasureOf says whom an erasure is of: the person of a generation, or without one the present
+// one, or when nobody has the number all who had it. store.ErrNotFound: nobody ever had it.
+func erasureOf(tx *gorm.DB, id, generation int32) (*erasureRow, error) {
+	erasure := &erasureRow{EmployeeID: id, FirstGeneration: generation, LastGeneration: generation, EraseTime: at(time.Now())}
+	if generation > 0 {
+		return erasure, nil
+	}
+	employee, err := employeeByID(tx, id)
+	if err == nil {
+		erasure.FirstGeneration, erasure.LastGeneration = employee.Generation, employee.Generation
+		return erasure, nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	var given int32
+	err = errors.Join(
+		scan(tx.Raw("SELECT value FROM counters WHERE name = ?", counterID), &given),
+		scan(tx.Raw("SELECT value FROM counters WHERE name = ?", counterGeneration), &erasure.LastGeneration))
+	if err != nil {
+		return nil, fmt.Errorf("read the numbers that were given: %w", err)
+	}
+	if id > given {
+		return nil, store.ErrNotFound
+	}
+	return erasure, nil
+}
+
+// welcome lets nobody who is on record now count as erased: a person may get her generation
+// before the number's former ones are erased, and come on record after it.
+func welcome(tx *gorm.DB) error {
+	const now = "SELECT 1 FROM employees AS e WHERE e.id = erasures.employee_id AND e.generation BETWEEN erasures.first_generation AND erasures.last_generation"
+	err := tx.Exec("UPDATE erasures SET last_generation = (SELECT e.generation - 1 FROM employees AS e WHERE e.id = erasures.employee_id) WHERE EXISTS (" + now + ")").Error
+	if err != nil {
+		return fmt.Errorf("tell new persons from erased ones: %w", err)
+	}
+	return nil
+}
+
+// eraseRows removes what is on record of an erasure's persons.
+func eraseRows(tx *gorm.DB, erasure *erasureRow) (erased store.Erased, err error) {
 	employeeID, generation := "CAST(json_extract(prediction, '$.EmployeeID') AS INTEGER)", "CAST(json_extract(prediction, '$.EmployeeGeneration') AS INTEGER)"
 	if tx.Name() == Postgres {
 		employeeID, generation = "CAST(prediction ->> 'EmployeeID' AS integer)", "CAST(prediction ->> 'EmployeeGeneration' AS integer)"
@@ -78,29 +104,35 @@ func eraseRows(tx *gorm.DB, erasure *erasureRow) (predictions int, err error) {
 	} {
 		done := tx.Where(rows.sql, whose...).Delete(rows.of)
 		if done.Error != nil {
-			return 0, done.Error
+			return store.Erased{}, done.Error
 		}
-		predictions += int(done.RowsAffected)
+		erased.Predictions += int(done.RowsAffected)
 	}
 	// Her newest score goes with her record.
-	return predictions, tx.Where("id = ? AND generation BETWEEN ? AND ?", whose...).Delete(&employeeRow{}).Error
+	done := tx.Where("id = ? AND generation BETWEEN ? AND ?", whose...).Delete(&employeeRow{})
+	erased.Record = done.RowsAffected > 0
+	return erased, done.Error
 }
 
 // forget lets SQLite keep nothing of what was removed: the pages are overwritten as it is
-// removed (secure_delete), and here what the log beside the file still has of them.
+// removed (secure_delete), and here what the index of the search and the log beside the file
+// still have of them. store.ErrUnavailable: somebody reads the log for longer than that waits.
 func (s *Store) forget(ctx context.Context) error {
 	if s.dialect != SQLite {
 		return nil
 	}
 	write := s.write.WithContext(context.WithoutCancel(ctx))
-	for _, statement := range []string{
-		"INSERT INTO employee_search (employee_search) VALUES ('optimize')", // what was removed is only marked so until then
-		"INSERT INTO employee_words (employee_words) VALUES ('optimize')",
-		"PRAGMA wal_checkpoint(TRUNCATE)",
-	} {
-		if err := write.Exec(statement).Error; err != nil {
+	for _, index := range []string{"employee_search", "employee_words"} { // what was removed is only marked so until then
+		if err := write.Exec(fmt.Sprintf("INSERT INTO %[1]s (%[1]s) VALUES ('optimize')", index)).Error; err != nil {
 			return fmt.Errorf("write over what was erased: %w", err)
 		}
+	}
+	var busy int
+	if err := write.Raw("PRAGMA wal_checkpoint(TRUNCATE)").Row().Scan(&busy, new(int), new(int)); err != nil {
+		return fmt.Errorf("write over what was erased: %w", err)
+	}
+	if busy != 0 {
+		return fmt.Errorf("%w: she is erased, but the log beside the database is being read and still has some of her: erase again", store.ErrUnavailable)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func TestErasedIsInNoFile(t *testing.T) {
 	if in := found(); len(in) < 4 {
 		t.Fatalf("she is not in the files: %v", in)
 	}
-	if _, err := rows.EraseEmployee(t.Context(), hers.ID); err != nil {
+	if _, err := rows.EraseEmployee(t.Context(), hers.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	if in := found(); len(in) != 0 {

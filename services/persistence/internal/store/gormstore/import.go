@@ -27,6 +27,9 @@ func (s *Store) rowsPerInsert() int {
 
 // ImportEmployees adds and changes employees; see store.Employees.
 func (s *Store) ImportEmployees(ctx context.Context, employees []store.Employee, write bool, progress func(int)) (store.ImportCounts, error) {
+	if change := store.ChangeOf(ctx); change != nil { // also whom it does not change it compares with
+		change.EmployeeIDs = idsOf(employees)
+	}
 	if !write {
 		counts, _, err := sortOut(s.read.WithContext(ctx), employees, 0)
 		return counts, err
@@ -62,7 +65,10 @@ func (s *Store) ImportEmployees(ctx context.Context, employees []store.Employee,
 			done += len(part)
 			progress(done)
 		}
-		return keepChange(tx, idsOf(rows)...)
+		if err := welcome(tx); err != nil {
+			return err
+		}
+		return keepChange(tx)
 	})
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
 		return store.ImportCounts{}, store.ErrChanged
@@ -70,10 +76,10 @@ func (s *Store) ImportEmployees(ctx context.Context, employees []store.Employee,
 	return counts, err //nolint:wrapcheck // said inside
 }
 
-func idsOf(rows []employeeRow) []int32 {
-	ids := make([]int32, len(rows))
-	for i := range rows {
-		ids[i] = rows[i].ID
+func idsOf(employees []store.Employee) []int32 {
+	ids := make([]int32, len(employees))
+	for i := range employees {
+		ids[i] = employees[i].ID
 	}
 	return ids
 }

@@ -93,7 +93,10 @@ func (s *Store) move(ctx context.Context, own *gorm.DB, rows []employeeRow) erro
 					return fmt.Errorf("write %d employees: %w", len(rows), err)
 				}
 			}
-			return keepChange(tx, idsOf(rows)...)
+			if err := welcome(tx); err != nil {
+				return err
+			}
+			return keepChange(tx)
 		})
 	})
 }

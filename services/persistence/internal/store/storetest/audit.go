@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,7 +88,7 @@ func changeIsKeptWithItsEvent(t *testing.T, s store.Store) {
 	if err := s.DeleteEmployee(by(t, "delete"), created.ID, func(*store.Employee) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.EraseEmployee(by(t, "erase"), 9); err != nil {
+	if _, err := s.EraseEmployee(by(t, "erase"), 9, 0); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string][]int32{}
@@ -115,7 +116,7 @@ func erasedPersonIsGone(t *testing.T, s store.Store) {
 	if _, err := s.RecordPredictions(t.Context(), []store.Prediction{other}, true); err != nil { // a conflict
 		t.Fatal(err)
 	}
-	erased, err := s.EraseEmployee(t.Context(), ana.ID)
+	erased, err := s.EraseEmployee(t.Context(), ana.ID, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +149,7 @@ func erasedPersonIsGone(t *testing.T, s store.Store) {
 	if got, err := s.Employee(t.Context(), next.ID); err != nil || got.Latest == nil {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	_, err = s.EraseEmployee(t.Context(), 77)
+	_, err = s.EraseEmployee(t.Context(), 77, 0)
 	fails(t, err, store.ErrNotFound)
 }
 
@@ -162,7 +163,7 @@ func whoeverHadANumberIsErased(t *testing.T, s store.Store) {
 		ids = append(ids, p.ID)
 		mustDelete(t, s, 5)
 	}
-	erased, err := s.EraseEmployee(t.Context(), 5)
+	erased, err := s.EraseEmployee(t.Context(), 5, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,4 +176,76 @@ func whoeverHadANumberIsErased(t *testing.T, s store.Store) {
 	p := prediction(5, time.Now())
 	p.EmployeeGeneration = next.Generation
 	mustRecord(t, s, p)
+}
+
+// Who gets her number before the former ones are erased, and comes on record after it, is
+// not one of them; and who was erased before anything of hers was on record stays so.
+func erasureMeetsWhatComes(t *testing.T, s store.Store) {
+	mustCreate(t, s, store.Employee{ID: 5, Profile: whole(5)})
+	mustDelete(t, s, 5)
+	if erased, err := s.EraseEmployee(t.Context(), 5, 0); err != nil || erased != (store.Erased{}) {
+		t.Errorf("of whom nothing is on record: got %+v, %v", erased, err)
+	}
+	late := prediction(5, time.Now())
+	late.EmployeeGeneration = 2 // the first that is given
+	if recorded, err := s.RecordPredictions(t.Context(), []store.Prediction{late}, false); err != nil || recorded.Added != 0 {
+		t.Errorf("her late row: got %+v, %v", recorded, err)
+	}
+
+	large := make([]store.Employee, 2_000)
+	for i := range large {
+		large[i] = store.Employee{ID: int32(i) + 100, Profile: whole(int32(i))}
+	}
+	_, err := s.ImportEmployees(t.Context(), large, true, once(func() {
+		if _, err := s.EraseEmployee(t.Context(), 100, 0); err != nil && !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrTimeout) {
+			t.Errorf("while she comes: %v", err)
+		}
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now, err := s.Employee(t.Context(), 100); err == nil {
+		p := prediction(100, time.Now())
+		p.EmployeeGeneration = now.Generation
+		mustRecord(t, s, p)
+	}
+}
+
+// A person whose number somebody else has by now is erased by her generation, and a late
+// conflict of an erased one is not kept.
+func formerPersonIsErased(t *testing.T, s store.Store) {
+	ana := mustCreate(t, s, store.Employee{ID: 1, Profile: whole(1)})
+	of := func(e *store.Employee) store.Prediction {
+		p := prediction(e.ID, time.Now())
+		p.EmployeeGeneration = e.Generation
+		return p
+	}
+	hers := of(ana)
+	mustRecord(t, s, hers)
+	mustDelete(t, s, 1)
+	bob := mustCreate(t, s, store.Employee{ID: 1, Profile: whole(2)})
+	his := of(bob)
+	mustRecord(t, s, his)
+	erased, err := s.EraseEmployee(t.Context(), 1, ana.Generation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, erased, store.Erased{Predictions: 1})
+	if got, err := s.Employee(t.Context(), 1); err != nil || got.Latest == nil || got.Latest.ID != his.ID {
+		t.Errorf("another person's: got %+v, %v", got, err)
+	}
+	conflict := of(ana)
+	conflict.ID, conflict.Probability = his.ID, 0.9
+	if _, err := s.RecordPredictions(t.Context(), []store.Prediction{conflict}, true); err != nil {
+		t.Fatal(err)
+	}
+	if conflicts, err := s.ListConflicts(t.Context(), 0, 10); err != nil || len(conflicts.Rows) != 0 {
+		t.Errorf("a late conflict of hers is kept: %v", err)
+	}
+}
+
+// once is progress that calls something the first time.
+func once(call func()) func(int) {
+	first := sync.OnceFunc(call)
+	return func(int) { first() }
 }

@@ -59,6 +59,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"audit events":                    auditEvents,
 		"a change is kept with its event": changeIsKeptWithItsEvent,
 		"an erased person is gone":        erasedPersonIsGone,
+		"an erasure meets what comes":     erasureMeetsWhatComes,
+		"a former person is erased":       formerPersonIsErased,
 		"whoever had a number is erased":  whoeverHadANumberIsErased,
 		"a long list is estimated":        longListIsEstimated,
 		"a cancelled call does nothing":   cancelledCallDoesNothing,

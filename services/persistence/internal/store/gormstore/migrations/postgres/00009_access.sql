@@ -36,7 +36,7 @@ CREATE TABLE erasures (
     first_generation integer NOT NULL,
     last_generation integer NOT NULL,
     erase_time timestamptz NOT NULL,
-    PRIMARY KEY (employee_id, first_generation, last_generation)
+    PRIMARY KEY (employee_id, first_generation)
 );
 -- +goose StatementBegin
 CREATE FUNCTION leave_out_erased() RETURNS trigger AS $$
@@ -53,6 +53,20 @@ $$ LANGUAGE plpgsql;
 -- +goose StatementEnd
 CREATE TRIGGER predictions_of_erased BEFORE INSERT ON predictions
     FOR EACH ROW WHEN (new.employee_id IS NOT NULL) EXECUTE FUNCTION leave_out_erased();
+-- +goose StatementBegin
+CREATE FUNCTION leave_out_erased_conflicts() RETURNS trigger AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM erasures AS e WHERE e.employee_id = CAST(new.prediction ->> 'EmployeeID' AS integer)
+            AND CAST(new.prediction ->> 'EmployeeGeneration' AS integer) BETWEEN e.first_generation AND e.last_generation
+    ) THEN
+        RETURN NULL;
+    END IF;
+    RETURN new;
+END
+$$ LANGUAGE plpgsql;
+-- +goose StatementEnd
+CREATE TRIGGER conflicts_of_erased BEFORE INSERT ON prediction_conflicts FOR EACH ROW EXECUTE FUNCTION leave_out_erased_conflicts();
 
 -- The keys of callers, by the hashes of their secrets. The counter counts their changes.
 CREATE TABLE api_keys (
@@ -74,6 +88,8 @@ INSERT INTO counters VALUES ('api_keys', 1);
 DELETE FROM counters WHERE name = 'api_keys';
 DROP TABLE api_keys;
 DROP TRIGGER predictions_of_erased ON predictions;
+DROP TRIGGER conflicts_of_erased ON prediction_conflicts;
+DROP FUNCTION leave_out_erased_conflicts;
 DROP FUNCTION leave_out_erased;
 DROP TABLE erasures;
 DROP TABLE audit_events;

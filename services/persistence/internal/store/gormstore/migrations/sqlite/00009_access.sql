@@ -34,11 +34,19 @@ CREATE TABLE erasures (
     first_generation INTEGER NOT NULL,
     last_generation INTEGER NOT NULL,
     erase_time INTEGER NOT NULL,
-    PRIMARY KEY (employee_id, first_generation, last_generation)
+    PRIMARY KEY (employee_id, first_generation)
 ) WITHOUT ROWID;
 -- +goose StatementBegin
 CREATE TRIGGER predictions_of_erased BEFORE INSERT ON predictions WHEN new.employee_id IS NOT NULL AND EXISTS (
     SELECT 1 FROM erasures AS e WHERE e.employee_id = new.employee_id AND new.employee_generation BETWEEN e.first_generation AND e.last_generation
+) BEGIN
+    SELECT RAISE(IGNORE);
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER conflicts_of_erased BEFORE INSERT ON prediction_conflicts WHEN EXISTS (
+    SELECT 1 FROM erasures AS e WHERE e.employee_id = json_extract(new.prediction, '$.EmployeeID')
+        AND json_extract(new.prediction, '$.EmployeeGeneration') BETWEEN e.first_generation AND e.last_generation
 ) BEGIN
     SELECT RAISE(IGNORE);
 END;
@@ -63,6 +71,7 @@ INSERT INTO counters VALUES ('api_keys', 1);
 -- +goose Down
 DELETE FROM counters WHERE name = 'api_keys';
 DROP TABLE api_keys;
+DROP TRIGGER conflicts_of_erased;
 DROP TRIGGER predictions_of_erased;
 DROP TABLE erasures;
 DROP TRIGGER audit_events_stay;

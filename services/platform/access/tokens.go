@@ -28,7 +28,7 @@ const (
 	providerPause   = 2 * time.Second
 	// fetchesBurst is how often the provider's keys may be fetched at once, and then once a
 	// second: a token may name any key.
-	fetchesBurst = 5
+	fetchesBurst = 20
 )
 
 // ErrProviderUnavailable says that a token cannot be verified now: its issuer's keys are not

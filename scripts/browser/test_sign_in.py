@@ -31,7 +31,17 @@ class Guarded(Programs):
     def new_key(self, role: str, owner: str = "") -> str:
         """A key of a role."""
         return subprocess.run(
-            [REPOSITORY / "bin/persistence", "keys", "create", "--name", f"Zoé ({role})", "--role", role, "--owner", owner or f"Zoé ({role})"],
+            [
+                REPOSITORY / "bin/persistence",
+                "keys",
+                "create",
+                "--name",
+                f"Zoé ({role})",
+                "--role",
+                role,
+                "--owner",
+                owner or f"Zoé ({role})",
+            ],
             env={**os.environ, "KEYS_FILE": str(self.keys_file)},
             cwd=self.keys_file.parent,
             check=True,

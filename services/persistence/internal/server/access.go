@@ -51,7 +51,7 @@ func (s *Access) CreateKey(ctx context.Context, request *futurisysv1.CreateKeyRe
 	}
 	entry := access.NewEntry(key, kept.Name, kept.Owner, roles, kept.ExpireTime)
 	kept.ID, kept.SHA256 = entry.ID, entry.SHA256
-	tell(ctx, "key", kept.ID, "owner", kept.Owner, "roles", strings.Join(kept.Roles, ","))
+	tell(ctx, map[string]string{"key": kept.ID, "owner": kept.Owner, "roles": strings.Join(kept.Roles, ",")})
 	if err := s.store.CreateKey(ctx, kept); err != nil {
 		return nil, err //nolint:wrapcheck // the store says what it was doing
 	}
@@ -73,7 +73,7 @@ func (s *Access) ListKeys(ctx context.Context, _ *futurisysv1.ListKeysRequest) (
 
 // RevokeKey revokes a key.
 func (s *Access) RevokeKey(ctx context.Context, request *futurisysv1.RevokeKeyRequest) (*futurisysv1.ApiKey, error) {
-	tell(ctx, "key", request.GetKey())
+	tell(ctx, map[string]string{"key": request.GetKey()})
 	key, err := s.store.RevokeKey(ctx, request.GetKey())
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, apierr.New(futurisysv1.ErrorReason_ERROR_REASON_KEY_NOT_FOUND, "key", request.GetKey())
@@ -84,18 +84,12 @@ func (s *Access) RevokeKey(ctx context.Context, request *futurisysv1.RevokeKeyRe
 	return keyMessage(key), nil
 }
 
-// tell puts names and values into the event of a change.
-func tell(ctx context.Context, pairs ...string) {
-	change := store.ChangeOf(ctx)
-	if change == nil {
-		return
+// tell puts what was changed into the event of a change.
+func tell(ctx context.Context, what map[string]string) {
+	if change := store.ChangeOf(ctx); change != nil {
+		written, _ := json.Marshal(what) //nolint:errchkjson // texts
+		change.Filter = string(written)
 	}
-	said := map[string]string{}
-	for i := 0; i < len(pairs); i += 2 {
-		said[pairs[i]] = pairs[i+1]
-	}
-	written, _ := json.Marshal(said) //nolint:errchkjson // texts
-	change.Filter = string(written)
 }
 
 // FollowKeys reads the keys, if they are others than those that are known.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"github.com/google/uuid"
 	"fmt"
 	"math"
 	"net/http"
@@ -170,4 +171,32 @@ func (s *stack) secondInference(t *testing.T) string {
 	copied.inference = copied.launch("inference", "http://"+ports[3])
 	copied.gateway = copied.launch("gateway", copied.web)
 	return copied.web
+}
+
+// A batch belongs to its caller: what two call by the same id are two batches, and each goes on
+// with his own.
+func TestBatchesBelongToTheirCallers(t *testing.T) {
+	g := newGuarded(t)
+	callers := map[string]string{"ana": g.newKey(t, "--role", "analyst", "--owner", "ana"), "bob": g.newKey(t, "--role", "analyst", "--owner", "bob")}
+	g.stack = start(t, options{database: sqliteURL(t), environment: g.settings})
+	chosen := uuid.NewString()
+	batches := map[string]string{}
+	for name, key := range callers {
+		g.key = key
+		id := chosen
+		for range 2 { // the second time by the id of the answer
+			answer := &futurisysv1.BatchPredictResponse{}
+			g.call(http.MethodPost, "/v1/models/attrition:batchPredict", `{"batchId": "`+id+`", "profiles": [`+exampleJSON(t, g.stack)+`]}`).into(t, answer)
+			id = answer.GetBatchId()
+		}
+		batches[name] = id
+		list := &futurisysv1.ListPredictionsResponse{}
+		g.call(http.MethodGet, "/v1/predictions?batchId="+id, nil).into(t, list)
+		if list.GetTotalSize() != 2 {
+			t.Errorf("%s has %d of 2 rows in the batch", name, list.GetTotalSize())
+		}
+	}
+	if batches["ana"] == batches["bob"] {
+		t.Error("two callers share a batch")
+	}
 }

@@ -157,7 +157,8 @@ type BatchPredictRequest struct {
 	// A retry by request_id gets what the first call asked for.
 	Explain *ExplainOptions `protobuf:"bytes,6,opt,name=explain,proto3" json:"explain,omitempty"`
 	// The batch that the predictions belong to, a UUID, for a caller that sends one in
-	// several calls; empty: a new one.
+	// several calls; empty: a new one. Where callers are known it belongs to its caller, and
+	// the answer has its id: what another one calls by the same id is another batch.
 	BatchId string `protobuf:"bytes,7,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
 	// What it is for: a score, the default, or a simulation.
 	Kind PredictionKind `protobuf:"varint,8,opt,name=kind,proto3,enum=futurisys.v1.PredictionKind" json:"kind,omitempty"`
@@ -418,7 +419,8 @@ type PredictEmployeesRequest struct {
 	// A retry by request_id gets what the first call asked for.
 	Explain *ExplainOptions `protobuf:"bytes,6,opt,name=explain,proto3" json:"explain,omitempty"`
 	// The batch that the predictions belong to, a UUID, for a caller that sends one in
-	// several calls; empty: a new one.
+	// several calls; empty: a new one. Where callers are known it belongs to its caller, and
+	// the answer has its id: what another one calls by the same id is another batch.
 	BatchId       string `protobuf:"bytes,7,opt,name=batch_id,json=batchId,proto3" json:"batch_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

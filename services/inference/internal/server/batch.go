@@ -6,6 +6,7 @@ import (
 
 	"github.com/futurisys/futurisys/services/inference/internal/registry"
 	"github.com/futurisys/futurisys/services/inference/internal/scoring"
+	"github.com/futurisys/futurisys/services/platform/access"
 	"github.com/futurisys/futurisys/services/platform/apierr"
 
 	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
@@ -38,6 +39,7 @@ func (s *Prediction) scoreBatch(ctx context.Context, version *registry.Version, 
 			return nil, err //nolint:wrapcheck // the source of randomness failed: nothing to add
 		}
 	}
+	id = scoring.OwnBatchID(access.Subject(ctx), id)
 	asked := make([]scoring.Row, 0, len(rows))
 	places := make([]int, 0, len(rows))
 	for i := range rows {

@@ -1,13 +1,14 @@
 package e2e
 
 import (
-	"github.com/google/uuid"
 	"fmt"
 	"math"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/uuid"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"

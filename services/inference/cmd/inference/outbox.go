@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/futurisys/futurisys/services/inference/internal/outbox"
 	"github.com/futurisys/futurisys/services/inference/internal/recorder"
@@ -13,7 +14,26 @@ import (
 )
 
 type outboxCommand struct {
+	Erase  outboxEraseCommand  `cmd:"" help:"Erase a person from the files of OUTBOX_DIR, while no process has them: after POST /v1/employees/ID:erase."`
 	Import outboxImportCommand `cmd:"" help:"Put the predictions of a file that was set aside on record. It can be repeated: what is there stays as it is."`
+}
+
+type outboxEraseCommand struct {
+	Employee   int32 `arg:"" help:"Number of the employee."`
+	Generation int32 `help:"Of persons who had the number one after the other the one of this generation; 0: all of them."`
+}
+
+// Run erases a person from the files of OUTBOX_DIR, whose process is stopped.
+func (c outboxEraseCommand) Run(s *settings) error {
+	erased, left, err := outbox.Rewrite(s.OutboxDir, recorder.Of(c.Employee, c.Generation))
+	fmt.Printf("%d predictions erased\n", erased)
+	if err != nil {
+		return err //nolint:wrapcheck // it says what it was doing
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("%s: these may hold some, and are not changed: import them, which leaves out whom the record has erased, and remove them", strings.Join(left, ", "))
+	}
+	return nil
 }
 
 type outboxImportCommand struct {

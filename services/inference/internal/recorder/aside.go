@@ -58,6 +58,16 @@ func readAside(value []byte) (*futurisysv1.Prediction, error) {
 	return prediction, nil
 }
 
+// Of says of a value of an outbox, or a line that was set aside, whether it is a prediction
+// about an employee of a generation; 0: of any. What does not read is nobody's.
+func Of(employee, generation int32) func(value []byte) bool {
+	return func(value []byte) bool {
+		prediction, err := readAside(value)
+		return err == nil && prediction.EmployeeId != nil && prediction.GetEmployeeId() == employee &&
+			(generation == 0 || prediction.GetEmployeeGeneration() == generation)
+	}
+}
+
 // Imported says what came of a file that was set aside.
 type Imported struct {
 	Added, There, Refused int

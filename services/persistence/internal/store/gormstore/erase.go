@@ -64,14 +64,14 @@ func erasureOf(tx *gorm.DB, id, generation int32) (*erasureRow, error) {
 	if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	var given int32
+	var given int64 // beyond the numbers there can be, when the highest was given
 	err = errors.Join(
 		scan(tx.Raw("SELECT value FROM counters WHERE name = ?", counterID), &given),
 		scan(tx.Raw("SELECT value FROM counters WHERE name = ?", counterGeneration), &erasure.LastGeneration))
 	if err != nil {
 		return nil, fmt.Errorf("read the numbers that were given: %w", err)
 	}
-	if id > given {
+	if int64(id) > given {
 		return nil, store.ErrNotFound
 	}
 	return erasure, nil

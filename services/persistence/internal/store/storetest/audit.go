@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -190,6 +191,12 @@ func erasureMeetsWhatComes(t *testing.T, s store.Store) {
 	late.EmployeeGeneration = 2 // the first that is given
 	if recorded, err := s.RecordPredictions(t.Context(), []store.Prediction{late}, false); err != nil || recorded.Added != 0 {
 		t.Errorf("her late row: got %+v, %v", recorded, err)
+	}
+
+	mustCreate(t, s, store.Employee{ID: math.MaxInt32})
+	mustCreate(t, s, store.Employee{}) // no number follows the highest one
+	if _, err := s.EraseEmployee(t.Context(), 7, 0); err != nil {
+		t.Errorf("after the highest number was given: %v", err)
 	}
 
 	large := make([]store.Employee, 2_000)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/futurisys/futurisys/services/persistence/internal/store"
 )
@@ -35,7 +36,7 @@ func (s *Store) EraseEmployee(ctx context.Context, id, generation int32) (store.
 		if err != nil {
 			return err
 		}
-		if err := tx.Save(erasure).Error; err != nil {
+		if err := tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(erasure).Error; err != nil {
 			return fmt.Errorf("keep that employee %d is erased: %w", id, err)
 		}
 		if erased, err = eraseRows(tx, erasure); err != nil {

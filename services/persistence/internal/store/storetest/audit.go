@@ -187,6 +187,9 @@ func erasureMeetsWhatComes(t *testing.T, s store.Store) {
 	if erased, err := s.EraseEmployee(t.Context(), 5, 0); err != nil || erased != (store.Erased{}) {
 		t.Errorf("of whom nothing is on record: got %+v, %v", erased, err)
 	}
+	if _, err := s.EraseEmployee(t.Context(), 5, 0); err != nil {
+		t.Errorf("again: %v", err)
+	}
 	late := prediction(5, time.Now())
 	late.EmployeeGeneration = 2 // the first that is given
 	if recorded, err := s.RecordPredictions(t.Context(), []store.Prediction{late}, false); err != nil || recorded.Added != 0 {

@@ -57,7 +57,7 @@ func (s *Employee) ListEmployees(ctx context.Context, request *futurisysv1.ListE
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the store says what it was doing
 	}
-	out := &futurisysv1.ListEmployeesResponse{TotalSize: int32(page.Total), TotalSizeIsEstimate: page.Estimated}
+	out := &futurisysv1.ListEmployeesResponse{TotalSize: totalSize(page, query.After == nil), TotalSizeIsEstimate: page.Estimated}
 	for i := range page.Rows {
 		out.Employees = append(out.Employees, employeeMessage(&page.Rows[i]))
 	}

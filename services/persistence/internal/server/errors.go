@@ -55,3 +55,12 @@ func decodeToken[K any](query any, token string) (*K, error) {
 	}
 	return key, nil
 }
+
+// totalSize is how long a list is. A page token may be made up: with one that leads beyond the
+// end, how many there are would be an answer about persons that no audit event names.
+func totalSize[R any](page *store.Page[R], first bool) int32 {
+	if !first && len(page.Rows) == 0 {
+		return 0
+	}
+	return int32(page.Total)
+}

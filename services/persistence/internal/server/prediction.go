@@ -70,7 +70,7 @@ func (s *History) ListPredictions(ctx context.Context, request *futurisysv1.List
 			return nil, err
 		}
 	}
-	out := &futurisysv1.ListPredictionsResponse{TotalSize: int32(page.Total), TotalSizeIsEstimate: page.Estimated}
+	out := &futurisysv1.ListPredictionsResponse{TotalSize: totalSize(page, query.After == nil), TotalSizeIsEstimate: page.Estimated}
 	size := 0
 	for i := range page.Rows {
 		message := predictionMessage(&page.Rows[i])

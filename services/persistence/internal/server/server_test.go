@@ -274,3 +274,21 @@ func TestBatchGetSaysWhoIsMissing(t *testing.T) {
 }
 
 func protoValue(value any) protoreflect.Value { return protoreflect.ValueOf(value) }
+
+// Beyond the end of a list nothing is said of how long it is: no employee of the page would tell
+// the audit events about whom that was asked.
+func TestBeyondTheEndNothingIsSaid(t *testing.T) {
+	a := start(t)
+	first, second := mustCreate(t, a, &futurisysv1.Employee{DisplayName: "Ana"}), mustCreate(t, a, &futurisysv1.Employee{DisplayName: "Ana"})
+	page, err := a.employees.ListEmployees(t.Context(), &futurisysv1.ListEmployeesRequest{Search: "Ana", PageSize: 1})
+	if err != nil || page.GetTotalSize() != 2 || page.GetEmployees()[0].GetId() != first.GetId() {
+		t.Fatalf("got %v, %v", page, err)
+	}
+	if _, err := a.employees.DeleteEmployee(t.Context(), &futurisysv1.DeleteEmployeeRequest{Employee: second.GetId()}); err != nil {
+		t.Fatal(err)
+	}
+	page, err = a.employees.ListEmployees(t.Context(), &futurisysv1.ListEmployeesRequest{Search: "Ana", PageSize: 1, PageToken: page.GetNextPageToken()})
+	if err != nil || len(page.GetEmployees()) != 0 || page.GetTotalSize() != 0 {
+		t.Errorf("got %v, %v", page, err)
+	}
+}

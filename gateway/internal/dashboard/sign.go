@@ -11,7 +11,10 @@ import (
 	"github.com/futurisys/futurisys/gateway/internal/openid"
 	"github.com/futurisys/futurisys/gateway/internal/session"
 	"github.com/futurisys/futurisys/services/platform/access"
+	"github.com/futurisys/futurisys/services/platform/apierr"
 	"github.com/futurisys/futurisys/services/platform/audit"
+
+	futurisysv1 "github.com/futurisys/futurisys/proto/gen/futurisys/v1"
 )
 
 // Where people sign in, by a provider, and where that sends them back.
@@ -56,6 +59,10 @@ func (d *Dashboard) signForm(v *ui.View, w http.ResponseWriter, r *http.Request)
 func (d *Dashboard) signIn(v *ui.View, w http.ResponseWriter, r *http.Request) {
 	key, back := strings.TrimSpace(r.PostForm.Get("key")), localPath(r.PostForm.Get("back"))
 	ctx, err := d.Gate.Identify(r.Context(), "Bearer "+key)
+	if apierr.ReasonOf(err) == futurisysv1.ErrorReason_ERROR_REASON_UNAVAILABLE { // whether it is a key is not known
+		d.Fail(v, w, r, ui.Persistence, err)
+		return
+	}
 	if err != nil || access.From(ctx) == nil {
 		d.Render(v, w, r, http.StatusUnauthorized, v.T("sign_in_title"), signPart(v, d.formOf(back, v.T("sign_in_refused"))))
 		return

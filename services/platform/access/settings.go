@@ -47,8 +47,8 @@ func (s *Settings) Check() error {
 func (s *Settings) RoleClaim() (RoleClaim, error) {
 	claim := RoleClaim{Name: s.OIDCRolesClaim, Roles: map[string]Role{}}
 	for _, pair := range s.OIDCRoles {
-		value, role, is := strings.Cut(pair, "=")
-		if !is || !slices.Contains(Roles(), Role(role)) || Role(role) == Service {
+		value, role, is := strings.Cut(strings.TrimSpace(pair), "=")
+		if !is || value == "" || !slices.Contains(Roles(), Role(role)) || Role(role) == Service {
 			return RoleClaim{}, fmt.Errorf("OIDC_ROLES: %q is not VALUE=ROLE with a role of people", pair)
 		}
 		claim.Roles[value] = Role(role)

@@ -24,6 +24,8 @@ func (s *settings) checkSignIn() error {
 	switch {
 	case s.Access.OIDCIssuer == "":
 		return errors.New("OIDC_CLIENT_ID: it needs OIDC_ISSUER")
+	case s.Environment == config.Prod && err == nil && strings.HasPrefix(s.GatewayPublicURL, "http:"):
+		return errors.New("GATEWAY_PUBLIC_URL: prod needs one with https")
 	case s.SigningKeyFile == "":
 		return errors.New("OIDC_CLIENT_ID: it needs SIGNING_KEY_FILE, or the services know nobody who signs in")
 	case err != nil || public.Host == "" || public.Scheme != "https" && public.Scheme != "http" || strings.Trim(public.Path, "/") != "":

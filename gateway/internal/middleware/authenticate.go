@@ -38,7 +38,7 @@ func Authenticate(gate *access.Gate, signedIn func(context.Context, *http.Reques
 				if apierr.ReasonOf(err) == futurisysv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED {
 					w.Header().Set("WWW-Authenticate", `Bearer realm="futurisys"`)
 				}
-				fail(w, r, err)
+				fail(w, r.WithContext(ctx), err) // the page of a refusal is that of its reader
 				return
 			}
 			next.ServeHTTP(w, r.WithContext(ctx))

@@ -152,6 +152,9 @@ func (c *Common) CheckProd() error {
 	if !c.TLS.Set() {
 		missing = append(missing, errors.New("TLS_CERT_FILE: prod needs certificates between the programs"))
 	}
+	if strings.HasPrefix(c.Access.OIDCIssuer, "http://") {
+		missing = append(missing, errors.New("OIDC_ISSUER: prod needs one with https"))
+	}
 	return errors.Join(missing...)
 }
 

@@ -13,6 +13,8 @@ FIRST = (
     "loadModelVersion",
 )
 LAST = ("importEmployees", "deleteEmployee")
+# What cannot be undone has no example.
+WITHOUT = ("eraseEmployee", "revokeKey")
 
 
 def execute(page: Page, tag: str, operation: str, files: dict[str, str]) -> None:
@@ -39,7 +41,7 @@ def test_every_operation_is_answered_as_swagger_ui_begins_with_it(open_page, pro
     with urllib.request.urlopen(f"{programs.web}/openapi.json", timeout=10) as answer:
         paths = json.load(answer)["paths"]
     operations = {o["operationId"]: o["tags"][0] for methods in paths.values() for o in methods.values()}
-    others = [name for name in operations if name not in FIRST + LAST]
+    others = [name for name in operations if name not in FIRST + LAST + WITHOUT]
     set_alias(programs.web, {"alias": "candidate", "version": 1})  # there is something to roll back to
     page = open_page(programs)
     for number, name in enumerate([*FIRST, *others, *LAST]):

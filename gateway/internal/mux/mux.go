@@ -69,10 +69,11 @@ func New(ctx context.Context, services Services, table *routes.Table) (http.Hand
 			return nil, fmt.Errorf("register the routes: %w", err)
 		}
 	}
+	handler := known.guardVerbs(known.ifMatch(known.checkRequest(writeOnce(served))))
 	if services.Persistence == nil {
-		return known.withoutDatabase(known.guardVerbs(known.ifMatch(known.checkRequest(writeOnce(served))))), nil
+		return known.withoutDatabase(handler), nil
 	}
-	return withImport(known.guardVerbs(known.ifMatch(known.checkRequest(writeOnce(served)))), importHandler{
+	return withImport(handler, importHandler{
 		employees: futurisysv1.NewEmployeeServiceClient(services.Persistence), models: futurisysv1.NewModelServiceClient(services.Inference), routing: known,
 	}), nil
 }

@@ -98,15 +98,16 @@ func (p *Provider) look(ctx context.Context) (*found, error) {
 	if err := provider.Claims(&about); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
+	var algorithms []string
+	for _, algorithm := range access.Algorithms() {
+		algorithms = append(algorithms, string(algorithm))
+	}
 	p.found = &found{
 		config: oauth2.Config{
 			ClientID: p.options.ClientID, ClientSecret: p.options.ClientSecret, Endpoint: provider.Endpoint(), RedirectURL: p.options.Callback,
 			Scopes: []string{oidc.ScopeOpenID, "profile", oidc.ScopeOfflineAccess},
 		},
-		verifier: provider.Verifier(&oidc.Config{
-			ClientID:             p.options.ClientID,
-			SupportedSigningAlgs: []string{oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA},
-		}),
+		verifier:   provider.Verifier(&oidc.Config{ClientID: p.options.ClientID, SupportedSigningAlgs: algorithms}),
 		endSession: about.EndSession,
 	}
 	return p.found, nil

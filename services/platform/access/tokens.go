@@ -68,15 +68,15 @@ func (t *pacedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.RoundTripper.RoundTrip(r) //nolint:wrapcheck // net/http's own
 }
 
-// algorithms are those by which tokens may be signed: with a key that only the issuer has.
-func algorithms() []jose.SignatureAlgorithm {
+// Algorithms are those by which tokens may be signed: with a key that only the issuer has.
+func Algorithms() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA}
 }
 
 // authenticate returns the principal of a token. ErrUnauthenticated: it is not of the issuer,
 // or not for us, or not any more.
 func (t *Tokens) authenticate(ctx context.Context, token string) (*Principal, error) {
-	parsed, err := jwt.ParseSigned(token, algorithms())
+	parsed, err := jwt.ParseSigned(token, Algorithms())
 	if err != nil {
 		return nil, ErrUnauthenticated
 	}

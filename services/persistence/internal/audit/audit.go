@@ -232,11 +232,9 @@ func (j *Journal) keep(ctx context.Context, events []store.AuditEvent) {
 // employees are whose data an answer holds.
 func employees(answer any) []int32 {
 	var ids []int32
-	add := func(of ...interface{ GetEmployeeId() int32 }) {
-		for _, one := range of {
-			if one.GetEmployeeId() != 0 {
-				ids = append(ids, one.GetEmployeeId())
-			}
+	add := func(of *futurisysv1.Prediction) {
+		if of.GetEmployeeId() != 0 {
+			ids = append(ids, of.GetEmployeeId())
 		}
 	}
 	addAll := func(of []*futurisysv1.Employee) {
